@@ -1,0 +1,299 @@
+"""The values everything speaks in: what was read, what was found, what would be edited, and the plan that holds it all.
+
+Imports nothing of ours and touches nothing: no file, no clock, no environment.
+
+Positions. A *line* is 1-based and counts what Python counts as lines (`\\r\\n`, `\\r`, `\\n`). A *column* in a `Span` is
+0-based and counts code points (as libcst does); a `Site`, which people read, has 1-based columns.
+"""
+
+from __future__ import annotations
+
+import enum
+import hashlib
+from collections import Counter
+from dataclasses import dataclass, field
+
+
+class Level(enum.IntEnum):
+    """How far a change may be trusted (`cli.md`, "Levels of trust"). Ordered: a smaller level is more trusted."""
+
+    SAFE = 0
+    REVIEW = 1
+    MANUAL = 2
+
+    @property
+    def label(self) -> str:
+        """The word people read and type: `safe`, `review`, `manual`."""
+        return self.name.lower()
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """One Python file as it stands on disk.
+
+    `text` is `data` decoded, without the byte order mark, newlines untouched, so that
+    `bom + text.encode(encoding) == data`. `newline` and `indent` are the file's most common ones.
+    """
+
+    path: str  # posix, relative to the project root
+    module: str  # dotted import name; "" when the file cannot be imported by one
+    is_package: bool  # an `__init__.py`
+    data: bytes
+    text: str
+    encoding: str
+    bom: bytes
+    newline: str
+    indent: str
+
+    @property
+    def sha256(self) -> str:
+        """Hex digest of `data`; a plan is stale when the file on disk has another one."""
+        return hashlib.sha256(self.data).hexdigest()
+
+    def encode(self, text: str) -> bytes:
+        """The bytes of a new text of this file. Raises UnicodeEncodeError when the file's encoding lacks a character."""
+        return self.bom + text.encode(self.encoding)
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Span:
+    """A stretch of source text: 1-based lines, 0-based columns in code points, end exclusive."""
+
+    line: int
+    column: int
+    end_line: int
+    end_column: int
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Site:
+    """A place in the code that was looked at, as people are told of it (1-based line and column)."""
+
+    path: str
+    line: int
+    column: int
+    end_line: int
+    end_column: int
+    function: str  # dotted name: module, classes, functions; the module alone at module level
+
+    @property
+    def place(self) -> str:
+        """`path:line`, the form that editors and terminals make clickable."""
+        return f"{self.path}:{self.line}"
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Fact:
+    """Something seen in the code on which a decision rests."""
+
+    path: str
+    line: int
+    text: str
+
+
+# --- edits: a small closed set of plain data, anchored to statements of the ORIGINAL source -------------------------
+# A statement is named by the line on which it starts (the `def`/`class` line, not its decorators'). Rules only name
+# statements that do not share their line with another one, so the line is enough.
+
+
+@dataclass(frozen=True, slots=True)
+class OpenBlock:
+    """Put the sibling statements from line `first` to line `last` into `[async ]with {context} as {name}:`.
+
+    `creation` is the line of the statement `name = ...` that made the session; it is a sibling at or before `first`
+    and is taken away; its own comments go to the block's header. `context` is the source text of the context
+    expression; None takes the right-hand side of the creation as it is written. `keep_annotation` leaves
+    `name: annotation` standing on a line of its own above the block.
+    """
+
+    path: str
+    creation: int
+    first: int
+    last: int
+    is_async: bool
+    name: str
+    context: str | None = None
+    keep_annotation: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class WidenBlock:
+    """The `with` statement that starts on line `block` takes in the siblings after it, down to line `last`."""
+
+    path: str
+    block: int
+    last: int
+
+
+@dataclass(frozen=True, slots=True)
+class RemoveStatement:
+    """Take away the simple statement on this line. Its comments stay, on lines of their own where it stood."""
+
+    path: str
+    line: int
+
+
+Edit = OpenBlock | WidenBlock | RemoveStatement
+
+
+@dataclass(frozen=True, slots=True)
+class NeedsImport:
+    """The edits use `name`: make it importable beside the import statement that starts on line `beside`.
+
+    When that statement is `from {module} import ...` with the same `module` text (dots of a relative import
+    included) the name joins it; else `from {module} import {name}` follows it on a line of its own.
+    """
+
+    path: str
+    beside: int
+    module: str
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class DropIfUnused:
+    """Take `name` out of the import statement on this line if nothing in the changed file uses it any more."""
+
+    path: str
+    line: int
+    name: str
+
+
+Request = NeedsImport | DropIfUnused
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """A place where the code breaks a house rule: what was seen, how it would be changed, or why it is left alone."""
+
+    key: str  # unique in a plan: rule, dotted name, hash of the anchor's text, ordinal among equals
+    rule: str
+    site: Site
+    level: Level
+    message: str  # what is wrong and what is done about it, one line
+    reason: str = ""  # MANUAL: the fact that stopped it. REVIEW: what a person should confirm
+    advice: str = ""  # MANUAL: what to do by hand
+    facts: tuple[Fact, ...] = ()
+    edits: tuple[Edit, ...] = ()  # empty when MANUAL
+    requests: tuple[Request, ...] = ()
+    requires: tuple[str, ...] = ()  # keys of findings without which this one must not be made
+
+    @property
+    def paths(self) -> tuple[str, ...]:
+        """The files that the edits touch, sorted."""
+        return tuple(sorted({edit.path for edit in self.edits}))
+
+
+@dataclass(frozen=True, slots=True)
+class Right:
+    """A place that was looked at and found right as it is."""
+
+    rule: str
+    site: Site
+    why: str
+
+
+Examined = Finding | Right
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """Findings that are only right together; shown, accepted, applied and undone whole."""
+
+    id: str
+    findings: tuple[Finding, ...]
+
+    @property
+    def level(self) -> Level:
+        """The least trusted level of what the group must contain."""
+        return max(finding.level for finding in self.findings)
+
+    @property
+    def paths(self) -> tuple[str, ...]:
+        return tuple(sorted({path for finding in self.findings for path in finding.paths}))
+
+    @property
+    def edit_count(self) -> int:
+        return sum(len(finding.edits) for finding in self.findings)
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """The bytes of one file before and after a chosen set of groups."""
+
+    path: str
+    before: bytes
+    after: bytes
+    groups: tuple[Group, ...]
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Failure:
+    """A file that could not be handled. `stage` is one of read, parse, examine, compose, verify."""
+
+    path: str
+    stage: str
+    message: str
+    line: int = 0
+
+
+class End(enum.StrEnum):
+    """Where a site ended in the ledger; every site looked at has exactly one end."""
+
+    CHANGED = "changed"
+    RIGHT = "already right"
+    REFUSED = "refused"
+    HELD_BACK = "held back"
+    SUPPRESSED = "suppressed"
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One line of the ledger."""
+
+    end: End
+    rule: str
+    site: Site
+    text: str  # the message of a change, the reason of a refusal, why it is right, what holds it back
+    group: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Ledger:
+    """Every site looked at, once. The ends add up to the sites by construction."""
+
+    entries: tuple[Entry, ...] = ()
+
+    def counts(self) -> dict[End, int]:
+        """How many sites came to each end, all ends present."""
+        seen = Counter(entry.end for entry in self.entries)
+        return {end: seen[end] for end in End}
+
+    def of(self, end: End) -> tuple[Entry, ...]:
+        return tuple(entry for entry in self.entries if entry.end is end)
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What a run found and would do. Everything that a person sees or applies is made from this value."""
+
+    root: str  # absolute path of the project root
+    level: Level  # the highest level included
+    groups: tuple[Group, ...]  # that edit something and are wanted, at any level
+    ledger: Ledger
+    failures: tuple[Failure, ...]
+    changes: tuple[Change, ...]  # of the groups at or below `level`
+    hashes: dict[str, str] = field(default_factory=dict)  # path -> sha256 of the source that was read
+    files_read: int = 0
+    lines_read: int = 0
+    settings_hash: str = ""
+    tool_version: str = ""
+
+    @property
+    def included(self) -> tuple[Group, ...]:
+        """The groups whose edits are in `changes`."""
+        return tuple(group for group in self.groups if group.level <= self.level)
+
+    @property
+    def refused(self) -> tuple[Entry, ...]:
+        return self.ledger.of(End.REFUSED)
