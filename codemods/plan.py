@@ -2,8 +2,8 @@
 
 Imports nothing of ours and touches nothing: no file, no clock, no environment.
 
-Positions. A *line* is 1-based and counts what Python counts as lines (`\\r\\n`, `\\r`, `\\n`). A *column* in a `Span` is
-0-based and counts code points (as libcst does); a `Site`, which people read, has 1-based columns.
+Positions. A *line* is 1-based and counts what Python counts as lines (`\\r\\n`, `\\r`, `\\n`). A *column* in a `Span`
+is 0-based and counts code points (as libcst does); a `Site`, which people read, has 1-based columns.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ class Source:
         return hashlib.sha256(self.data).hexdigest()
 
     def encode(self, text: str) -> bytes:
-        """The bytes of a new text of this file. Raises UnicodeEncodeError when the file's encoding lacks a character."""
+        """The bytes of a new text of this file. Raises UnicodeEncodeError when its encoding lacks a character."""
         return self.bom + text.encode(self.encoding)
 
 
