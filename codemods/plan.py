@@ -256,6 +256,8 @@ class Entry:
     site: Site
     text: str  # the message of a change, the reason of a refusal, why it is right, what holds it back
     group: str = ""
+    key: str = ""  # of the finding; "" for what is right
+    advice: str = ""  # what to do by hand, for a refusal
 
 
 @dataclass(frozen=True, slots=True)

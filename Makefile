@@ -1,0 +1,65 @@
+# What a contributor types. Everything is installed into .venv, once, and again when pyproject.toml changes.
+# `make PYTHON=python3.12 ...` chooses the interpreter; with uv on the PATH, uv does the installing.
+
+PYTHON ?= $(shell for candidate in python3.13 python3.12 python3.11 python3; do \
+	$$candidate -c 'import sys; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1 && { echo $$candidate; break; }; \
+	done)
+VENV := .venv
+BIN := $(VENV)/bin
+TOOL_INSTALLED := $(VENV)/.tool-installed
+DEVELOPMENT_INSTALLED := $(VENV)/.development-installed
+# Two workers keep a small machine answering; `make test PYTEST=-x` and the like add to it.
+PYTEST ?=
+
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+export PIP_NO_INPUT := 1
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test lint format clean
+
+help:  ## what there is to type
+	@sed -n 's/^\([a-z]*\):.*  ## \(.*\)/make \1\t\2/p' Makefile
+
+demo: $(TOOL_INSTALLED)  ## print the explained patch for the legacy application in fixtures/
+	@$(BIN)/session-codemods diff fixtures/legacy_app; status=$$?; \
+	if [ $$status -gt 1 ]; then exit $$status; fi  # 1: there is a diff, as there should be
+
+test: $(DEVELOPMENT_INSTALLED)  ## run the tests
+	$(BIN)/python -m pytest -n auto -q $(PYTEST)
+
+lint: $(DEVELOPMENT_INSTALLED)  ## ruff and mypy, changing nothing
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+format: $(DEVELOPMENT_INSTALLED)  ## let ruff put the code in shape
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+clean:  ## take away what the other targets made, .venv too
+	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+$(BIN)/python:
+	@if [ -z "$(PYTHON)" ]; then \
+		echo "No Python 3.11 or newer found. Install one, or name it: make PYTHON=/path/to/python3.11" >&2; exit 2; fi
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+		echo "$(PYTHON) is not Python 3.11 or newer. Name another: make PYTHON=/path/to/python3.11" >&2; exit 2; }
+	@if command -v uv >/dev/null 2>&1; then uv venv --quiet --python "$$(command -v $(PYTHON))" $(VENV); \
+		else $(PYTHON) -m venv $(VENV); fi || { rm -rf $(VENV); exit 1; }
+
+EVERYTHING := .[test,lint,demo-app]
+
+# $(call install,REQUIREMENT)
+install = if command -v uv >/dev/null 2>&1; then uv pip install --quiet --python $(BIN)/python --editable "$(1)"; \
+	else $(BIN)/python -m pip install --quiet --editable "$(1)"; fi
+
+$(TOOL_INSTALLED): pyproject.toml | $(BIN)/python
+	@echo "Installing into $(VENV) ..." >&2
+	@$(call install,.)
+	@touch $@
+
+$(DEVELOPMENT_INSTALLED): pyproject.toml | $(BIN)/python
+	@echo "Installing into $(VENV) with what tests and linters need ..." >&2
+	@$(call install,$(EVERYTHING))
+	@touch $(TOOL_INSTALLED) $@

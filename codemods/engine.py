@@ -1,0 +1,345 @@
+"""The only place that knows the order of the steps: scan, link, examine, settle, compose, verify, plan.
+
+Reads files through `sources`; writes nothing. `run` gives the `Plan` from which everything else is made.
+"""
+
+from __future__ import annotations
+
+import ast
+import sys
+from collections import defaultdict
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from codemods import __version__, sources
+from codemods.plan import (
+    Change,
+    End,
+    Entry,
+    Examined,
+    Failure,
+    Finding,
+    Group,
+    Ledger,
+    Level,
+    Plan,
+    Right,
+    Source,
+)
+from codemods.project.facts import ModuleFacts
+from codemods.project.link import Project, link
+from codemods.project.providers import provider_names
+from codemods.project.scan import parse, scan_tree
+from codemods.project.symbols import ModuleName
+from codemods.rules import RULES
+from codemods.rules.base import ModuleView, Rule
+from codemods.settings import Settings
+from codemods.settle import settle
+from codemods.suppression import Suppressions
+
+Progress = Callable[[str, int, int], None]
+
+_LINKING = (b"import *", b"sessionmaker", b"dependency_overrides")
+
+
+class NoPythonFiles(Exception):
+    """There is no Python file at all under what was asked for."""
+
+
+@dataclass(frozen=True, slots=True)
+class RunRequest:
+    """What to run on. `paths` say whose findings are wanted; the whole of `root` is read (none: all of it)."""
+
+    root: Path
+    paths: tuple[Path, ...]
+    settings: Settings
+    level: Level = Level.REVIEW
+    cross_paths: bool = False
+    prefilter: bool = True  # off: every file is scanned, whatever words it holds (to test the filter itself)
+
+
+@dataclass(slots=True)
+class _Codebase:
+    """The sources of one look at the project, and what was learned from them."""
+
+    sources: dict[str, Source]
+    trees: dict[str, ast.Module] = field(default_factory=dict)
+    facts: dict[str, ModuleFacts] = field(default_factory=dict)
+    failures: dict[str, Failure] = field(default_factory=dict)
+
+    def names(self) -> Mapping[str, ModuleName]:
+        return {path: ModuleName(source.module, source.is_package) for path, source in self.sources.items()}
+
+
+def run(request: RunRequest, progress: Progress | None = None) -> Plan:
+    """Looks at the project and says what there is to do. Raises NoPythonFiles and `sources.SourceError`."""
+    tell = progress or (lambda stage, done, total: None)
+    discovery = sources.discover(request.root, request.paths, request.settings)
+    if not discovery.files and not discovery.failures:
+        raise NoPythonFiles
+    codebase, unread = _read(discovery, tell)
+    rules = chosen_rules(request.settings)
+    examined = _examine(codebase, rules, request, discovery.wanted, tell)
+    findings = [one for one in examined if isinstance(one, Finding)]
+    suppressions = Suppressions(codebase.sources[path] for path in sorted({one.site.path for one in examined}))
+    suppressed = {finding.key for finding in findings if suppressions.covers(finding)}
+    live = [finding for finding in findings if finding.key not in suppressed]
+
+    dropped: dict[str, str] = {}
+    while True:
+        settled = settle(live, dropped, discovery.wanted, cross_paths=request.cross_paths)
+        tell("compose", 0, 1)
+        changes, broken = _compose(codebase, settled.groups, request.level)
+        # the safe subset is what `apply` writes by default: it has to stand by itself
+        _, also_broken = _compose(codebase, settled.groups, Level.SAFE)
+        broken |= also_broken
+        if not broken:
+            broken = _not_quiet(codebase, changes, rules, request, discovery.wanted, settled.groups)
+        if not broken:
+            break
+        dropped |= broken
+    tell("compose", 1, 1)
+
+    ledger = _ledger(examined, suppressed, settled.groups, settled.refused, request.level)
+    ledger = Ledger((*ledger.entries, *suppressions.unused({rule.name for rule in rules}, examined)))
+    failures = sorted({*discovery.failures, *unread, *codebase.failures.values()})
+    return Plan(
+        root=str(discovery.root),
+        level=request.level,
+        groups=settled.groups,
+        ledger=ledger,
+        failures=tuple(failures),
+        changes=changes,
+        hashes={path: source.sha256 for path, source in codebase.sources.items()},
+        files_read=len(codebase.sources),
+        lines_read=sum(source.data.count(b"\n") for source in codebase.sources.values()),
+        settings_hash=request.settings.digest(),
+        tool_version=__version__,
+    )
+
+
+def chosen_rules(settings: Settings) -> tuple[Rule, ...]:
+    """The rules that the settings select and do not ignore, in the order of RULES."""
+    return tuple(
+        rule
+        for rule in RULES
+        if (settings.select is None or rule.name in settings.select) and rule.name not in settings.ignore
+    )
+
+
+# --- reading --------------------------------------------------------------------------------------------------------
+
+
+def _read(discovery: sources.Discovery, tell: Progress) -> tuple[_Codebase, list[Failure]]:
+    found: dict[str, Source] = {}
+    failures: list[Failure] = []
+    for done, path in enumerate(discovery.files):
+        tell("read", done, len(discovery.files))
+        source = sources.read(discovery.root, path)
+        if isinstance(source, Failure):
+            failures.append(source)
+        else:
+            found[path] = source
+    tell("read", len(discovery.files), len(discovery.files))
+    return _Codebase(found), failures
+
+
+def _scan(codebase: _Codebase, paths: Iterable[str]) -> None:
+    for path in sorted(paths):
+        if path in codebase.facts or path in codebase.failures:
+            continue
+        source = codebase.sources[path]
+        try:
+            tree = parse(source)
+            codebase.facts[path] = scan_tree(tree, source)
+            codebase.trees[path] = tree
+        except SyntaxError as error:
+            codebase.failures[path] = Failure(path, "parse", _syntax(error), error.lineno or 0)
+        except RecursionError:
+            codebase.failures[path] = Failure(path, "parse", "nested too deeply to be read")
+
+
+def _syntax(error: SyntaxError) -> str:
+    version = f"{sys.version_info.major}.{sys.version_info.minor}"
+    return f"not valid Python {version} ({error.msg}); for newer syntax run the tool with the Python it is written for"
+
+
+def _linked(codebase: _Codebase, rules: Sequence[Rule], request: RunRequest, tell: Progress) -> Project:
+    """Scans what can matter, and links it. The names of what gives a session, once learned, make more files matter."""
+    words = {word for rule in rules for word in rule.words} | set(_LINKING)
+    words |= {name.rpartition(".")[2].encode() for name in request.settings.sessions}
+    waiting = set(codebase.sources)
+    project = link((), codebase.names())
+    learned: set[bytes] = set()
+    while True:
+        tell("scan", len(codebase.facts), len(codebase.sources))
+        wanted = {
+            path
+            for path in waiting
+            if not request.prefilter or sources.has_word(codebase.sources[path].data, words | learned)
+        }
+        _scan(codebase, wanted)
+        waiting -= wanted
+        project = link(codebase.facts.values(), codebase.names(), request.settings.sessions)
+        names = {name.encode("utf-8", "surrogatepass") for name in provider_names(project)} - learned
+        missing = project.symbols.missing & waiting
+        if missing:
+            _scan(codebase, missing)
+            waiting -= missing
+            continue
+        if not names or not waiting:
+            return project
+        learned |= names
+
+
+def _examine(
+    codebase: _Codebase, rules: Sequence[Rule], request: RunRequest, wanted: Collection[str], tell: Progress
+) -> list[Examined]:
+    """What the rules say of every file that was scanned, in the order of paths and of RULES."""
+    while True:
+        project = _linked(codebase, rules, request, tell)
+        examined: list[Examined] = []
+        paths = [path for path in codebase.facts if path in codebase.trees]
+        for done, path in enumerate(sorted(paths)):
+            tell("examine", done, len(paths))
+            if path not in wanted and not request.cross_paths:
+                continue
+            view = ModuleView(codebase.sources[path], codebase.trees[path], project, request.settings)
+            ignored = request.settings.ignored_in(path)
+            try:
+                examined += [one for rule in rules if rule.name not in ignored for one in rule.examine(view)]
+            except RecursionError:
+                codebase.failures[path] = Failure(path, "examine", "nested too deeply to be followed")
+        missing = {path for path in project.symbols.missing if path not in codebase.facts} - set(codebase.failures)
+        if not missing:
+            return [one for one in examined if one.site.path in wanted]
+        # a definition that was asked for stands in a file that held no word: read it, and look again
+        _scan(codebase, missing)
+
+
+# --- composing ------------------------------------------------------------------------------------------------------
+
+
+def _compose(codebase: _Codebase, groups: Sequence[Group], level: Level) -> tuple[tuple[Change, ...], dict[str, str]]:
+    """The changed files for the groups at or below a level; and the keys of findings that cannot be made, and why."""
+    from codemods.transformers.compose import ComposeError, compose
+
+    included = [group for group in groups if group.level <= level]
+    by_path: dict[str, list[Group]] = defaultdict(list)
+    for group in included:
+        for path in group.paths:
+            by_path[path].append(group)
+    changes: list[Change] = []
+    broken: dict[str, str] = {}
+    for path in sorted(by_path):
+        source = codebase.sources[path]
+
+        def composed(chosen: Sequence[Group], source: Source = source) -> bytes:
+            findings = [finding for group in chosen for finding in group.findings]
+            edits = [edit for finding in findings for edit in finding.edits if edit.path == source.path]
+            requests = [asked for finding in findings for asked in finding.requests if asked.path == source.path]
+            return compose(source, edits, requests)
+
+        try:
+            after = composed(by_path[path])
+        except ComposeError as error:
+            culprits = _culprits(by_path[path], composed, ComposeError) or by_path[path]
+            for group in culprits:
+                for finding in group.findings:
+                    broken[finding.key] = f"the edit could not be made: {error}"
+            continue
+        if after != source.data:
+            changes.append(Change(path, source.data, after, tuple(by_path[path])))
+    return tuple(changes), broken
+
+
+def _culprits(
+    groups: Sequence[Group], composed: Callable[[Sequence[Group]], bytes], error: type[Exception]
+) -> list[Group]:
+    """The groups that cannot be composed even by themselves."""
+    found = []
+    for group in groups:
+        try:
+            composed([group])
+        except error:
+            found.append(group)
+    return found
+
+
+# --- quiet ----------------------------------------------------------------------------------------------------------
+
+
+def _not_quiet(
+    codebase: _Codebase,
+    changes: Sequence[Change],
+    rules: Sequence[Rule],
+    request: RunRequest,
+    wanted: Collection[str],
+    groups: Sequence[Group],
+) -> dict[str, str]:
+    """Looks at the result as a second run would; gives the findings to drop so that such a run offers nothing.
+
+    What a second run would still change in a function that this run changes makes both uncertain: neither is made.
+    """
+    if not changes:
+        return {}
+    after = _Codebase(
+        {**codebase.sources, **{change.path: _with_data(codebase.sources[change.path], change) for change in changes}},
+        {path: tree for path, tree in codebase.trees.items() if all(path != change.path for change in changes)},
+        {path: facts for path, facts in codebase.facts.items() if all(path != change.path for change in changes)},
+    )
+    examined = _examine(after, rules, request, wanted, lambda stage, done, total: None)
+    made = {finding.key: finding for group in groups if group.level <= request.level for finding in group.findings}
+    before = {finding.key for group in groups for finding in group.findings}
+    again = [
+        one
+        for one in examined
+        if isinstance(one, Finding) and one.level <= request.level and one.edits and one.key not in before - set(made)
+    ]
+    dropped: dict[str, str] = {}
+    for new in again:
+        for key, old in made.items():
+            if old.site.path == new.site.path and old.site.function == new.site.function:
+                dropped[key] = f"a second run would change the result again ({new.message})"
+    for path, failure in after.failures.items():
+        if path not in codebase.failures:
+            for key, old in made.items():
+                if path in old.paths:
+                    dropped[key] = f"the result could not be read back: {failure.message}"
+    return dropped
+
+
+def _with_data(source: Source, change: Change) -> Source:
+    text = change.after[len(source.bom) :].decode(source.encoding)
+    return replace(source, data=change.after, text=text)
+
+
+# --- the ledger -----------------------------------------------------------------------------------------------------
+
+
+def _ledger(
+    examined: Sequence[Examined],
+    suppressed: Collection[str],
+    groups: Sequence[Group],
+    refused: Mapping[str, str],
+    level: Level,
+) -> Ledger:
+    group_of = {finding.key: group for group in groups for finding in group.findings}
+    entries: list[Entry] = []
+    for one in examined:
+        if isinstance(one, Right):
+            entries.append(Entry(End.RIGHT, one.rule, one.site, one.why))
+            continue
+        key, group = one.key, group_of.get(one.key)
+        if key in suppressed:
+            entries.append(Entry(End.SUPPRESSED, one.rule, one.site, one.message, key=key))
+        elif group is None:
+            reason = refused.get(key) or one.reason or one.message
+            entries.append(Entry(End.REFUSED, one.rule, one.site, reason, key=key, advice=one.advice))
+        elif group.level <= level:
+            entries.append(Entry(End.CHANGED, one.rule, one.site, one.message, group.id, key))
+        else:
+            text = f"level {group.level.label}: {one.message}"
+            entries.append(Entry(End.HELD_BACK, one.rule, one.site, text, group.id, key))
+    return Ledger(tuple(sorted(entries, key=lambda entry: (entry.site, entry.rule, entry.end.value))))

@@ -1,0 +1,148 @@
+"""One function (or module, or class body): its tree, where its statements stand, what names mean in it."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from codemods.project.expressions import expression
+from codemods.project.link import Place, Project
+from codemods.project.name_uses import Function, NameUse, Parents, name_uses
+from codemods.project.sessions import Meaning
+
+_SUITES = ("body", "orelse", "finalbody")
+Loop = (ast.For, ast.AsyncFor, ast.While)
+With = (ast.With, ast.AsyncWith)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Seat:
+    """Where a statement stands: its suite, its index there, and the node whose suite it is."""
+
+    suite: Sequence[ast.stmt]
+    index: int
+    owner: ast.AST
+
+
+class Scope:
+    """A function, a module or a class body, with its own statements only: those of nested ones are scopes of theirs."""
+
+    def __init__(self, node: Function | ast.Module | ast.ClassDef, place: Place, parents: Parents, project: Project):
+        self.node = node
+        self.place = place
+        self.parents = parents
+        self.project = project
+        self._seats: dict[ast.stmt, Seat] = {}
+        self._seat_all(node)
+
+    def _seat_all(self, owner: ast.AST) -> None:
+        waiting: list[ast.AST] = [owner]
+        while waiting:
+            current = waiting.pop()
+            for suite in suites(current):
+                for index, statement in enumerate(suite):
+                    self._seats[statement] = Seat(suite, index, current)
+                    if not isinstance(statement, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
+                        waiting.append(statement)
+            waiting += [*getattr(current, "handlers", ()), *getattr(current, "cases", ())]
+
+    @property
+    def is_async(self) -> bool:
+        return isinstance(self.node, ast.AsyncFunctionDef)
+
+    @property
+    def is_function(self) -> bool:
+        return isinstance(self.node, (ast.FunctionDef, ast.AsyncFunctionDef))
+
+    def statements(self) -> list[ast.stmt]:
+        """Every statement of the scope at any depth, in source order."""
+        return sorted(self._seats, key=lambda statement: (statement.lineno, statement.col_offset))
+
+    def seat(self, statement: ast.stmt) -> Seat:
+        return self._seats[statement]
+
+    def statement(self, node: ast.AST) -> ast.stmt:
+        """The innermost statement of THIS scope that holds the node (a nested function counts as one statement)."""
+        found = self.parents.statement(node)
+        while found not in self._seats:
+            found = next(around for around in self.parents.chain(found) if isinstance(around, ast.stmt))
+        return found
+
+    def in_suite(self, suite: Sequence[ast.stmt], node: ast.AST) -> int | None:
+        """The index of the statement of `suite` that holds the node at any depth; None when none does."""
+        statement = self.statement(node)
+        while True:
+            seat = self._seats[statement]
+            if seat.suite is suite:
+                return seat.index
+            owner = seat.owner
+            if isinstance(owner, (ast.ExceptHandler, ast.match_case)):
+                above = self.parents.of(owner)
+                assert above is not None
+                owner = above
+            if not isinstance(owner, ast.stmt) or owner not in self._seats:
+                return None
+            statement = owner
+
+    def owner_statement(self, statement: ast.stmt) -> ast.stmt | None:
+        """The compound statement of this scope in whose suite the statement stands; None at the top."""
+        owner: ast.AST | None = self._seats[statement].owner
+        if isinstance(owner, (ast.ExceptHandler, ast.match_case)):
+            owner = self.parents.of(owner)
+        return owner if isinstance(owner, ast.stmt) and owner in self._seats else None
+
+    def uses(self, name: str) -> list[NameUse]:
+        return name_uses(self.node, name, self.parents)
+
+    def meaning(self, node: ast.expr) -> Meaning:
+        """What the expression means in this scope."""
+        return self.project.meaning(expression(node), self.place)
+
+
+def suites(node: ast.AST) -> Iterator[Sequence[ast.stmt]]:
+    """The lists of statements that a node holds directly."""
+    for field in _SUITES:
+        suite = getattr(node, field, None)
+        if isinstance(suite, list) and suite and isinstance(suite[0], ast.stmt):
+            yield suite
+
+
+def inside(statement: ast.stmt) -> Iterator[ast.stmt]:
+    """The statement and all statements inside it, nested functions and classes not entered."""
+    yield statement
+    if isinstance(statement, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
+        return
+    for suite in suites(statement):
+        for inner in suite:
+            yield from inside(inner)
+    for part in [*getattr(statement, "handlers", ()), *getattr(statement, "cases", ())]:
+        for inner in part.body:
+            yield from inside(inner)
+
+
+def own_expressions(statement: ast.stmt) -> Iterator[ast.AST]:
+    """The expression nodes that belong to the statement itself, not to the statements inside it."""
+    stack: list[ast.AST] = []
+    for field, value in ast.iter_fields(statement):
+        if field in _SUITES or field in ("handlers", "cases"):
+            continue
+        stack += [child for child in (value if isinstance(value, list) else [value]) if isinstance(child, ast.AST)]
+    while stack:
+        node = stack.pop()
+        yield node
+        stack += list(ast.iter_child_nodes(node))
+
+
+def scopes(tree: ast.Module, path: str, project: Project) -> Iterator[Scope]:
+    """Every scope of a file: the module, its classes, its functions at any depth, in source order."""
+    parents = Parents(tree)
+    waiting: list[tuple[ast.AST, str]] = [(tree, "")]
+    while waiting:
+        node, qualname = waiting.pop(0)
+        assert isinstance(node, (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef))
+        scope = Scope(node, Place(path, qualname), parents, project)
+        yield scope
+        for statement in scope.statements():
+            if isinstance(statement, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
+                waiting.append((statement, f"{qualname}.{statement.name}" if qualname else statement.name))

@@ -1,0 +1,526 @@
+"""What an expression carries out of a session: nothing, loaded objects, or the session itself. Pure.
+
+Three answers are enough to place a block (`Carry`): a PLAIN value may leave it; a LOADED value may be read lazily
+through the session; a HOLDER can use the session again (the session, a service made with it, an un-awaited
+coroutine, a generator, a streaming result). In doubt the answer is the larger one. Kinds of results: semantics D.
+"""
+
+from __future__ import annotations
+
+import ast
+import enum
+from collections.abc import Iterable
+
+from codemods.flow.scope import Scope, own_expressions
+from codemods.project.expressions import dotted
+from codemods.project.facts import Attribute, Either, Expression, FunctionFacts, Item, Literal, Name
+from codemods.project.keeping import Fate, handed
+from codemods.project.link import Place, Project
+from codemods.project.models import Member, is_mapped, is_schema, member
+from codemods.project.sessions import ClassMeaning, External, FunctionMeaning, InstanceMeaning
+
+# semantics D1
+SYNC_METHODS = frozenset(
+    {
+        "add",
+        "add_all",
+        "begin",
+        "begin_nested",
+        "expire",
+        "expire_all",
+        "expunge",
+        "expunge_all",
+        "get_bind",
+        "get_transaction",
+        "in_nested_transaction",
+        "in_transaction",
+        "is_modified",
+        "__contains__",
+        "__iter__",
+    }
+)
+_GIVES_NOTHING = frozenset(
+    {
+        "aclose",
+        "add",
+        "add_all",
+        "close",
+        "commit",
+        "delete",
+        "expire",
+        "expire_all",
+        "expunge",
+        "expunge_all",
+        "flush",
+        "get_bind",
+        "in_nested_transaction",
+        "in_transaction",
+        "invalidate",
+        "is_modified",
+        "refresh",
+        "reset",
+        "rollback",
+        "bulk_save_objects",
+        "bulk_insert_mappings",
+        "bulk_update_mappings",
+    }
+)
+ATTACHING = frozenset({"add", "add_all", "refresh", "merge", "delete", "enable_relationship_loading"})
+_SELECTING = frozenset({"execute", "scalar", "scalars", "exec", "stream", "stream_scalars"})
+_STREAMING = frozenset({"stream", "stream_scalars"})
+_MUTATING = frozenset({"append", "extend", "add", "insert", "update", "setdefault", "put", "put_nowait", "appendleft"})
+_PLAIN_BUILTINS = frozenset(
+    f"builtins.{name}"
+    for name in (
+        *("len", "str", "int", "float", "bool", "bytes", "repr", "isinstance", "issubclass", "any", "all", "hash"),
+        *("round", "sum", "id", "format", "hasattr", "type", "callable", "abs", "ord", "chr", "print", "range"),
+    )
+)
+_PLAIN_TYPES = frozenset(
+    f"builtins.{name}" for name in ("int", "str", "float", "bool", "bytes", "complex", "None")
+) | frozenset(
+    {
+        "datetime.datetime",
+        "datetime.date",
+        "datetime.time",
+        "datetime.timedelta",
+        "decimal.Decimal",
+        "uuid.UUID",
+        "pathlib.Path",
+    }
+)
+_COLLECTIONS = frozenset(
+    {"list", "dict", "set", "tuple", "frozenset", "List", "Dict", "Set", "Tuple", "Sequence", "Iterable", "Mapping"}
+    | {"Optional", "Union", "Collection"}
+)
+_SELECTS = frozenset(
+    {
+        "sqlalchemy.select",
+        "sqlalchemy.future.select",
+        "sqlalchemy.sql.select",
+        "sqlalchemy.sql.expression.select",
+        "sqlmodel.select",
+        "sqlmodel.sql.expression.select",
+    }
+)
+_PLAIN_STATEMENTS = frozenset(
+    {
+        f"{module}.{name}"
+        for module in ("sqlalchemy", "sqlalchemy.sql", "sqlalchemy.sql.expression", "sqlmodel")
+        for name in ("text", "insert", "update", "delete", "exists", "func", "literal", "literal_column")
+    }
+    | {"sqlalchemy.dialects.postgresql.insert", "sqlalchemy.dialects.sqlite.insert", "sqlalchemy.dialects.mysql.insert"}
+)
+_PLAIN_ATTRIBUTES = frozenset({"rowcount", "inserted_primary_key", "lastrowid", "is_active"})
+
+
+class Carry(enum.IntEnum):
+    """What a value takes along when it leaves the block; ordered."""
+
+    PLAIN = 0
+    LOADED = 1
+    HOLDER = 2
+
+
+class Values:
+    """What the names of one function carry, for one session in it. Flow-insensitive: the most that they ever carry."""
+
+    def __init__(
+        self, scope: Scope, sessions: Iterable[str], statements: Iterable[ast.stmt], *, is_async: bool
+    ) -> None:
+        """`sessions`: the names of the session; `statements`: those in which it lives (others cannot load from it)."""
+        self.scope = scope
+        self.sessions = frozenset(sessions)
+        self.is_async = is_async
+        self.names: dict[str, Carry] = {}
+        self.entities: dict[str, ClassMeaning] = {}
+        self._assigned: dict[str, list[ast.expr]] = {}
+        self._plain_rows: set[str] = set()
+        every = list(statements)
+        for statement in scope.statements():
+            self._note(statement)
+        changed = True
+        while changed:
+            before = dict(self.names), dict(self.entities)
+            for statement in every:
+                self._run(statement)
+            changed = before != (self.names, self.entities)
+
+    # --- names -------------------------------------------------------------------------------------------------
+
+    def _note(self, statement: ast.stmt) -> None:
+        for target, value in _assignments(statement):
+            if isinstance(target, ast.Name):
+                self._assigned.setdefault(target.id, []).append(value)
+
+    def _run(self, statement: ast.stmt) -> None:
+        for target, value in _assignments(statement):
+            self._bind(target, self.carry(value))
+            if isinstance(target, ast.Name) and (found := self.entity(value)) is not None:
+                self.entities[target.id] = found
+        if isinstance(statement, (ast.For, ast.AsyncFor)):
+            self._bind(statement.target, self._element(statement.iter))
+            if isinstance(statement.target, ast.Name) and (found := self.entity(statement.iter)) is not None:
+                self.entities[statement.target.id] = found
+        if isinstance(statement, (ast.With, ast.AsyncWith)):
+            for item in statement.items:
+                if item.optional_vars is not None:
+                    self._bind(item.optional_vars, self.carry(item.context_expr))
+        for node in own_expressions(statement):
+            if isinstance(node, ast.Call):
+                self._effects(node)
+
+    def _element(self, iterated: ast.expr) -> Carry:
+        return self.carry(iterated)
+
+    def _bind(self, target: ast.expr, carry: Carry) -> None:
+        if carry is Carry.PLAIN:
+            return
+        match target:
+            case ast.Name(id=name) if name not in self.sessions:
+                self.names[name] = max(self.names.get(name, Carry.PLAIN), carry)
+            case ast.Tuple(elts=elements) | ast.List(elts=elements):
+                for element in elements:
+                    self._bind(element, carry)
+            case ast.Starred(value=inner) | ast.Attribute(value=inner) | ast.Subscript(value=inner):
+                self._bind(inner, carry)
+
+    def _effects(self, node: ast.Call) -> None:
+        """`session.add(user)` ties user to the session; `found.append(user)` puts it into found."""
+        if not isinstance(node.func, ast.Attribute):
+            return
+        base = node.func.value
+        if isinstance(base, ast.Name) and base.id in self.sessions and node.func.attr in ATTACHING:
+            for argument in node.args:
+                for given in argument.elts if isinstance(argument, (ast.List, ast.Tuple)) else [argument]:
+                    if isinstance(given, ast.Name):
+                        self._bind(given, Carry.LOADED)
+                        if (found := self.entity(given)) is not None:
+                            self.entities[given.id] = found
+        elif node.func.attr in _MUTATING:
+            given_carry = max([self.carry(argument) for argument in node.args], default=Carry.PLAIN)
+            self._bind(base, given_carry)
+
+    # --- expressions -------------------------------------------------------------------------------------------
+
+    def carry(self, node: ast.expr | None) -> Carry:
+        """The most that the value of the expression can take along."""
+        match node:
+            case None | ast.Constant() | ast.JoinedStr() | ast.Compare() | ast.UnaryOp(op=ast.Not()) | ast.Slice():
+                return Carry.PLAIN
+            case ast.Name(id=name):
+                return Carry.HOLDER if name in self.sessions else self.names.get(name, Carry.PLAIN)
+            case ast.Await(value=value):
+                return self._awaited(value)
+            case ast.Call():
+                return self._call(node, awaited=False)
+            case ast.Attribute():
+                return self._attribute(node)
+            case ast.IfExp(body=body, orelse=orelse):
+                return max(self.carry(body), self.carry(orelse))
+            case ast.Subscript(value=value) | ast.Starred(value=value) | ast.NamedExpr(value=value):
+                return self.carry(value)
+            case ast.Yield() | ast.YieldFrom():
+                return Carry.PLAIN
+            case ast.ListComp(elt=element, generators=generators) | ast.SetComp(elt=element, generators=generators):
+                return self._comprehension([element], generators, lazy=False)
+            case ast.GeneratorExp(elt=element, generators=generators):
+                return self._comprehension([element], generators, lazy=True)
+            case ast.DictComp(key=key, value=value, generators=generators):
+                return self._comprehension([key, value], generators, lazy=False)
+            case _:
+                return self._most(child for child in ast.iter_child_nodes(node) if isinstance(child, ast.expr))
+
+    def _most(self, nodes: Iterable[ast.expr | None]) -> Carry:
+        return max((self.carry(node) for node in nodes), default=Carry.PLAIN)
+
+    def _comprehension(self, elements: list[ast.expr], generators: list[ast.comprehension], *, lazy: bool) -> Carry:
+        saved, saved_entities = dict(self.names), dict(self.entities)
+        iterated = Carry.PLAIN
+        try:
+            for generator in generators:
+                given = self.carry(generator.iter)
+                iterated = max(iterated, given)
+                for name in _names(generator.target):
+                    self.names[name] = given
+                    self.entities.pop(name, None)
+                    if isinstance(generator.target, ast.Name) and (found := self.entity(generator.iter)) is not None:
+                        self.entities[name] = found
+            result = self._most(elements)
+        finally:
+            self.names, self.entities = saved, saved_entities
+        return max(result, iterated) if lazy else result
+
+    def _awaited(self, value: ast.expr) -> Carry:
+        if isinstance(value, ast.Call):
+            return self._call(value, awaited=True)
+        # `await task`: what a coroutine that held the session gives
+        return min(self.carry(value), Carry.LOADED)
+
+    def _attribute(self, node: ast.Attribute) -> Carry:
+        base = self.carry(node.value)
+        if base is Carry.PLAIN or node.attr in _PLAIN_ATTRIBUTES:
+            return Carry.PLAIN
+        if base is Carry.LOADED:
+            class_ = self.entity(node.value)
+            if class_ is not None and member(class_, node.attr, self.scope.project) is Member.COLUMN:
+                return Carry.PLAIN
+        return base
+
+    # --- calls -------------------------------------------------------------------------------------------------
+
+    def _call(self, node: ast.Call, *, awaited: bool) -> Carry:
+        given = self._most([*node.args, *(keyword.value for keyword in node.keywords)])
+        if isinstance(node.func, ast.Attribute):
+            base = self.carry(node.func.value)
+            if isinstance(node.func.value, ast.Name) and node.func.value.id in self.sessions:
+                return self._session_method(node, node.func.attr, awaited=awaited)
+            if base is not Carry.PLAIN:
+                return self._method(node, node.func.attr, base, given, awaited=awaited)
+        if given is Carry.PLAIN:
+            return Carry.PLAIN
+        return self._function(node, given, awaited=awaited)
+
+    def _session_method(self, node: ast.Call, method: str, *, awaited: bool) -> Carry:
+        if self.is_async and method not in SYNC_METHODS and not awaited:
+            return Carry.HOLDER
+        if method in _GIVES_NOTHING:
+            return Carry.PLAIN
+        if method in _SELECTING and node.args and self.selects_plain(node.args[0]):
+            if method in _STREAMING:
+                return Carry.HOLDER
+            # a sync result reads from its cursor while it is consumed; an async one is buffered (semantics B6)
+            return Carry.PLAIN if self.is_async or method == "scalar" else Carry.LOADED
+        if method in _STREAMING or method in ("query", "connection", "begin", "begin_nested", "get_transaction"):
+            return Carry.HOLDER
+        return Carry.LOADED
+
+    def _method(self, node: ast.Call, method: str, base: Carry, given: Carry, *, awaited: bool) -> Carry:
+        called = self.scope.meaning(node.func)
+        if isinstance(called, FunctionMeaning):
+            return self._project_function(called, node, max(base, given), awaited=awaited)
+        if awaited:
+            return Carry.LOADED
+        if base is Carry.HOLDER and not self.is_async:
+            # a legacy Query: `session.query(User).filter(...).all()`
+            if method in ("count", "update", "delete", "exists"):
+                return Carry.PLAIN
+            if method in ("all", "first", "one", "one_or_none", "get", "scalar", "scalars", "fetchall", "fetchone"):
+                return Carry.LOADED
+        return max(base, given)
+
+    def _function(self, node: ast.Call, given: Carry, *, awaited: bool) -> Carry:
+        called = self.scope.meaning(node.func)
+        project = self.scope.project
+        match called:
+            case External(dotted=name) if name in _PLAIN_BUILTINS:
+                return Carry.PLAIN
+            case External(dotted=name):
+                last = name.rpartition(".")[2]
+                if last.endswith(("Error", "Exception")):
+                    return Carry.PLAIN
+                return min(given, Carry.LOADED) if awaited else given
+            case FunctionMeaning():
+                return self._project_function(called, node, given, awaited=awaited)
+            case ClassMeaning() if is_schema(called, project):
+                return Carry.PLAIN
+            case _:
+                return min(given, Carry.LOADED) if awaited else given
+
+    def _project_function(self, called: FunctionMeaning, node: ast.Call, given: Carry, *, awaited: bool) -> Carry:
+        definitions = self.scope.project.symbols.functions(called.module, called.qualname)
+        suspended = any(one.is_async or one.is_generator for one in definitions) and not awaited
+        if suspended:
+            return given
+        if definitions and all(_gives_plain(one, called, self.scope.project) for one in definitions):
+            return Carry.PLAIN
+        if given is Carry.HOLDER and self._holds_in_result(called, node):
+            return Carry.HOLDER
+        return min(given, Carry.LOADED)
+
+    def _holds_in_result(self, called: FunctionMeaning, node: ast.Call) -> bool:
+        project = self.scope.project
+        for index, argument in enumerate(node.args):
+            if self.carry(argument) is Carry.HOLDER and handed(called, index, None, project).fate >= Fate.IN_RESULT:
+                return True
+        for keyword in node.keywords:
+            if self.carry(keyword.value) is Carry.HOLDER and keyword.arg is not None:
+                if handed(called, None, keyword.arg, project).fate >= Fate.IN_RESULT:
+                    return True
+        return False
+
+    # --- statements and entities -------------------------------------------------------------------------------
+
+    def selects_plain(self, statement: ast.expr) -> bool:
+        """Whether a SQL expression gives rows of plain values: columns, functions, text, or no rows (semantics D2)."""
+        return self._selects_plain(statement, frozenset())
+
+    def _selects_plain(self, statement: ast.expr, seen: frozenset[str]) -> bool:
+        if isinstance(statement, ast.Name):
+            if statement.id in seen:
+                return True  # `statement = statement.where(...)`: what it was before decides
+            values = self._assigned.get(statement.id, [])
+            return bool(values) and all(self._selects_plain(value, seen | {statement.id}) for value in values)
+        root = statement
+        while isinstance(root, ast.Call) and isinstance(root.func, ast.Attribute):
+            if root.func.attr in ("returning", "add_columns", "from_statement", "options", "with_only_columns"):
+                return False
+            if isinstance(self.scope.meaning(root.func), External):
+                break
+            root = root.func.value
+        if isinstance(root, ast.Name):
+            return root.id in seen or (root is not statement and self._selects_plain(root, seen))
+        if not isinstance(root, ast.Call):
+            return False
+        called = self.scope.meaning(root.func)
+        if not isinstance(called, External):
+            return False
+        if called.dotted in _SELECTS:
+            return bool(root.args) and all(self._plain_column(argument) for argument in root.args)
+        return called.dotted in _PLAIN_STATEMENTS or called.dotted.startswith("sqlalchemy.func.")
+
+    def _plain_column(self, node: ast.expr) -> bool:
+        if isinstance(node, ast.Call):
+            called = self.scope.meaning(node.func)
+            if isinstance(called, External) and called.dotted.startswith(("sqlalchemy.func.", "sqlalchemy.sql.func.")):
+                return True
+            # `func.count(User.id).label("n")`, `User.name.label("x")`
+            return isinstance(node.func, ast.Attribute) and self._plain_column(node.func.value)
+        if isinstance(node, ast.Attribute):
+            owner = self.scope.meaning(node.value)
+            return isinstance(owner, ClassMeaning) and (member(owner, node.attr, self.scope.project) is Member.COLUMN)
+        return isinstance(node, ast.Constant)
+
+    def entity(self, node: ast.expr) -> ClassMeaning | None:
+        """The mapped class whose instance (or list of instances) the expression gives, where that can be seen."""
+        match node:
+            case ast.Name(id=name):
+                if name in self.entities:
+                    return self.entities[name]
+                values = self._assigned.get(name, [])
+                return self._constructed(values[0]) if len(values) == 1 else None
+            case ast.Await(value=value) | ast.Subscript(value=value) | ast.NamedExpr(value=value):
+                return self.entity(value)
+            case ast.Call(func=ast.Attribute(value=base, attr=method)):
+                if isinstance(base, ast.Name) and base.id in self.sessions:
+                    return self._loaded_class(node, method)
+                if method in ("all", "first", "one", "one_or_none", "scalar_one", "scalar_one_or_none", "scalar"):
+                    return self._result_class(base)
+                return self._declared_class(node)
+            case ast.Call(func=ast.Name(id="list" | "sorted"), args=[inner, *_]):
+                return self.entity(inner) or self._result_class(inner)
+            case ast.Call():
+                return self._constructed(node) or self._declared_class(node)
+            case _:
+                return None
+
+    def _constructed(self, node: ast.expr) -> ClassMeaning | None:
+        if isinstance(node, ast.Call):
+            class_ = self.scope.meaning(node.func)
+            if isinstance(class_, ClassMeaning) and is_mapped(class_, self.scope.project):
+                return class_
+        return None
+
+    def _loaded_class(self, node: ast.Call, method: str) -> ClassMeaning | None:
+        if not node.args:
+            return None
+        if method in ("get", "get_one"):
+            class_ = self.scope.meaning(node.args[0])
+            return class_ if isinstance(class_, ClassMeaning) else None
+        if method in ("scalar", "scalars"):
+            return self._selected_class(node.args[0])
+        return None
+
+    def _result_class(self, node: ast.expr) -> ClassMeaning | None:
+        """The entity class of a result: `result`, `result.scalars()`, `(await session.scalars(select(E)))`."""
+        match node:
+            case ast.Await(value=value):
+                return self._result_class(value)
+            case ast.Name(id=name):
+                values = self._assigned.get(name, [])
+                return self._result_class(values[0]) if len(values) == 1 else None
+            case ast.Call(func=ast.Attribute(value=base, attr=method), args=arguments):
+                if isinstance(base, ast.Name) and base.id in self.sessions and arguments:
+                    return self._selected_class(arguments[0]) if method in ("execute", "scalars", "exec") else None
+                return self._result_class(base) if method in ("scalars", "unique", "all") else None
+            case _:
+                return None
+
+    def _selected_class(self, statement: ast.expr) -> ClassMeaning | None:
+        root: ast.expr = statement
+        seen: set[str] = set()
+        while True:
+            if isinstance(root, ast.Name) and root.id not in seen:
+                seen.add(root.id)
+                values = self._assigned.get(root.id, [])
+                if not values:
+                    return None
+                root = values[0]
+            elif isinstance(root, ast.Call) and isinstance(root.func, ast.Attribute):
+                if isinstance(self.scope.meaning(root.func), External):
+                    break
+                root = root.func.value
+            else:
+                break
+        if isinstance(root, ast.Call) and len(root.args) == 1:
+            called = self.scope.meaning(root.func)
+            if isinstance(called, External) and called.dotted in _SELECTS:
+                class_ = self.scope.meaning(root.args[0])
+                if isinstance(class_, ClassMeaning) and is_mapped(class_, self.scope.project):
+                    return class_
+        return None
+
+    def _declared_class(self, node: ast.Call) -> ClassMeaning | None:
+        """The entity that a project function is declared to give: `-> User | None`, `-> list[User]`."""
+        called = self.scope.meaning(node.func)
+        if not isinstance(called, FunctionMeaning):
+            return None
+        for definition in self.scope.project.symbols.functions(called.module, called.qualname):
+            told = definition.returns_annotation
+            if isinstance(told, Item) and dotted(told.value).rpartition(".")[2] in ("list", "List", "Sequence"):
+                told = told.key
+            if told is None:
+                return None
+            declared = self.scope.project.declared(told, Place(called.module, definition.parent))
+            if isinstance(declared, InstanceMeaning) and isinstance(declared.of, ClassMeaning):
+                if is_mapped(declared.of, self.scope.project):
+                    return declared.of
+        return None
+
+
+def _assignments(statement: ast.stmt) -> list[tuple[ast.expr, ast.expr]]:
+    found: list[tuple[ast.expr, ast.expr]] = []
+    match statement:
+        case ast.Assign(targets=targets, value=value):
+            found += [(target, value) for target in targets]
+        case ast.AnnAssign(target=target, value=ast.expr() as value) | ast.AugAssign(target=target, value=value):
+            found.append((target, value))
+    found += [(node.target, node.value) for node in own_expressions(statement) if isinstance(node, ast.NamedExpr)]
+    return found
+
+
+def _names(target: ast.expr) -> list[str]:
+    return [node.id for node in ast.walk(target) if isinstance(node, ast.Name)]
+
+
+def _gives_plain(definition: FunctionFacts, function: FunctionMeaning, project: Project) -> bool:
+    """Whether the return annotation promises plain values: `int`, `str | None`, `list[UUID]`, a pydantic schema."""
+    told = definition.returns_annotation
+    return told is not None and _plain_type(told, Place(function.module, definition.parent), project)
+
+
+def _plain_type(told: Expression, place: Place, project: Project) -> bool:
+    match told:
+        case Literal(value=None):
+            return True
+        case Item(value=Name() | Attribute() as outer, key=key) if dotted(outer).rpartition(".")[2] in _COLLECTIONS:
+            return _plain_type(key, place, project)
+        case Either(options=options):
+            return all(_plain_type(option, place, project) for option in options)
+        case Name() | Attribute():
+            meaning = project.meaning(told, place)
+            if isinstance(meaning, External):
+                return meaning.dotted in _PLAIN_TYPES
+            return isinstance(meaning, ClassMeaning) and is_schema(meaning, project)
+        case _:
+            return False

@@ -1,0 +1,67 @@
+"""A session that is used after its own `with` block has ended (semantics B4). Reads; decides nothing."""
+
+from __future__ import annotations
+
+import ast
+from dataclasses import dataclass
+
+from codemods.flow.lifetime import CLOSES, Lifetime, examine
+from codemods.flow.scope import Scope, inside, own_expressions
+from codemods.flow.values import Carry
+from codemods.project.name_uses import Role
+
+_READING = frozenset({"get", "get_one", "scalar", "scalars", "stream", "stream_scalars", "execute", "exec"})
+_WRITING_STATEMENTS = frozenset({"insert", "update", "delete", "text"})
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Widening:
+    life: Lifetime
+    first_line: int  # of the first use after the block
+    reasons: list[str]  # what a person should confirm
+
+
+def widening(scope: Scope, block: ast.With | ast.AsyncWith, name: str, *, is_async: bool) -> Widening | None:
+    """The life of the session behind the end of its own block; None when nothing but closes comes there."""
+    if not scope.is_function:
+        return None
+    life = examine(scope, block, name, is_async=is_async)
+    own = set(inside(block))
+    later = [use for use in life.uses if scope.statement(use.node) not in own]
+    real = [use for use in later if not (use.role is Role.METHOD and use.attribute in CLOSES)]
+    if not real:
+        return None
+    reasons = _pending(life, block, {id(use) for use in later})
+    return Widening(life, real[0].line, reasons)
+
+
+def _pending(life: Lifetime, block: ast.With | ast.AsyncWith, later: set[int]) -> list[str]:
+    """What the end of the block rolled back until now, and a wider block could write."""
+    methods = [use for use in life.uses if id(use) not in later and use.role is Role.METHOD]
+    ends_with_commit = bool(methods) and methods[-1].attribute == "commit"
+    changes = [
+        use for use in life.uses if id(use) not in later and not (use.role is Role.METHOD and use.attribute in _READING)
+    ]
+    writes = [use for use in changes if use.role is not Role.ATTRIBUTE and use.attribute != "commit"]
+    stores = [
+        statement
+        for statement in inside(block)
+        for node in own_expressions(statement)
+        if isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Store) and _loaded(life, node.value)
+    ]
+    raw = [use for use in methods if use.attribute in ("execute", "exec") and use.call and _writes(use.call)]
+    if ends_with_commit or not (writes or stores or raw):
+        return []
+    line = writes[0].line if writes else stores[0].lineno if stores else raw[0].line
+    return [f"what line {line} left uncommitted was rolled back at the end of the block; a later commit would write it"]
+
+
+def _loaded(life: Lifetime, node: ast.expr) -> bool:
+    return life.values is not None and life.values.carry(node) is not Carry.PLAIN
+
+
+def _writes(call: ast.Call) -> bool:
+    """Whether the statement may write: anything that is not visibly a select."""
+    names = {node.id for node in ast.walk(call) if isinstance(node, ast.Name)}
+    attributes = {node.attr for node in ast.walk(call) if isinstance(node, ast.Attribute)}
+    return bool((names | attributes) & _WRITING_STATEMENTS) or "select" not in names | attributes

@@ -1,0 +1,237 @@
+"""What one file says, as plain picklable data: no tree node crosses a file border. Touches nothing.
+
+Expressions are kept as small values (`Expression`), as much of them as resolving definitions needs; all else is
+`Opaque`. Everything here is frozen, compares by value, and can be printed.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Name:
+    """A plain name, to be looked up in the scope in which it stands."""
+
+    id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Attribute:
+    """`value.name`."""
+
+    value: Expression
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """`function(*arguments, **keywords)`. A keyword named None is a `**` argument; starred arguments are Opaque."""
+
+    function: Expression
+    arguments: tuple[Expression, ...] = ()
+    keywords: tuple[tuple[str | None, Expression], ...] = ()
+
+    def keyword(self, name: str) -> Expression | None:
+        """The value of one keyword argument; None when it is not given."""
+        return next((value for key, value in self.keywords if key == name), None)
+
+    @property
+    def has_double_star(self) -> bool:
+        return any(key is None for key, _ in self.keywords)
+
+
+@dataclass(frozen=True, slots=True)
+class Awaited:
+    """`await value`."""
+
+    value: Expression
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """`value[key]`."""
+
+    value: Expression
+    key: Expression
+
+
+@dataclass(frozen=True, slots=True)
+class Either:
+    """`a or b`, `a if c else b`: one of these."""
+
+    options: tuple[Expression, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Entered:
+    """What `with value as name` binds to the name."""
+
+    value: Expression
+
+
+@dataclass(frozen=True, slots=True)
+class Iterated:
+    """What `for name in value` binds to the name."""
+
+    value: Expression
+
+
+@dataclass(frozen=True, slots=True)
+class Annotated:
+    """A value of which only the declared type is in view."""
+
+    annotation: Expression
+
+
+@dataclass(frozen=True, slots=True)
+class Literal:
+    """A constant: None, a bool, a number or a string."""
+
+    value: object
+
+
+@dataclass(frozen=True, slots=True)
+class Opaque:
+    """An expression that says nothing about sessions."""
+
+
+Expression = Name | Attribute | Call | Awaited | Item | Either | Entered | Iterated | Annotated | Literal | Opaque
+
+
+@dataclass(frozen=True, slots=True)
+class Import:
+    """One name bound by an import: the module `module`, or its attribute `attribute`."""
+
+    name: str
+    module: str  # absolute dotted name, relative imports resolved
+    attribute: str | None
+    line: int
+    scope: str = ""  # qualified name of the function it stands in; "" at module level
+    written_module: str = ""  # the module as written after `from`, dots included; "" for a plain `import`
+
+
+@dataclass(frozen=True, slots=True)
+class Binding:
+    """A name and every expression that is bound to it in one scope, in order."""
+
+    name: str
+    values: tuple[Expression, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Passed:
+    """A parameter or an object is handed to a call."""
+
+    function: Expression
+    position: int | None  # index among the positional arguments; None when given by keyword
+    keyword: str | None
+    awaited: bool
+    line: int
+
+
+@dataclass(frozen=True, slots=True)
+class ParameterUse:
+    """What a function does with one of its parameters (the function's summary, `design.md` 4.3)."""
+
+    name: str
+    kept: int = 0  # line on which it is stored on an object, in a container or a global; 0: nowhere
+    captured: int = 0  # line of a nested function or lambda that holds it
+    returned: int = 0
+    yielded: int = 0
+    closed: int = 0
+    aliased: int = 0
+    passed: tuple[Passed, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Parameter:
+    name: str
+    annotation: Expression | None
+    default: Expression | None
+    kind: str  # "positional", "keyword", "*", "**"
+
+
+@dataclass(frozen=True, slots=True)
+class GeneratorScope:
+    """What a generator with one `yield` does around it, as far as it is a way to lend out a session.
+
+    `plain` means: it only opens, yields, rolls back, logs nothing, re-raises, and closes (`design.md` 5).
+    """
+
+    yields: Expression
+    plain: bool
+    commits: bool
+    closes: bool
+    swallows: bool
+
+
+@dataclass(frozen=True, slots=True)
+class FunctionFacts:
+    qualname: str
+    line: int
+    is_async: bool
+    is_generator: bool
+    in_class: str  # qualified name of the class whose method it is; "" for a plain function
+    decorators: tuple[Expression, ...]
+    parameters: tuple[Parameter, ...]
+    returns_annotation: Expression | None
+    bindings: tuple[Binding, ...]
+    returns: tuple[Expression, ...]
+    yields: tuple[Expression, ...]
+    uses: tuple[ParameterUse, ...]
+    only_returns: bool  # the body is a docstring and one return
+    returned_as_is: bool  # the body makes one value, and returns it without doing anything with it
+    lends: GeneratorScope | None
+
+    @property
+    def name(self) -> str:
+        return self.qualname.rpartition(".")[2]
+
+    @property
+    def parent(self) -> str:
+        """Qualified name of what it is defined in; "" at module level."""
+        return self.qualname.rpartition(".")[0]
+
+
+@dataclass(frozen=True, slots=True)
+class AttributeSet:
+    """`self.name = value` in a method, or `name: annotation` / `name = value` in the class body (`method` is "")."""
+
+    name: str
+    value: Expression
+    method: str
+
+
+@dataclass(frozen=True, slots=True)
+class ClassFacts:
+    qualname: str
+    line: int
+    bases: tuple[Expression, ...]
+    keywords: tuple[tuple[str, Expression], ...]
+    attributes: tuple[AttributeSet, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Replaced:
+    """A test or a set-up puts something else in the place of a definition."""
+
+    target: str | Expression  # dotted text given to `patch`, or the object and attribute
+    how: str  # "patch", "monkeypatch.setattr", "dependency_overrides"
+    line: int
+
+
+@dataclass(frozen=True, slots=True)
+class ModuleFacts:
+    path: str
+    module: str
+    is_package: bool
+    imports: tuple[Import, ...]
+    stars: tuple[str, ...]  # absolute names of the modules that are star-imported
+    public: tuple[str, ...] | None  # `__all__`, when it is a literal
+    bindings: tuple[Binding, ...]
+    functions: tuple[FunctionFacts, ...]
+    classes: tuple[ClassFacts, ...]
+    replaced: tuple[Replaced, ...]
+    calls: frozenset[str]  # last names of everything called
+    object_session_lines: tuple[int, ...]  # where the session of an entity is asked for behind its back (C7 b, c)

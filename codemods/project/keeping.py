@@ -1,0 +1,138 @@
+"""What becomes of an object that is handed to a function of the project: summaries, followed through calls. Pure."""
+
+from __future__ import annotations
+
+import enum
+from dataclasses import dataclass
+
+from codemods.plan import Fact
+from codemods.project.expressions import dotted, last_name
+from codemods.project.facts import FunctionFacts, ParameterUse, Passed
+from codemods.project.link import Place, Project
+from codemods.project.schedulers import runs_later
+from codemods.project.sessions import (
+    ClassMeaning,
+    CoroutineMeaning,
+    FunctionMeaning,
+    InstanceMeaning,
+    UnknownMeaning,
+)
+
+
+class Fate(enum.IntEnum):
+    """From harmless to harmful; the worst over all that a function does with the object."""
+
+    USED = 0  # only while the call runs
+    IN_RESULT = 1  # the result is it, or holds it
+    UNKNOWN = 2  # handed on to something that is not in view
+    CAPTURED = 3
+    KEPT = 4
+    SCHEDULED = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Handed:
+    fate: Fate
+    fact: Fact | None = None
+
+
+def handed(
+    function: FunctionMeaning, position: int | None, keyword: str | None, project: Project, awaited: bool = True
+) -> Handed:
+    """The worst that happens to the argument given to `function` at this position or by this keyword."""
+    return _handed(function, position, keyword, project, awaited, frozenset())
+
+
+def closes(function: FunctionMeaning, position: int | None, keyword: str | None, project: Project) -> bool:
+    """Whether the function itself closes the argument."""
+    for definition in project.symbols.functions(function.module, function.qualname):
+        name = parameter_name(definition, function, position, keyword)
+        if any(use.name == name and use.closed for use in definition.uses):
+            return True
+    return False
+
+
+def parameter_name(
+    definition: FunctionFacts, function: FunctionMeaning, position: int | None, keyword: str | None
+) -> str | None:
+    """The parameter that an argument goes to; None when it goes to `*args`, `**kwargs` or nowhere."""
+    if keyword is not None:
+        return next((p.name for p in definition.parameters if p.name == keyword and p.kind != "**"), None)
+    if position is None:
+        return None
+    positional = [p for p in definition.parameters if p.kind == "positional"]
+    index = position + (1 if function.bound else 0)
+    return positional[index].name if index < len(positional) else None
+
+
+def _handed(
+    function: FunctionMeaning,
+    position: int | None,
+    keyword: str | None,
+    project: Project,
+    awaited: bool,
+    seen: frozenset[tuple[str, str, str]],
+) -> Handed:
+    worst = Handed(Fate.USED)
+    for definition in project.symbols.functions(function.module, function.qualname):
+        name = parameter_name(definition, function, position, keyword)
+        if name is None:
+            return Handed(Fate.UNKNOWN, Fact(function.module, definition.line, f"{definition.name}() takes it in bulk"))
+        key = (function.module, function.qualname, name)
+        use = next((use for use in definition.uses if use.name == name), None)
+        if use is None or key in seen:
+            continue
+        worst = max(worst, _used(definition, function, use, project, seen | {key}), key=lambda one: one.fate)
+    return worst
+
+
+def _used(
+    definition: FunctionFacts,
+    function: FunctionMeaning,
+    use: ParameterUse,
+    project: Project,
+    seen: frozenset[tuple[str, str, str]],
+) -> Handed:
+    path, name = function.module, definition.name
+    if use.kept:
+        return Handed(Fate.KEPT, Fact(path, use.kept, f"{name}() stores it"))
+    if use.captured:
+        return Handed(Fate.CAPTURED, Fact(path, use.captured, f"a function inside {name}() holds on to it"))
+    if use.aliased:
+        return Handed(Fate.UNKNOWN, Fact(path, use.aliased, f"{name}() gives it a second name"))
+    worst = Handed(Fate.USED)
+    if use.returned or use.yielded:
+        worst = Handed(Fate.IN_RESULT, Fact(path, use.returned or use.yielded, f"{name}() gives it back"))
+    for passed in use.passed:
+        worst = max(worst, _passed(passed, function, definition, project, seen), key=lambda one: one.fate)
+    return worst
+
+
+def _passed(
+    passed: Passed,
+    function: FunctionMeaning,
+    definition: FunctionFacts,
+    project: Project,
+    seen: frozenset[tuple[str, str, str]],
+) -> Handed:
+    place = Place(function.module, function.qualname)
+    called = project.meaning(passed.function, place)
+    name = dotted(passed.function) or last_name(passed.function)
+    fact = Fact(function.module, passed.line, f"{definition.name}() hands it to {name}()")
+    if runs_later(called, last_name(passed.function), passed.awaited):
+        return Handed(Fate.SCHEDULED, fact)
+    if isinstance(called, FunctionMeaning):
+        following = project.symbols.functions(called.module, called.qualname)
+        if any(one.is_async or one.is_generator for one in following) and not passed.awaited:
+            return Handed(Fate.UNKNOWN, fact)
+        return _handed(called, passed.position, passed.keyword, project, passed.awaited, seen)
+    if isinstance(called, ClassMeaning):
+        result = project.called(function)
+        if isinstance(result, CoroutineMeaning):
+            result = result.value
+        if isinstance(result, InstanceMeaning):
+            return Handed(Fate.IN_RESULT, fact)
+        return Handed(Fate.USED)
+    if isinstance(called, UnknownMeaning) and not passed.awaited:
+        return Handed(Fate.UNKNOWN, fact)
+    return Handed(Fate.USED)

@@ -1,0 +1,586 @@
+"""All facts together: what any expression of the project means. Pure; asks nothing but the facts.
+
+`Project.meaning` evaluates expressions by definition, never by spelling. Recursion (functions that call each other,
+modules that import each other) ends at the least fixed point: an evaluation that meets itself contributes nothing,
+and what was computed on the way to such a meeting is not remembered, so no answer depends on who asked first.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, replace
+
+from codemods.project.expressions import last_name
+from codemods.project.facts import (
+    Annotated,
+    Attribute,
+    Awaited,
+    Call,
+    ClassFacts,
+    Either,
+    Entered,
+    Expression,
+    FunctionFacts,
+    Import,
+    Item,
+    Iterated,
+    Literal,
+    ModuleFacts,
+    Name,
+    Parameter,
+)
+from codemods.project.sessions import (
+    ASYNC_MAKERS,
+    ASYNC_SESSION_CLASSES,
+    CACHES,
+    CONTEXT_MANAGERS,
+    NOTHING,
+    REGISTRIES,
+    SESSION_CLASSES,
+    SYNC_MAKERS,
+    TRANSPARENT_DECORATORS,
+    UNKNOWN,
+    ClassMeaning,
+    CoroutineMeaning,
+    External,
+    FunctionMeaning,
+    GeneratorMeaning,
+    InstanceMeaning,
+    MakerMeaning,
+    Meaning,
+    ModuleMeaning,
+    NothingMeaning,
+    Ownership,
+    RegistryMeaning,
+    ScopeFactoryMeaning,
+    ScopeMeaning,
+    SessionMeaning,
+    UnknownMeaning,
+    join,
+    shared,
+)
+from codemods.project.symbols import ModuleName, Symbols
+
+_ENTERING = {"enter_async_context", "enter_context"}
+_DEPENDS = {"fastapi.Depends", "fastapi.Security", "fastapi.params.Depends", "fastapi.param_functions.Depends"}
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where an expression stands: a file and the function (or class) in it; "" is the module itself."""
+
+    path: str
+    qualname: str = ""
+
+
+def link(facts: Iterable[ModuleFacts], names: Mapping[str, ModuleName], factories: Iterable[str] = ()) -> Project:
+    """The project that these files make up.
+
+    `names` holds the dotted name of every file, also of those not scanned. `factories` are dotted names that the
+    settings declare to be session factories.
+    """
+    return Project(Symbols(facts, names), frozenset(factories))
+
+
+class Project:
+    """Answers what an expression means. Immutable as far as anyone can see; remembers its answers."""
+
+    def __init__(self, symbols: Symbols, factories: frozenset[str] = frozenset()) -> None:
+        self.symbols = symbols
+        self.factories = factories
+        self._known: dict[tuple[str, ...], Meaning] = {}
+        self._active: dict[tuple[str, ...], int] = {}
+        self._reached = sys.maxsize  # the outermost evaluation that the current one ran into
+
+    # --- remembering -------------------------------------------------------------------------------------------
+
+    def _remember(self, key: tuple[str, ...], compute: Callable[[], Meaning]) -> Meaning:
+        if key in self._known:
+            return self._known[key]
+        if key in self._active:
+            self._reached = min(self._reached, self._active[key])
+            return NOTHING
+        depth = self._active[key] = len(self._active)
+        before, self._reached = self._reached, sys.maxsize
+        try:
+            result = compute()
+        finally:
+            del self._active[key]
+        if self._reached >= depth:
+            self._known[key] = result
+            self._reached = before
+        else:
+            self._reached = min(self._reached, before)
+        return result
+
+    # --- expressions -------------------------------------------------------------------------------------------
+
+    def meaning(self, node: Expression, place: Place) -> Meaning:
+        """What evaluating the expression at this place gives."""
+        match node:
+            case Name(id=name):
+                return self.name(name, place)
+            case Attribute(value=value, name=name):
+                return self.attribute(self.meaning(value, place), name, place)
+            case Call():
+                return self._call(node, place)
+            case Awaited(value=value):
+                inner = self.meaning(value, place)
+                return inner.value if isinstance(inner, CoroutineMeaning) else UNKNOWN
+            case Item(key=Call(arguments=(inner_type, *_))) if _is_annotated(node):
+                return self.declared(inner_type, place)
+            case Item(value=value):
+                # `async_sessionmaker[AsyncSession]`, `Repository[User]`: the class itself
+                inner = self.meaning(value, place)
+                return inner if isinstance(inner, (External, ClassMeaning)) else UNKNOWN
+            case Either(options=options):
+                return join([self.meaning(option, place) for option in options])
+            case Entered(value=value):
+                return self.entered(self.meaning(value, place))
+            case Iterated(value=value):
+                inner = self.meaning(value, place)
+                return _through_generator(inner.value) if isinstance(inner, GeneratorMeaning) else UNKNOWN
+            case Annotated(annotation=annotation):
+                return self.declared(annotation, place)
+            case Literal(value=None):
+                return NOTHING
+            case _:
+                return UNKNOWN
+
+    def name(self, name: str, place: Place) -> Meaning:
+        """What a name means in the function at this place: its own variables first, then outwards to the module."""
+        qualname = place.qualname
+        innermost = True
+        while qualname:
+            functions = self.symbols.functions(place.path, qualname)
+            if functions:
+                found = self._local(name, functions, place.path, qualname)
+                if found is not None:
+                    return found
+            elif innermost and self.symbols.class_(place.path, qualname) is not None:
+                found = self._class_attribute(ClassMeaning(place.path, qualname), name, unbound=True)
+                if not isinstance(found, UnknownMeaning):
+                    return found
+            qualname = qualname.rpartition(".")[0]
+            innermost = False
+        return self.member(place.path, name)
+
+    def _local(self, name: str, functions: tuple[FunctionFacts, ...], path: str, qualname: str) -> Meaning | None:
+        found: list[Meaning] = []
+        place = Place(path, qualname)
+        for function in functions:
+            for index, parameter in enumerate(function.parameters):
+                if parameter.name == name:
+                    found.append(self._parameter(function, parameter, index, place))
+            for binding in function.bindings:
+                if binding.name == name:
+                    key = ("local", path, qualname, name)
+                    values = binding.values
+                    found.append(self._remember(key, lambda v=values: join([self.meaning(x, place) for x in v])))  # type: ignore[misc]
+        for imported in self.symbols.imports(path, qualname, name):
+            found.append(self._imported(imported, path))
+        inner = f"{qualname}.{name}"
+        if self.symbols.functions(path, inner):
+            found.append(FunctionMeaning(path, inner))
+        if self.symbols.class_(path, inner):
+            found.append(ClassMeaning(path, inner))
+        return join(found) if found else None
+
+    def _parameter(self, function: FunctionFacts, parameter: Parameter, index: int, place: Place) -> Meaning:
+        if index == 0 and function.in_class and parameter.annotation is None:
+            decorators = {last_name(decorator) for decorator in function.decorators}
+            if "staticmethod" not in decorators:
+                owner = ClassMeaning(place.path, function.in_class)
+                return owner if "classmethod" in decorators or function.name == "__new__" else InstanceMeaning(owner)
+        outside = Place(place.path, place.qualname.rpartition(".")[0])
+        told = UNKNOWN if parameter.annotation is None else self.declared(parameter.annotation, outside)
+        if isinstance(told, UnknownMeaning) and isinstance(parameter.default, Call):
+            told = self._depends(parameter.default, outside)
+        return told
+
+    def _depends(self, default: Call, place: Place) -> Meaning:
+        function = self.meaning(default.function, place)
+        if isinstance(function, External) and function.dotted in _DEPENDS and default.arguments:
+            given = self.meaning(Call(default.arguments[0]), place)
+            if isinstance(given, CoroutineMeaning):
+                given = given.value
+            if isinstance(given, GeneratorMeaning):
+                given = given.value
+            return shared(given)
+        return UNKNOWN
+
+    def declared(self, annotation: Expression, place: Place) -> Meaning:
+        """What a value of this declared type is. A session that is declared, not made, belongs to someone else."""
+        if isinstance(annotation, Item) and _is_annotated(annotation):
+            return self.meaning(annotation, place)
+        if isinstance(annotation, Item) and last_name(annotation.value) == "Callable":
+            result = annotation.key.options[-1] if isinstance(annotation.key, Either) else annotation.key
+            given = self.declared(result, place)
+            if isinstance(given, SessionMeaning):
+                return MakerMeaning(given.is_async, ownership=Ownership.UNKNOWN)
+            return UNKNOWN
+        match self.meaning(annotation, place):
+            case External(dotted=dotted) if dotted in SESSION_CLASSES:
+                return SessionMeaning(dotted in ASYNC_SESSION_CLASSES, Ownership.SHARED)
+            case External(dotted=dotted) if dotted in ASYNC_MAKERS:
+                return MakerMeaning(True)
+            case External(dotted=dotted) if dotted in SYNC_MAKERS:
+                return self._declared_maker(annotation, place)
+            case External(dotted=dotted) if dotted in REGISTRIES:
+                return RegistryMeaning("async" in dotted)
+            case External() as other:
+                return InstanceMeaning(other)
+            case ClassMeaning() as class_:
+                return self._instance(class_, Ownership.SHARED)
+            case InstanceMeaning() | SessionMeaning() | MakerMeaning() as alias:
+                return shared(alias)  # a type alias that was already followed (`SessionDep = Annotated[...]`)
+            case _:
+                return UNKNOWN
+
+    def _declared_maker(self, annotation: Expression, place: Place) -> Meaning:
+        """`sessionmaker[AsyncSession]`: the parameter says which; a bare `sessionmaker` leaves it open."""
+        if isinstance(annotation, Item):
+            given = self.declared(annotation.key, place)
+            if isinstance(given, SessionMeaning):
+                return MakerMeaning(given.is_async)
+        return UNKNOWN
+
+    # --- modules -----------------------------------------------------------------------------------------------
+
+    def member(self, path: str, name: str) -> Meaning:
+        """What the name means at the top level of a file; a builtin when the file does not define it."""
+        found = self._member(path, name)
+        return External(f"builtins.{name}") if found is None else found
+
+    def _member(self, path: str, name: str) -> Meaning | None:
+        known = self._remember(("member", path, name), lambda: self._find_member(path, name) or External(""))
+        return None if known == External("") else known
+
+    def _find_member(self, path: str, name: str) -> Meaning | None:
+        place = Place(path)
+        found: list[Meaning] = []
+        if self.symbols.functions(path, name):
+            found.append(FunctionMeaning(path, name))
+        if self.symbols.class_(path, name):
+            found.append(ClassMeaning(path, name))
+        for imported in self.symbols.imports(path, "", name):
+            found.append(self._imported(imported, path))
+        for value in self.symbols.binding(path, name):
+            found.append(_named(shared(self.meaning(value, place)), f"{path}:{name}"))
+        if found and not all(isinstance(meaning, UnknownMeaning) for meaning in found):
+            return join(found)
+        facts = self.symbols.facts.get(path)
+        if f"{facts.module if facts else ''}.{name}" in self.factories:
+            return MakerMeaning(True, f"{path}:{name}")
+        if found:
+            return UNKNOWN
+        for star in facts.stars if facts else ():
+            target = self.symbols.module_path(star, path)
+            if target is not None:
+                there = self.symbols.facts.get(target)
+                public = there.public if there else None
+                if (public is None and not name.startswith("_")) or (public is not None and name in public):
+                    member = self._member(target, name)
+                    if member is not None:
+                        found.append(member)
+        if found:
+            return join(found)
+        inner = self.symbols.submodule(path, name)
+        return ModuleMeaning(inner) if inner else None
+
+    def _imported(self, imported: Import, path: str) -> Meaning:
+        module = self.symbols.module_path(imported.module, path)
+        if imported.attribute is None:
+            return ModuleMeaning(module) if module else External(imported.module)
+        if module is None:
+            return self._outside(f"{imported.module}.{imported.attribute}", path)
+        found = self._member(module, imported.attribute)
+        return UNKNOWN if found is None else found
+
+    def _outside(self, dotted: str, path: str) -> Meaning:
+        """A dotted name that is no attribute of a project module: a project module itself, or somebody else's."""
+        module = self.symbols.module_path(dotted, path)
+        return ModuleMeaning(module) if module else External(dotted)
+
+    # --- attributes --------------------------------------------------------------------------------------------
+
+    def attribute(self, owner: Meaning, name: str, place: Place) -> Meaning:
+        """What `owner.name` means."""
+        match owner:
+            case ModuleMeaning(module=path):
+                found = self._member(path, name)
+                return UNKNOWN if found is None else found
+            case External(dotted=dotted):
+                return self._outside(f"{dotted}.{name}", place.path)
+            case ClassMeaning() as class_:
+                return self._class_attribute(class_, name, unbound=True)
+            case InstanceMeaning(of=ClassMeaning() as class_):
+                return self._class_attribute(class_, name, unbound=False)
+            case InstanceMeaning(of=External(dotted=dotted)):
+                return External(f"{dotted}().{name}")
+            case MakerMeaning() as maker if name == "begin":
+                session = SessionMeaning(maker.is_async, Ownership.SHARED, maker.origin, maker.expire_on_commit)
+                return ScopeFactoryMeaning(ScopeMeaning(maker.is_async, session, commits=True, plain=False))
+            case _:
+                return UNKNOWN
+
+    def bases(self, class_: ClassMeaning) -> list[ClassMeaning | External]:
+        """The class and everything it inherits from, nearest first; cycles are cut."""
+        found: list[ClassMeaning | External] = []
+        waiting: list[ClassMeaning | External] = [class_]
+        while waiting:
+            current = waiting.pop(0)
+            if current in found:
+                continue
+            found.append(current)
+            if isinstance(current, ClassMeaning):
+                facts = self.symbols.class_(current.module, current.qualname)
+                outside = Place(current.module, current.qualname.rpartition(".")[0])
+                for base in facts.bases if facts else ():
+                    inherited = self.meaning(base, outside)
+                    if isinstance(inherited, InstanceMeaning) and isinstance(inherited.of, External):
+                        # `Base = declarative_base()`: a class made by a call
+                        inherited = inherited.of
+                    if isinstance(inherited, (ClassMeaning, External)):
+                        waiting.append(inherited)
+        return found
+
+    def class_facts(self, class_: ClassMeaning) -> ClassFacts | None:
+        return self.symbols.class_(class_.module, class_.qualname)
+
+    def _class_attribute(self, class_: ClassMeaning, name: str, *, unbound: bool) -> Meaning:
+        def compute() -> Meaning:
+            found: list[Meaning] = []
+            for base in self.bases(class_):
+                if isinstance(base, External):
+                    continue
+                method = f"{base.qualname}.{name}"
+                functions = self.symbols.functions(base.module, method)
+                if functions:
+                    decorators = {last_name(d) for function in functions for d in function.decorators}
+                    if decorators & {"property", "cached_property"}:
+                        return shared(self.called(FunctionMeaning(base.module, method, bound=True)))
+                    bound = not unbound or "classmethod" in decorators
+                    return FunctionMeaning(base.module, method, bound and "staticmethod" not in decorators)
+                facts = self.symbols.class_(base.module, base.qualname)
+                for attribute in facts.attributes if facts else ():
+                    if attribute.name == name:
+                        place = Place(base.module, attribute.method or base.qualname)
+                        found.append(shared(self.meaning(attribute.value, place)))
+                if self.symbols.class_(base.module, method):
+                    found.append(ClassMeaning(base.module, method))
+                if found:
+                    return _named(join(found), f"{base.module}:{method}")
+            return UNKNOWN
+
+        return self._remember(("attribute", class_.module, class_.qualname, name, str(unbound)), compute)
+
+    # --- calls -------------------------------------------------------------------------------------------------
+
+    def _call(self, node: Call, place: Place) -> Meaning:
+        if isinstance(node.function, Attribute) and node.function.name in _ENTERING and node.arguments:
+            return CoroutineMeaning(self.entered(self.meaning(node.arguments[0], place)))
+        function = self.meaning(node.function, place)
+        match function:
+            case MakerMeaning(is_async=is_async, origin=origin, expire_on_commit=setting, ownership=ownership):
+                given = node.keyword("expire_on_commit")
+                if isinstance(given, Literal) and isinstance(given.value, bool):
+                    setting = given.value
+                return SessionMeaning(is_async, ownership, origin, setting)
+            case ScopeFactoryMeaning(scope=scope):
+                return scope
+            case RegistryMeaning(is_async=is_async):
+                return SessionMeaning(is_async, Ownership.SHARED, through="registry")
+            case External(dotted=dotted):
+                return self._call_external(dotted, node, place)
+            case ClassMeaning() as class_:
+                return self._construct(class_, node, place)
+            case InstanceMeaning(of=ClassMeaning() as class_):
+                method = self._class_attribute(class_, "__call__", unbound=False)
+                return self.called(method) if isinstance(method, FunctionMeaning) else UNKNOWN
+            case FunctionMeaning():
+                return self.called(function)
+            case _:
+                return UNKNOWN
+
+    def _construct(self, class_: ClassMeaning, node: Call, place: Place) -> Meaning:
+        for base in self.bases(class_):
+            if isinstance(base, External) and base.dotted in SYNC_MAKERS | ASYNC_MAKERS:
+                return self._maker(base.dotted, node, place)
+        made = self._instance(class_, Ownership.FRESH)
+        if isinstance(made, SessionMeaning):
+            given = node.keyword("expire_on_commit")
+            if isinstance(given, Literal) and isinstance(given.value, bool):
+                return replace(made, expire_on_commit=given.value)
+        return made
+
+    def _instance(self, class_: ClassMeaning, ownership: Ownership) -> Meaning:
+        for base in self.bases(class_):
+            if isinstance(base, External) and base.dotted in SESSION_CLASSES:
+                origin = f"{class_.module}:{class_.qualname}"
+                return SessionMeaning(base.dotted in ASYNC_SESSION_CLASSES, ownership, origin)
+        return InstanceMeaning(class_)
+
+    def _maker(self, dotted: str, node: Call, place: Place) -> Meaning:
+        is_async = dotted in ASYNC_MAKERS
+        if not is_async:
+            given = node.keyword("class_")
+            if given is None and node.has_double_star:
+                return UNKNOWN
+            if given is not None:
+                made = self.meaning(given, place)
+                if isinstance(made, ClassMeaning):
+                    made = self._instance(made, Ownership.FRESH)
+                elif isinstance(made, External) and made.dotted in SESSION_CLASSES:
+                    made = SessionMeaning(made.dotted in ASYNC_SESSION_CLASSES, Ownership.FRESH)
+                if not isinstance(made, SessionMeaning):
+                    return UNKNOWN
+                is_async = made.is_async
+        setting = node.keyword("expire_on_commit")
+        expire: bool | None = None if setting is not None or node.has_double_star else True
+        if isinstance(setting, Literal) and isinstance(setting.value, bool):
+            expire = setting.value
+        return MakerMeaning(is_async, "", expire)
+
+    def _call_external(self, dotted: str, node: Call, place: Place) -> Meaning:
+        if dotted in SESSION_CLASSES:
+            setting = node.keyword("expire_on_commit")
+            expire: bool | None = None if setting is not None or node.has_double_star else True
+            if isinstance(setting, Literal) and isinstance(setting.value, bool):
+                expire = setting.value
+            return SessionMeaning(dotted in ASYNC_SESSION_CLASSES, Ownership.FRESH, dotted, expire)
+        if dotted in self.factories:
+            return SessionMeaning(True, Ownership.FRESH, dotted)
+        if dotted in SYNC_MAKERS | ASYNC_MAKERS:
+            return self._maker(dotted, node, place)
+        if dotted in REGISTRIES:
+            return RegistryMeaning("async" in dotted)
+        if not node.arguments:
+            return self._external_instance(dotted)
+        first = self.meaning(node.arguments[0], place)
+        if dotted in CONTEXT_MANAGERS and isinstance(first, FunctionMeaning):
+            scope = self._scope(first)
+            return ScopeFactoryMeaning(scope) if scope else UNKNOWN
+        if dotted in ("contextlib.closing", "contextlib.aclosing"):
+            return ScopeMeaning("aclosing" in dotted, shared(first), commits=False, plain=True)
+        if dotted in ("builtins.next", "builtins.anext") and isinstance(first, GeneratorMeaning):
+            value = _through_generator(first.value)
+            return CoroutineMeaning(value) if dotted.endswith("anext") else value
+        if dotted in ("functools.partial", "functools.partialmethod") and isinstance(first, (MakerMeaning, External)):
+            if isinstance(first, External) and first.dotted in SESSION_CLASSES:
+                return MakerMeaning(first.dotted in ASYNC_SESSION_CLASSES, first.dotted)
+            return first if isinstance(first, MakerMeaning) else UNKNOWN
+        if dotted in ("typing.cast", "typing_extensions.cast") and len(node.arguments) > 1:
+            value = self.meaning(node.arguments[1], place)
+            return self.declared(node.arguments[0], place) if isinstance(value, UnknownMeaning) else value
+        return self._external_instance(dotted)
+
+    def _external_instance(self, dotted: str) -> Meaning:
+        name = dotted.rpartition(".")[2]
+        if name[:1].isupper() or name in ("declarative_base", "automap_base"):
+            return InstanceMeaning(External(dotted))
+        return UNKNOWN
+
+    def called(self, function: FunctionMeaning) -> Meaning:
+        """What calling the function gives (before awaiting it)."""
+        key = ("called", function.module, function.qualname)
+        return self._remember(key, lambda: self._called(function))
+
+    def _called(self, function: FunctionMeaning) -> Meaning:
+        definitions = self.symbols.functions(function.module, function.qualname)
+        if self._dotted(function) in self.factories:
+            is_async = not any(definition.is_async for definition in definitions)
+            made = SessionMeaning(True, Ownership.FRESH, f"{function.module}:{function.qualname}")
+            return made if is_async else CoroutineMeaning(made)
+        return join([self._called_definition(definition, function) for definition in definitions])
+
+    def _dotted(self, function: FunctionMeaning) -> str:
+        name = self.symbols.names.get(function.module)
+        return f"{name.module}.{function.qualname}" if name else function.qualname
+
+    def _called_definition(self, definition: FunctionFacts, function: FunctionMeaning) -> Meaning:
+        place = Place(function.module, function.qualname)
+        outside = Place(function.module, definition.parent)
+        cached = is_scope = False
+        for decorator in definition.decorators:
+            inner = decorator.function if isinstance(decorator, Call) else decorator
+            means = self.meaning(inner, outside)
+            dotted = means.dotted.removeprefix("builtins.") if isinstance(means, External) else ""
+            if dotted in CONTEXT_MANAGERS:
+                is_scope = True
+            elif dotted in CACHES:
+                cached = True
+            elif dotted not in TRANSPARENT_DECORATORS:
+                return self._declared_result(definition, outside)
+        if definition.is_generator:
+            value = join([self.meaning(given, place) for given in definition.yields])
+            if is_scope:
+                return self._scope_of(definition, value)
+            return GeneratorMeaning(definition.is_async, shared(value))
+        result = join([self.meaning(given, place) for given in definition.returns]) if definition.returns else NOTHING
+        if isinstance(result, (UnknownMeaning, NothingMeaning)):
+            declared_result = self._declared_result(definition, outside)
+            told = declared_result.value if isinstance(declared_result, CoroutineMeaning) else declared_result
+            if not isinstance(told, UnknownMeaning):
+                result = told
+        if cached:
+            result = shared(result)
+        return CoroutineMeaning(result) if definition.is_async else result
+
+    def _declared_result(self, definition: FunctionFacts, outside: Place) -> Meaning:
+        """What the return annotation says of a function that cannot be followed: a session, but whose is unknown."""
+        if definition.returns_annotation is None or definition.is_generator:
+            return UNKNOWN
+        told = self.declared(definition.returns_annotation, outside)
+        if isinstance(told, SessionMeaning):
+            told = replace(told, ownership=Ownership.UNKNOWN)
+        elif not isinstance(told, (MakerMeaning, InstanceMeaning)):
+            return UNKNOWN
+        return CoroutineMeaning(told) if definition.is_async else told
+
+    def _scope(self, function: FunctionMeaning) -> ScopeMeaning | None:
+        for definition in self.symbols.functions(function.module, function.qualname):
+            if definition.is_generator:
+                place = Place(function.module, function.qualname)
+                value = join([self.meaning(given, place) for given in definition.yields])
+                return self._scope_of(definition, value)
+        return None
+
+    def _scope_of(self, definition: FunctionFacts, value: Meaning) -> ScopeMeaning:
+        lends = definition.lends
+        plain = lends is not None and lends.plain and lends.closes and not lends.swallows and not lends.commits
+        commits = lends is None or lends.commits
+        return ScopeMeaning(definition.is_async, value, commits=commits, plain=plain)
+
+    def entered(self, meaning: Meaning) -> Meaning:
+        """What `with x as name` binds."""
+        match meaning:
+            case SessionMeaning() as session:
+                return shared(session)
+            case ScopeMeaning(value=value):
+                return shared(value)
+            case InstanceMeaning(of=ClassMeaning() as class_):
+                for name in ("__aenter__", "__enter__"):
+                    method = self._class_attribute(class_, name, unbound=False)
+                    if isinstance(method, FunctionMeaning):
+                        given = self.called(method)
+                        return shared(given.value if isinstance(given, CoroutineMeaning) else given)
+                return UNKNOWN
+            case _:
+                return UNKNOWN
+
+
+def _is_annotated(node: Item) -> bool:
+    """`Annotated[X, ...]`, as `expressions.annotation` writes it."""
+    return isinstance(node.key, Call) and node.key.function == Name("Annotated") and bool(node.key.arguments)
+
+
+def _through_generator(value: Meaning) -> Meaning:
+    value = shared(value)
+    return replace(value, through="generator") if isinstance(value, SessionMeaning) else value
+
+
+def _named(meaning: Meaning, origin: str) -> Meaning:
+    """A maker takes its identity from the name that it was first given."""
+    return replace(meaning, origin=origin) if isinstance(meaning, MakerMeaning) and not meaning.origin else meaning

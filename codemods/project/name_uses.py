@@ -1,0 +1,241 @@
+"""What is done with a name inside one function: every place it stands, and in which role. Pure; `ast` only.
+
+Both the summaries of functions (`scan`) and the lifetime of a session (`flow`) are made from these.
+"""
+
+from __future__ import annotations
+
+import ast
+import enum
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+Function = ast.FunctionDef | ast.AsyncFunctionDef
+SCOPES = (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)
+COMPREHENSIONS = (ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp)
+# awaiting `gather(f(s), g(s))` awaits what is inside it: these expressions hand the await through
+_TRANSPARENT = (ast.Call, ast.Starred, ast.keyword, ast.List, ast.Tuple, ast.ListComp, ast.GeneratorExp, ast.IfExp)
+
+
+class Role(enum.StrEnum):
+    """What a use does with the object behind the name."""
+
+    METHOD = "a method is called on it"
+    ATTRIBUTE = "an attribute is read"
+    SET = "an attribute is set on it"
+    ARGUMENT = "handed to a call"
+    CONTAINED = "put into a container"
+    RETURNED = "returned"
+    YIELDED = "yielded"
+    STORED = "stored"
+    ALIASED = "given a second name"
+    ENTERED = "entered by with"
+    TESTED = "tested"
+    CAPTURED = "captured by a nested function"
+    AWAITED = "awaited"
+    ITERATED = "iterated"
+    BOUND = "bound"
+    DELETED = "deleted"
+    OTHER = "used"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class NameUse:
+    """One occurrence of the name. `call` is the call that METHOD and ARGUMENT are about."""
+
+    node: ast.Name
+    role: Role
+    call: ast.Call | None = None
+    attribute: str = ""
+    position: int | None = None
+    keyword: str | None = None
+    awaited: bool = False
+    holder: ast.AST | None = None  # CAPTURED: the nested function; ENTERED: the with statement
+
+    @property
+    def line(self) -> int:
+        return self.node.lineno
+
+
+class Parents:
+    """Who stands around whom, for one tree."""
+
+    def __init__(self, root: ast.AST) -> None:
+        self.root = root
+        self._parent: dict[ast.AST, ast.AST] = {}
+        stack = [root]
+        while stack:
+            node = stack.pop()
+            for child in ast.iter_child_nodes(node):
+                self._parent[child] = node
+                stack.append(child)
+
+    def of(self, node: ast.AST) -> ast.AST | None:
+        return self._parent.get(node)
+
+    def chain(self, node: ast.AST) -> Iterator[ast.AST]:
+        """The nodes around `node`, from the inside out."""
+        current = self._parent.get(node)
+        while current is not None:
+            yield current
+            current = self._parent.get(current)
+
+    def statement(self, node: ast.AST) -> ast.stmt:
+        """The innermost statement that holds the node (itself, when it is one)."""
+        if isinstance(node, ast.stmt):
+            return node
+        return next(around for around in self.chain(node) if isinstance(around, ast.stmt))
+
+    def scope(self, node: ast.AST) -> ast.AST:
+        """The innermost function or lambda around the node, else the root."""
+        return next((around for around in self.chain(node) if isinstance(around, SCOPES)), self.root)
+
+    def is_awaited(self, node: ast.AST) -> bool:
+        """Whether the value is awaited within its own statement, directly or through `gather(...)` and its like."""
+        current: ast.AST = node
+        for around in self.chain(node):
+            if isinstance(around, ast.Await):
+                return True
+            if isinstance(around, (ast.AsyncFor, ast.comprehension)) and around.iter is current:
+                return isinstance(around, ast.AsyncFor) or bool(around.is_async)
+            if isinstance(around, (ast.withitem, ast.AsyncWith)):
+                return True
+            if not isinstance(around, _TRANSPARENT):
+                return False
+            current = around
+        return False
+
+
+def name_uses(function: ast.AST, name: str, parents: Parents) -> list[NameUse]:
+    """Every use of `name` as this function's own variable, in source order; not in nested functions that rebind it."""
+    found = [_classify(node, function, parents) for node in _occurrences(function, name)]
+    return sorted(found, key=lambda use: (use.node.lineno, use.node.col_offset))
+
+
+def _occurrences(function: ast.AST, name: str) -> Iterator[ast.Name]:
+    stack: list[ast.AST] = list(_inside(function))
+    while stack:
+        node = stack.pop()
+        if isinstance(node, ast.Name):
+            if node.id == name:
+                yield node
+            continue
+        if isinstance(node, SCOPES):
+            # default values and decorators run outside of the nested function
+            outside: list[ast.AST] = [*node.args.defaults, *(d for d in node.args.kw_defaults if d is not None)]
+            if not isinstance(node, ast.Lambda):
+                outside += node.decorator_list
+            stack += outside
+            if not binds(node, name):
+                stack += list(_inside(node))
+            continue
+        if isinstance(node, COMPREHENSIONS) and any(_targets(generator.target, name) for generator in node.generators):
+            stack.append(node.generators[0].iter)
+            continue
+        stack += list(ast.iter_child_nodes(node))
+
+
+def _inside(function: ast.AST) -> Iterator[ast.AST]:
+    if isinstance(function, ast.Lambda):
+        yield function.body
+    elif isinstance(function, (ast.FunctionDef, ast.AsyncFunctionDef, ast.Module, ast.ClassDef)):
+        yield from function.body
+
+
+def _targets(target: ast.expr, name: str) -> bool:
+    return any(isinstance(node, ast.Name) and node.id == name for node in ast.walk(target))
+
+
+def binds(function: ast.AST, name: str) -> bool:
+    """Whether the nested function has a variable of its own by this name (parameter or assignment)."""
+    if isinstance(function, SCOPES):
+        arguments = function.args
+        every = [*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs, arguments.vararg, arguments.kwarg]
+        if any(argument is not None and argument.arg == name for argument in every):
+            return True
+    stored = declared = False
+    stack = list(_inside(function))
+    while stack:
+        node = stack.pop()
+        if isinstance(node, (ast.Global, ast.Nonlocal)) and name in node.names:
+            declared = True
+        if isinstance(node, ast.Name) and node.id == name and isinstance(node.ctx, (ast.Store, ast.Del)):
+            stored = True
+        if not isinstance(node, (*SCOPES, ast.ClassDef)):
+            stack += list(ast.iter_child_nodes(node))
+    return stored and not declared
+
+
+def _classify(node: ast.Name, function: ast.AST, parents: Parents) -> NameUse:
+    scope = parents.scope(node)
+    if scope is not function and not _runs_outside(node, scope, parents):
+        return NameUse(node, Role.CAPTURED, holder=scope)
+    if isinstance(node.ctx, ast.Store):
+        return NameUse(node, Role.BOUND)
+    if isinstance(node.ctx, ast.Del):
+        return NameUse(node, Role.DELETED)
+    return _classify_load(node, parents)
+
+
+def _runs_outside(node: ast.AST, scope: ast.AST, parents: Parents) -> bool:
+    """Default values and decorators of a nested function run where it is defined."""
+    inside: ast.AST = node
+    for around in parents.chain(node):
+        if around is scope:
+            if isinstance(scope, ast.Lambda):
+                return isinstance(inside, ast.arguments)
+            return isinstance(inside, ast.arguments) or inside in getattr(scope, "decorator_list", [])
+        inside = around
+    return False
+
+
+def _classify_load(node: ast.Name, parents: Parents) -> NameUse:
+    current: ast.AST = node
+    parent = parents.of(node)
+    while isinstance(parent, (ast.NamedExpr, ast.IfExp, ast.Starred)) and not (
+        isinstance(parent, ast.IfExp) and parent.test is current
+    ):
+        if isinstance(parent, ast.NamedExpr):
+            return NameUse(node, Role.ALIASED)
+        current, parent = parent, parents.of(parent)
+    match parent:
+        case ast.Attribute(attr=attr):
+            above = parents.of(parent)
+            if isinstance(above, ast.Call) and above.func is parent:
+                return NameUse(node, Role.METHOD, above, attr, awaited=parents.is_awaited(above))
+            role = Role.SET if isinstance(parent.ctx, (ast.Store, ast.Del)) else Role.ATTRIBUTE
+            return NameUse(node, role, attribute=attr)
+        case ast.Call(func=called) if called is not current:
+            position = next((i for i, argument in enumerate(parent.args) if argument is current), None)
+            return NameUse(node, Role.ARGUMENT, parent, position=position, awaited=parents.is_awaited(parent))
+        case ast.keyword(arg=keyword):
+            call = parents.of(parent)
+            if isinstance(call, ast.Call):
+                return NameUse(node, Role.ARGUMENT, call, keyword=keyword, awaited=parents.is_awaited(call))
+            return NameUse(node, Role.OTHER)
+        case ast.Return():
+            return NameUse(node, Role.RETURNED)
+        case ast.Yield() | ast.YieldFrom():
+            return NameUse(node, Role.YIELDED)
+        case ast.Assign(targets=targets):
+            plain = all(isinstance(target, ast.Name) for target in targets)
+            return NameUse(node, Role.ALIASED if plain else Role.STORED)
+        case ast.AnnAssign(target=target):
+            return NameUse(node, Role.ALIASED if isinstance(target, ast.Name) else Role.STORED)
+        case ast.withitem():
+            return NameUse(node, Role.ENTERED, holder=parents.of(parent))
+        case ast.Tuple() | ast.List() | ast.Set() | ast.Dict():
+            outer = parents.of(parent)
+            if isinstance(outer, ast.Return):
+                return NameUse(node, Role.RETURNED)
+            if isinstance(outer, (ast.Yield, ast.YieldFrom)):
+                return NameUse(node, Role.YIELDED)
+            return NameUse(node, Role.CONTAINED)
+        case ast.Compare() | ast.UnaryOp() | ast.BoolOp() | ast.If() | ast.While() | ast.IfExp() | ast.Assert():
+            return NameUse(node, Role.TESTED)
+        case ast.Await():
+            return NameUse(node, Role.AWAITED)
+        case ast.For() | ast.AsyncFor() | ast.comprehension():
+            return NameUse(node, Role.ITERATED)
+        case _:
+            return NameUse(node, Role.OTHER)

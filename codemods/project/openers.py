@@ -1,0 +1,167 @@
+"""The project's own ways to open a session, and who replaces them in tests. Asks `Project`; pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from codemods.plan import Fact
+from codemods.project.expressions import dotted
+from codemods.project.facts import Awaited, Call, Entered, Expression, FunctionFacts, Item, Name
+from codemods.project.link import Place, Project
+from codemods.project.sessions import (
+    External,
+    FunctionMeaning,
+    MakerMeaning,
+    Meaning,
+    ScopeMeaning,
+    SessionMeaning,
+    UnknownMeaning,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Opener:
+    """A context manager function of the project that only opens, rolls back and closes a session."""
+
+    function: FunctionMeaning
+    source: str  # what it opens: see `source_of`
+    scope: ScopeMeaning
+
+
+def source_of(callee: Expression, place: Place, project: Project) -> str:
+    """What really makes the session that calling `callee` gives: a maker, a class, or a function that does more.
+
+    Functions that only return what something else makes are looked through. "" when it cannot be followed.
+    """
+    seen: set[tuple[str, str]] = set()
+    while True:
+        means = project.meaning(callee, place)
+        if isinstance(means, MakerMeaning):
+            return means.origin
+        if isinstance(means, External):
+            return means.dotted
+        if not isinstance(means, FunctionMeaning) or (means.module, means.qualname) in seen:
+            return ""
+        seen.add((means.module, means.qualname))
+        definitions = project.symbols.functions(means.module, means.qualname)
+        inner = _only_call(definitions[0]) if len(definitions) == 1 else None
+        if inner is None or definitions[0].decorators:
+            return f"{means.module}:{means.qualname}"
+        callee, place = inner, Place(means.module, means.qualname)
+
+
+def makes_only(callee: Expression, place: Place, project: Project) -> bool:
+    """Whether calling `callee` does nothing but make a session: no set-up, no I/O. Then it may be called later."""
+    source = source_of(callee, place, project)
+    if not source:
+        return False
+    means = project.meaning(callee, place)
+    if isinstance(means, FunctionMeaning):
+        return source != f"{means.module}:{means.qualname}"
+    return True
+
+
+def _only_call(definition: FunctionFacts) -> Expression | None:
+    """The callee of `return F()` in a function that does nothing else."""
+    if not definition.returned_as_is or definition.is_generator or len(definition.returns) != 1:
+        return None
+    returned = definition.returns[0]
+    if isinstance(returned, Name):
+        returned = next((b.values[0] for b in definition.bindings if b.name == returned.id), returned)
+    if isinstance(returned, Awaited):
+        returned = returned.value
+    if isinstance(returned, Call) and not returned.arguments and not returned.keywords:
+        return returned.function
+    return None
+
+
+def openers(project: Project) -> tuple[Opener, ...]:
+    """Every plain context manager function at the top level of a module of the project, in the order of paths."""
+    found: list[Opener] = []
+    for path in project.symbols.facts:
+        for definition in project.symbols.all_functions(path):
+            if definition.lends is None or definition.parent or not definition.decorators:
+                continue
+            if any(p.default is None and p.kind in ("positional", "keyword") for p in definition.parameters):
+                continue
+            function = FunctionMeaning(path, definition.qualname)
+            scope = project.called(function)
+            if isinstance(scope, ScopeMeaning) and scope.plain and isinstance(scope.value, SessionMeaning):
+                source = _opened(definition, function, project)
+                if source:
+                    found.append(Opener(function, source, scope))
+    return tuple(found)
+
+
+def _opened(definition: FunctionFacts, function: FunctionMeaning, project: Project) -> str:
+    assert definition.lends is not None
+    name = definition.lends.yields
+    if not isinstance(name, Name):
+        return ""
+    values = next((binding.values for binding in definition.bindings if binding.name == name.id), ())
+    if len(values) != 1:
+        return ""
+    value = values[0].value if isinstance(values[0], Entered) else values[0]
+    if isinstance(value, Awaited):
+        value = value.value
+    if not isinstance(value, Call) or value.arguments or value.keywords:
+        return ""
+    return source_of(value.function, Place(function.module, function.qualname), project)
+
+
+def replaced_by(callee: Meaning, path: str, name: str, project: Project) -> tuple[Fact, ...]:
+    """The tests that put something else in the place of what is called here under `name` in the file `path`."""
+    found: list[Fact] = []
+    for facts in project.symbols.facts.values():
+        for replaced in facts.replaced:
+            means: Meaning = UnknownMeaning()
+            if isinstance(replaced.target, str):
+                owner, _, attribute = replaced.target.rpartition(".")
+                module = project.symbols.module_path(owner, facts.path)
+                if module is None:
+                    continue
+                same_place = module == path and attribute == name.rpartition(".")[2]
+                means = project.member(module, attribute)
+            else:
+                same_place = False
+                means = project.meaning(replaced.target, Place(facts.path))
+                if isinstance(means, External) and dotted(replaced.target).rpartition(".")[2] != name:
+                    continue
+            if same_place or (means == callee and not isinstance(means, UnknownMeaning)):
+                found.append(Fact(facts.path, replaced.line, f"{replaced.how} replaces `{name}`"))
+    return tuple(found)
+
+
+_DEPENDS = frozenset({"fastapi.Depends", "fastapi.Security", "fastapi.params.Depends"})
+
+
+def dependencies(project: Project) -> dict[FunctionMeaning, Fact]:
+    """The functions that are given to `Depends(...)`, each with one place where that is done."""
+    found: dict[FunctionMeaning, Fact] = {}
+    for path, facts in project.symbols.facts.items():
+        for definition in facts.functions:
+            outside = Place(path, definition.parent)
+            for parameter in definition.parameters:
+                for given in (parameter.default, parameter.annotation):
+                    _note(given, outside, definition.line, project, found)
+        for binding in facts.bindings:
+            for value in binding.values:
+                _note(value, Place(path), 1, project, found)
+    return found
+
+
+def _note(
+    given: Expression | None, place: Place, line: int, project: Project, found: dict[FunctionMeaning, Fact]
+) -> None:
+    for call in _calls(given):
+        function = project.meaning(call.function, place)
+        if isinstance(function, External) and function.dotted in _DEPENDS and call.arguments:
+            target = project.meaning(call.arguments[0], place)
+            if isinstance(target, FunctionMeaning):
+                found.setdefault(target, Fact(place.path, line, f"Depends({dotted(call.arguments[0])})"))
+
+
+def _calls(given: Expression | None) -> list[Call]:
+    if isinstance(given, Item) and isinstance(given.key, Call) and given.key.function == Name("Annotated"):
+        return [argument for argument in given.key.arguments if isinstance(argument, Call)]
+    return [given] if isinstance(given, Call) else []

@@ -1,0 +1,401 @@
+"""One file's text to its facts. Pure: cacheable by content; never imports or runs what it reads."""
+
+from __future__ import annotations
+
+import ast
+import warnings
+from collections.abc import Iterable, Iterator
+
+from codemods.plan import Source
+from codemods.project.expressions import OPAQUE, annotation, declared, expression, last_name
+from codemods.project.facts import (
+    Attribute,
+    AttributeSet,
+    Binding,
+    ClassFacts,
+    Entered,
+    Expression,
+    FunctionFacts,
+    Import,
+    Iterated,
+    ModuleFacts,
+    Opaque,
+    Parameter,
+    ParameterUse,
+    Passed,
+    Replaced,
+)
+from codemods.project.lending import lending
+from codemods.project.name_uses import Function, NameUse, Parents, Role, name_uses
+
+_OBJECT_SESSION = {"async_object_session", "object_session", "awaitable_attrs"}
+
+
+def parse(source: Source) -> ast.Module:
+    """The tree of one file. Raises SyntaxError (also for what the running Python cannot read) and RecursionError."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # invalid escapes in someone else's strings are not ours to report
+        try:
+            return ast.parse(source.text, filename=source.path, type_comments=False)
+        except ValueError as error:  # NUL bytes
+            raise SyntaxError(str(error)) from error
+        except MemoryError as error:  # CPython's parser says so of too deep nesting
+            raise RecursionError("nested too deeply for the parser") from error
+
+
+def scan(source: Source) -> ModuleFacts:
+    """The facts of one file. Raises SyntaxError and RecursionError as `parse` does."""
+    return scan_tree(parse(source), source)
+
+
+def scan_tree(tree: ast.Module, source: Source) -> ModuleFacts:
+    """The facts of a file that is already parsed."""
+    scanner = _Scanner(source, tree)
+    bindings: Bound = {}
+    scanner.body(tree.body, "", "", bindings)
+    for global_name, values in scanner.globals.items():
+        bindings.setdefault(global_name, []).extend(values)
+    return ModuleFacts(
+        path=source.path,
+        module=source.module,
+        is_package=source.is_package,
+        imports=tuple(scanner.imports),
+        stars=tuple(scanner.stars),
+        public=_public(tree),
+        bindings=_bindings(bindings),
+        functions=tuple(scanner.functions),
+        classes=tuple(scanner.classes),
+        replaced=tuple(scanner.replaced),
+        calls=frozenset(scanner.calls),
+        object_session_lines=tuple(sorted(scanner.object_session_lines)),
+    )
+
+
+Bound = dict[str, list[Expression]]
+
+
+class _Scanner:
+    """Walks one file once, scope by scope."""
+
+    def __init__(self, source: Source, tree: ast.Module) -> None:
+        self.source = source
+        self.parents = Parents(tree)
+        self.imports: list[Import] = []
+        self.stars: list[str] = []
+        self.functions: list[FunctionFacts] = []
+        self.classes: list[ClassFacts] = []
+        self.replaced: list[Replaced] = []
+        self.calls: set[str] = set()
+        self.object_session_lines: set[int] = set()
+        self.globals: Bound = {}
+
+    def body(self, statements: Iterable[ast.stmt], scope: str, in_class: str, bindings: Bound) -> None:
+        """Statements of one scope; what they bind is added to `bindings`. `in_class`: the class whose body this is."""
+        for statement in statements:
+            self.statement(statement, scope, in_class, bindings)
+
+    def statement(self, statement: ast.stmt, scope: str, in_class: str, bindings: Bound) -> None:
+        match statement:
+            case ast.FunctionDef() | ast.AsyncFunctionDef():
+                self.function(statement, scope, in_class)
+                return
+            case ast.ClassDef():
+                self.class_(statement, scope)
+                return
+            case ast.Import() | ast.ImportFrom():
+                self.import_(statement, scope)
+            case ast.Assign(targets=targets, value=value):
+                for target in targets:
+                    self.bind(target, expression(value), bindings)
+                self.overrides(targets, statement.lineno)
+            case ast.AnnAssign(target=target, annotation=told, value=value):
+                known = expression(value)
+                self.bind(target, declared(told) if isinstance(known, Opaque) else known, bindings)
+            case ast.AugAssign(target=target):
+                self.bind(target, OPAQUE, bindings)
+            case ast.For() | ast.AsyncFor():
+                self.bind(statement.target, Iterated(expression(statement.iter)), bindings)
+            case ast.With() | ast.AsyncWith():
+                for item in statement.items:
+                    if item.optional_vars is not None:
+                        self.bind(item.optional_vars, Entered(expression(item.context_expr)), bindings)
+        self.expressions(statement, bindings)
+        for field in ("body", "orelse", "finalbody", "handlers", "cases"):
+            for child in getattr(statement, field, ()):
+                if isinstance(child, (ast.ExceptHandler, ast.match_case)):
+                    if isinstance(child, ast.ExceptHandler) and child.name:
+                        bindings.setdefault(child.name, []).append(OPAQUE)
+                    if isinstance(child, ast.match_case):
+                        for name in _captures(child.pattern):
+                            bindings.setdefault(name, []).append(OPAQUE)
+                    self.body(child.body, scope, in_class, bindings)
+                else:
+                    self.statement(child, scope, in_class, bindings)
+
+    def expressions(self, statement: ast.stmt, bindings: Bound) -> None:
+        """The expressions of one statement, but not of the statements inside it."""
+        for node in _own_expressions(statement):
+            match node:
+                case ast.NamedExpr(target=target, value=value):
+                    self.bind(target, expression(value), bindings)
+                case ast.Call(func=function):
+                    called = last_name(expression(function))
+                    self.calls.add(called)
+                    if called in _OBJECT_SESSION:
+                        self.object_session_lines.add(node.lineno)
+                    self.replacement(node, called)
+                case ast.Attribute(attr=attr) if attr in _OBJECT_SESSION:
+                    self.object_session_lines.add(node.lineno)
+
+    def bind(self, target: ast.expr, value: Expression, bindings: Bound) -> None:
+        match target:
+            case ast.Name(id=name):
+                bindings.setdefault(name, []).append(value)
+            case ast.Tuple(elts=elements) | ast.List(elts=elements):
+                for element in elements:
+                    self.bind(element, OPAQUE, bindings)
+            case ast.Starred(value=inner):
+                self.bind(inner, OPAQUE, bindings)
+
+    def import_(self, statement: ast.Import | ast.ImportFrom, scope: str) -> None:
+        if isinstance(statement, ast.Import):
+            for alias in statement.names:
+                module = alias.name if alias.asname else alias.name.partition(".")[0]
+                self.imports.append(Import(alias.asname or module, module, None, statement.lineno, scope))
+            return
+        module = self.absolute(statement.module or "", statement.level)
+        written = "." * statement.level + (statement.module or "")
+        for alias in statement.names:
+            if alias.name == "*":
+                self.stars.append(module)
+                continue
+            self.imports.append(
+                Import(alias.asname or alias.name, module, alias.name, statement.lineno, scope, written)
+            )
+
+    def absolute(self, module: str, level: int) -> str:
+        """The absolute name of what a (relative) import names; "" when it leaves the package."""
+        if level == 0:
+            return module
+        parts = self.source.module.split(".") if self.source.module else []
+        if not self.source.is_package:
+            parts = parts[:-1]
+        if level - 1 > len(parts):
+            return ""
+        front = parts[: len(parts) - (level - 1)]
+        return ".".join([*front, module] if module else front)
+
+    def function(self, node: Function, scope: str, in_class: str) -> None:
+        qualname = f"{scope}.{node.name}" if scope else node.name
+        bindings: Bound = {}
+        self.body(node.body, qualname, "", bindings)
+        own = list(_own_statements(node.body))
+        declared_global = {name for statement in own if isinstance(statement, ast.Global) for name in statement.names}
+        for name in declared_global:
+            self.globals.setdefault(name, []).extend(bindings.pop(name, []))
+        yields = [
+            inner.value
+            for statement in own
+            for inner in _own_expressions(statement)
+            if isinstance(inner, (ast.Yield, ast.YieldFrom))
+        ]
+        self.functions.append(
+            FunctionFacts(
+                qualname=qualname,
+                line=node.lineno,
+                is_async=isinstance(node, ast.AsyncFunctionDef),
+                is_generator=bool(yields),
+                in_class=in_class,
+                decorators=tuple(expression(decorator) for decorator in node.decorator_list),
+                parameters=tuple(_parameters(node)),
+                returns_annotation=annotation(node.returns),
+                bindings=_bindings(bindings),
+                returns=tuple(expression(s.value) for s in own if isinstance(s, ast.Return) and s.value is not None),
+                yields=tuple(expression(value) for value in yields),
+                uses=tuple(self.summary(node)),
+                only_returns=_only_returns(node.body),
+                returned_as_is=_returned_as_is(node.body),
+                lends=lending(node) if yields else None,
+            )
+        )
+        for decorator in node.decorator_list:
+            self.expressions(ast.Expr(decorator), {})
+
+    def summary(self, node: Function) -> Iterator[ParameterUse]:
+        arguments = node.args
+        for argument in [*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs]:
+            uses = name_uses(node, argument.arg, self.parents)
+            if uses:
+                yield _parameter_use(argument.arg, uses)
+
+    def class_(self, node: ast.ClassDef, scope: str) -> None:
+        qualname = f"{scope}.{node.name}" if scope else node.name
+        bindings: Bound = {}
+        self.body(node.body, qualname, qualname, bindings)
+        attributes = [AttributeSet(name, value, "") for name, values in bindings.items() for value in values]
+        for method in node.body:
+            if isinstance(method, (ast.FunctionDef, ast.AsyncFunctionDef)) and method.args.args:
+                attributes += _attributes_set(method, method.args.args[0].arg, f"{qualname}.{method.name}")
+        self.classes.append(
+            ClassFacts(
+                qualname=qualname,
+                line=node.lineno,
+                bases=tuple(expression(base) for base in node.bases),
+                keywords=tuple((k.arg, expression(k.value)) for k in node.keywords if k.arg),
+                attributes=tuple(attributes),
+            )
+        )
+        for decorator in node.decorator_list:
+            self.expressions(ast.Expr(decorator), {})
+
+    def overrides(self, targets: list[ast.expr], line: int) -> None:
+        """`app.dependency_overrides[get_db] = ...`"""
+        for target in targets:
+            match target:
+                case ast.Subscript(value=ast.Attribute(attr="dependency_overrides"), slice=key):
+                    self.replaced.append(Replaced(expression(key), "dependency_overrides", line))
+
+    def replacement(self, node: ast.Call, called: str) -> None:
+        """`patch("a.b")`, `patch.object(a, "b")`, `monkeypatch.setattr("a.b", ...)` or `(a, "b", ...)`."""
+        if called not in ("patch", "setattr", "object") or not node.args:
+            return
+        how = "monkeypatch.setattr" if called == "setattr" else "patch"
+        match node.args:
+            case [ast.Constant(value=str(text)), *_] if "." in text:
+                self.replaced.append(Replaced(text, how, node.lineno))
+            case [target, ast.Constant(value=str(name)), *_]:
+                base = expression(target)
+                if not isinstance(base, Opaque):
+                    self.replaced.append(Replaced(Attribute(base, name), how, node.lineno))
+
+
+def _bindings(found: Bound) -> tuple[Binding, ...]:
+    return tuple(Binding(name, tuple(values)) for name, values in sorted(found.items()))
+
+
+def _own_statements(body: Iterable[ast.stmt]) -> Iterator[ast.stmt]:
+    """The statements of one scope, those of nested functions and classes left out."""
+    for statement in body:
+        yield statement
+        if isinstance(statement, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
+            continue
+        for field in ("body", "orelse", "finalbody", "handlers", "cases"):
+            for child in getattr(statement, field, ()):
+                if isinstance(child, (ast.ExceptHandler, ast.match_case)):
+                    yield from _own_statements(child.body)
+                else:
+                    yield from _own_statements([child])
+
+
+def _own_expressions(statement: ast.stmt) -> Iterator[ast.AST]:
+    """Every expression node of a statement, but not of the statements inside it; lambdas included."""
+    stack: list[ast.AST] = []
+    for field, value in ast.iter_fields(statement):
+        if field in ("body", "orelse", "finalbody") or isinstance(statement, (ast.FunctionDef, ast.AsyncFunctionDef)):
+            continue
+        for child in value if isinstance(value, list) else [value]:
+            if isinstance(child, (ast.expr, ast.withitem, ast.keyword)):
+                stack.append(child)
+            elif isinstance(child, ast.ExceptHandler) and child.type is not None:
+                stack.append(child.type)
+            elif isinstance(child, ast.match_case) and child.guard is not None:
+                stack.append(child.guard)
+    while stack:
+        node = stack.pop()
+        yield node
+        stack += list(ast.iter_child_nodes(node))
+
+
+def _captures(pattern: ast.pattern) -> Iterator[str]:
+    for node in ast.walk(pattern):
+        name = getattr(node, "name", None) or getattr(node, "rest", None)
+        if isinstance(name, str):
+            yield name
+
+
+def _parameters(node: Function) -> Iterator[Parameter]:
+    arguments = node.args
+    positional = [*arguments.posonlyargs, *arguments.args]
+    defaults: list[ast.expr | None] = [None] * (len(positional) - len(arguments.defaults)) + list(arguments.defaults)
+    for argument, default in zip(positional, defaults, strict=True):
+        yield Parameter(
+            argument.arg,
+            annotation(argument.annotation),
+            None if default is None else expression(default),
+            "positional",
+        )
+    if arguments.vararg:
+        yield Parameter(arguments.vararg.arg, None, None, "*")
+    for argument, keyword_default in zip(arguments.kwonlyargs, arguments.kw_defaults, strict=True):
+        default_value = None if keyword_default is None else expression(keyword_default)
+        yield Parameter(argument.arg, annotation(argument.annotation), default_value, "keyword")
+    if arguments.kwarg:
+        yield Parameter(arguments.kwarg.arg, None, None, "**")
+
+
+def _parameter_use(name: str, uses: list[NameUse]) -> ParameterUse:
+    def line(*roles: Role) -> int:
+        return next((use.line for use in uses if use.role in roles), 0)
+
+    closed = next((use.line for use in uses if use.role is Role.METHOD and use.attribute in ("close", "aclose")), 0)
+    return ParameterUse(
+        name,
+        kept=line(Role.STORED, Role.CONTAINED),
+        captured=line(Role.CAPTURED),
+        returned=line(Role.RETURNED),
+        yielded=line(Role.YIELDED),
+        closed=closed,
+        aliased=line(Role.ALIASED),
+        passed=tuple(
+            Passed(expression(use.call.func), use.position, use.keyword, use.awaited, use.line)
+            for use in uses
+            if use.role is Role.ARGUMENT and use.call is not None
+        ),
+    )
+
+
+def _only_returns(body: list[ast.stmt]) -> bool:
+    rest = [s for s in body if not (isinstance(s, ast.Expr) and isinstance(s.value, ast.Constant))]
+    return len(rest) == 1 and isinstance(rest[0], ast.Return)
+
+
+def _returned_as_is(body: list[ast.stmt]) -> bool:
+    """`return F()`, or `s = F()` and `return s`, with nothing in between: it only makes what it returns."""
+    rest = [s for s in body if not (isinstance(s, ast.Expr) and isinstance(s.value, ast.Constant))]
+    match rest:
+        case [ast.Return()]:
+            return True
+        case [ast.Assign(targets=[ast.Name(id=bound)]), ast.Return(value=ast.Name(id=returned))]:
+            return bound == returned
+        case _:
+            return False
+
+
+def _attributes_set(method: Function, receiver: str, qualname: str) -> Iterator[AttributeSet]:
+    for statement in _own_statements(method.body):
+        match statement:
+            case ast.Assign(targets=targets, value=value):
+                for target in targets:
+                    if _is_attribute_of(target, receiver):
+                        yield AttributeSet(target.attr, expression(value), qualname)  # type: ignore[attr-defined]
+            case ast.AnnAssign(target=ast.Attribute(value=ast.Name(id=name), attr=attr), annotation=told, value=value):
+                if name == receiver:
+                    known = expression(value)
+                    yield AttributeSet(attr, declared(told) if isinstance(known, Opaque) else known, qualname)
+            case ast.With(items=items) | ast.AsyncWith(items=items):
+                for item in items:
+                    if item.optional_vars is not None and _is_attribute_of(item.optional_vars, receiver):
+                        entered = Entered(expression(item.context_expr))
+                        yield AttributeSet(item.optional_vars.attr, entered, qualname)  # type: ignore[attr-defined]
+
+
+def _is_attribute_of(node: ast.expr, receiver: str) -> bool:
+    return isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id == receiver
+
+
+def _public(tree: ast.Module) -> tuple[str, ...] | None:
+    for statement in tree.body:
+        match statement:
+            case ast.Assign(targets=[ast.Name(id="__all__")], value=ast.List(elts=elements) | ast.Tuple(elts=elements)):
+                return tuple(e.value for e in elements if isinstance(e, ast.Constant) and isinstance(e.value, str))
+    return None

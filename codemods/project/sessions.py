@@ -1,0 +1,227 @@
+"""What gives a session: the meanings that an expression of the analysed code can have. Values only; touches nothing.
+
+`Meaning` says what evaluating an expression gives, as far as sessions are concerned. The names of SQLAlchemy and
+SQLModel that start it all stand in the tables at the top.
+"""
+
+from __future__ import annotations
+
+import enum
+from dataclasses import dataclass, replace
+
+ASYNC_SESSION_CLASSES = frozenset(
+    {
+        "sqlalchemy.ext.asyncio.AsyncSession",
+        "sqlalchemy.ext.asyncio.session.AsyncSession",
+        "sqlmodel.ext.asyncio.session.AsyncSession",
+        "sqlmodel.ext.asyncio.AsyncSession",
+    }
+)
+SYNC_SESSION_CLASSES = frozenset(
+    {
+        "sqlalchemy.orm.Session",
+        "sqlalchemy.orm.session.Session",
+        "sqlmodel.Session",
+        "sqlmodel.orm.session.Session",
+    }
+)
+SESSION_CLASSES = ASYNC_SESSION_CLASSES | SYNC_SESSION_CLASSES
+ASYNC_MAKERS = frozenset(
+    {"sqlalchemy.ext.asyncio.async_sessionmaker", "sqlalchemy.ext.asyncio.session.async_sessionmaker"}
+)
+SYNC_MAKERS = frozenset(
+    {"sqlalchemy.orm.sessionmaker", "sqlalchemy.orm.session.sessionmaker", "sqlalchemy.orm.create_session"}
+)
+REGISTRIES = frozenset(
+    {
+        "sqlalchemy.orm.scoped_session",
+        "sqlalchemy.orm.scoping.scoped_session",
+        "sqlalchemy.ext.asyncio.async_scoped_session",
+        "sqlalchemy.ext.asyncio.scoping.async_scoped_session",
+    }
+)
+CONTEXT_MANAGERS = frozenset({"contextlib.asynccontextmanager", "contextlib.contextmanager"})
+CACHES = frozenset({"functools.lru_cache", "functools.cache", "functools.cached_property", "async_lru.alru_cache"})
+# decorators that hand the call through and give back what the function gives
+TRANSPARENT_DECORATORS = frozenset(
+    {
+        "staticmethod",
+        "classmethod",
+        "property",
+        "abc.abstractmethod",
+        "typing.override",
+        "typing_extensions.override",
+        "typing.final",
+        "functools.wraps",
+    }
+)
+
+
+class Ownership(enum.StrEnum):
+    """Whose a session is that an expression gives."""
+
+    FRESH = "fresh"  # made by this very evaluation: who evaluates it owns it
+    SHARED = "shared"  # someone else's: a parameter, a global, an attribute, a scoped registry
+    UNKNOWN = "unknown"  # one or the other, by what runs
+
+
+@dataclass(frozen=True, slots=True)
+class External:
+    """A name of a module that is not part of the project."""
+
+    dotted: str
+
+
+@dataclass(frozen=True, slots=True)
+class ModuleMeaning:
+    module: str
+
+
+@dataclass(frozen=True, slots=True)
+class FunctionMeaning:
+    module: str
+    qualname: str
+    bound: bool = False  # reached through an instance or class: the first parameter is already given
+
+
+@dataclass(frozen=True, slots=True)
+class ClassMeaning:
+    module: str
+    qualname: str
+
+
+@dataclass(frozen=True, slots=True)
+class InstanceMeaning:
+    """An object of a class of the project, or of a class outside of it."""
+
+    of: ClassMeaning | External
+
+
+@dataclass(frozen=True, slots=True)
+class SessionMeaning:
+    is_async: bool
+    ownership: Ownership
+    origin: str = ""  # dotted name of the maker or class it comes from; "" when it is not in view
+    expire_on_commit: bool | None = None  # None: cannot be seen
+    through: str = ""  # how it is had, when that matters: "registry", "generator", "connection"
+
+
+@dataclass(frozen=True, slots=True)
+class MakerMeaning:
+    """A callable whose call gives a session: a sessionmaker, or a declared `Callable[[], AsyncSession]`."""
+
+    is_async: bool
+    origin: str = ""
+    expire_on_commit: bool | None = None
+    ownership: Ownership = Ownership.FRESH
+
+
+@dataclass(frozen=True, slots=True)
+class ScopeMeaning:
+    """A context manager object that lends out `value` while it is entered."""
+
+    is_async: bool
+    value: Meaning
+    commits: bool
+    plain: bool  # only opens, rolls back and closes
+
+
+@dataclass(frozen=True, slots=True)
+class ScopeFactoryMeaning:
+    """What `asynccontextmanager(function)` gives: a callable whose call gives a scope."""
+
+    scope: ScopeMeaning
+
+
+@dataclass(frozen=True, slots=True)
+class GeneratorMeaning:
+    """A (async) generator object that yields `value`."""
+
+    is_async: bool
+    value: Meaning
+
+
+@dataclass(frozen=True, slots=True)
+class CoroutineMeaning:
+    """What calling an `async def` gives before it is awaited."""
+
+    value: Meaning
+
+
+@dataclass(frozen=True, slots=True)
+class RegistryMeaning:
+    """A scoped registry: its sessions belong to a thread or a task, never to one function (semantics B11)."""
+
+    is_async: bool
+
+
+@dataclass(frozen=True, slots=True)
+class NothingMeaning:
+    """None."""
+
+
+@dataclass(frozen=True, slots=True)
+class UnknownMeaning:
+    """Nothing is known: leave alone."""
+
+
+Meaning = (
+    External
+    | ModuleMeaning
+    | FunctionMeaning
+    | ClassMeaning
+    | InstanceMeaning
+    | SessionMeaning
+    | MakerMeaning
+    | ScopeMeaning
+    | ScopeFactoryMeaning
+    | GeneratorMeaning
+    | CoroutineMeaning
+    | RegistryMeaning
+    | NothingMeaning
+    | UnknownMeaning
+)
+
+UNKNOWN = UnknownMeaning()
+NOTHING = NothingMeaning()
+
+
+def shared(meaning: Meaning) -> Meaning:
+    """The same meaning reached through a name that others hold too: a session found there is not fresh."""
+    if isinstance(meaning, SessionMeaning) and meaning.ownership is Ownership.FRESH:
+        return replace(meaning, ownership=Ownership.SHARED)
+    if isinstance(meaning, CoroutineMeaning):
+        return CoroutineMeaning(shared(meaning.value))
+    return meaning
+
+
+def join(meanings: list[Meaning]) -> Meaning:
+    """What a name or a call can be that is one of these. None is dropped where there is something else.
+
+    Sessions of unlike ownership, or a session beside something unknown, give a session of unknown ownership.
+    """
+    distinct = list(dict.fromkeys(meanings))
+    something = [meaning for meaning in distinct if not isinstance(meaning, NothingMeaning)]
+    if not something:
+        return NOTHING if distinct else UNKNOWN
+    if len(something) == 1:
+        return something[0]
+    sessions = [meaning for meaning in something if isinstance(meaning, SessionMeaning)]
+    known = [meaning for meaning in something if not isinstance(meaning, UnknownMeaning)]
+    if sessions and len(sessions) == len(known) and len({session.is_async for session in sessions}) == 1:
+        ownerships = {session.ownership for session in sessions}
+        whole = len(known) == len(something)
+        origins = {session.origin for session in sessions}
+        settings = {session.expire_on_commit for session in sessions}
+        return SessionMeaning(
+            sessions[0].is_async,
+            ownerships.pop() if whole and len(ownerships) == 1 else Ownership.UNKNOWN,
+            origins.pop() if len(origins) == 1 else "",
+            settings.pop() if len(settings) == 1 else None,
+            next((session.through for session in sessions if session.through), ""),
+        )
+    makers = [meaning for meaning in something if isinstance(meaning, MakerMeaning)]
+    if len(makers) == len(something) and len({maker.is_async for maker in makers}) == 1:
+        settings = {maker.expire_on_commit for maker in makers}
+        return MakerMeaning(makers[0].is_async, "", settings.pop() if len(settings) == 1 else None)
+    return UNKNOWN

@@ -1,0 +1,163 @@
+"""Which definition a name stands for: modules by dotted name, imports, re-exports, class hierarchy. Pure tables."""
+
+from __future__ import annotations
+
+import posixpath
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import TypeVar
+
+from codemods.project.facts import ClassFacts, Expression, FunctionFacts, Import, ModuleFacts
+
+Key = TypeVar("Key")
+Value = TypeVar("Value")
+
+
+@dataclass(frozen=True, slots=True)
+class ModuleName:
+    """The dotted name by which a file of the project is imported."""
+
+    module: str
+    is_package: bool
+
+
+class Symbols:
+    """Look-ups over all files of the project. The order in which facts come in cannot matter: all is sorted by path."""
+
+    def __init__(self, facts: Iterable[ModuleFacts], names: Mapping[str, ModuleName]) -> None:
+        """`names` holds every file of the project, also those that were not scanned."""
+        self.facts: dict[str, ModuleFacts] = {fact.path: fact for fact in sorted(facts, key=lambda fact: fact.path)}
+        self.names = dict(sorted(names.items()))
+        self.missing: set[str] = set()  # files that a look-up led to and that were not scanned
+        self._by_module: dict[str, list[str]] = defaultdict(list)
+        self._by_suffix: dict[str, list[str]] = defaultdict(list)
+        self._by_folders: dict[str, list[str]] = defaultdict(list)
+        for path, name in self.names.items():
+            # `backend/core/db.py` is also `backend.core.db`, for code that is started at the project's root
+            self._by_folders[path.removesuffix(".py").removesuffix("/__init__").replace("/", ".")].append(path)
+            if name.module:
+                self._by_module[name.module].append(path)
+                parts = name.module.split(".")
+                for start in range(1, len(parts)):
+                    self._by_suffix[".".join(parts[start:])].append(path)
+        self._packages = {name.module for name in self.names.values() if name.is_package}
+        self._folders = {
+            ".".join(name.module.split(".")[:depth])
+            for name in self.names.values()
+            for depth in range(1, name.module.count(".") + 1)
+        }
+        self._functions = {
+            path: _grouped((function.qualname, function) for function in fact.functions)
+            for path, fact in self.facts.items()
+        }
+        self._classes = {
+            path: {class_.qualname: class_ for class_ in fact.classes} for path, fact in self.facts.items()
+        }
+        self._bindings = {path: {b.name: b.values for b in fact.bindings} for path, fact in self.facts.items()}
+        self._imports = {
+            path: _grouped(((imported.scope, imported.name), imported) for imported in fact.imports)
+            for path, fact in self.facts.items()
+        }
+
+    def module_path(self, dotted: str, importer: str) -> str | None:
+        """The file that `import dotted` in the file `importer` loads; None when it is not one of the project.
+
+        A folder that is no package may be the place that Python was started in: `app.db` is `backend/app/db.py` for
+        the files below `backend`. Where two files have one name the nearer one is meant; None when that is undecided.
+        """
+        found = self._by_module.get(dotted) or self._by_folders.get(dotted, [])
+        if not found:
+            found = [path for path in self._by_suffix.get(dotted, []) if self._started_above(path, dotted, importer)]
+        if len(found) > 1:
+            found = _nearest(found, importer)
+        if len(found) != 1:
+            return None
+        if found[0] not in self.facts:
+            self.missing.add(found[0])
+        return found[0]
+
+    def _started_above(self, path: str, dotted: str, importer: str) -> bool:
+        front = self.names[path].module[: -len(dotted) - 1]
+        if front in self._packages:
+            return False
+        depth = dotted.count(".") + (2 if self.names[path].is_package else 1)
+        folder = "/".join(path.split("/")[:-depth])
+        return importer.startswith(f"{folder}/")
+
+    def is_folder(self, dotted: str) -> bool:
+        """Whether modules of the project lie below this dotted name (a package, or a folder without `__init__.py`)."""
+        return dotted in self._folders
+
+    def functions(self, path: str, qualname: str) -> tuple[FunctionFacts, ...]:
+        return tuple(self._functions.get(path, {}).get(qualname, ()))
+
+    def all_functions(self, path: str) -> Iterable[FunctionFacts]:
+        return self.facts[path].functions if path in self.facts else ()
+
+    def class_(self, path: str, qualname: str) -> ClassFacts | None:
+        return self._classes.get(path, {}).get(qualname)
+
+    def binding(self, path: str, name: str) -> tuple[Expression, ...]:
+        return self._bindings.get(path, {}).get(name, ())
+
+    def imports(self, path: str, scope: str, name: str) -> tuple[Import, ...]:
+        return tuple(self._imports.get(path, {}).get((scope, name), ()))
+
+    def submodule(self, path: str, name: str) -> str | None:
+        """The file of the module `name` in the package that the file `path` is the `__init__.py` of."""
+        known = self.names.get(path)
+        if known is None or not known.is_package:
+            return None
+        return self.module_path(f"{known.module}.{name}", path)
+
+    def imported_modules(self, path: str) -> set[str]:
+        """The files that are loaded by the module-level imports of this one."""
+        fact = self.facts.get(path)
+        if fact is None:
+            return set()
+        loaded: set[str] = set()
+        for imported in fact.imports:
+            if imported.scope:
+                continue
+            target = self.module_path(imported.module, path)
+            if imported.attribute is not None:
+                inner = self.module_path(f"{imported.module}.{imported.attribute}", path)
+                target = inner or target
+            if target:
+                loaded.add(target)
+        for star in fact.stars:
+            target = self.module_path(star, path)
+            if target:
+                loaded.add(target)
+        return loaded
+
+    def loads(self, start: str, target: str) -> bool:
+        """Whether importing the file `start` loads the file `target` too, through module-level imports."""
+        seen, stack = {start}, [start]
+        while stack:
+            for following in self.imported_modules(stack.pop()):
+                if following == target:
+                    return True
+                if following not in seen:
+                    seen.add(following)
+                    stack.append(following)
+        return False
+
+
+def _grouped(pairs: Iterable[tuple[Key, Value]]) -> dict[Key, list[Value]]:
+    grouped: dict[Key, list[Value]] = defaultdict(list)
+    for key, value in pairs:
+        grouped[key].append(value)
+    return grouped
+
+
+def _nearest(paths: list[str], importer: str) -> list[str]:
+    """Those that share the longest folder with the importer."""
+    folder = posixpath.dirname(importer)
+
+    def shared(path: str) -> int:
+        return len(posixpath.commonprefix([posixpath.dirname(path).split("/"), folder.split("/")]))
+
+    best = max(shared(path) for path in paths)
+    return [path for path in paths if shared(path) == best]

@@ -1,0 +1,14 @@
+"""The rules, in the order in which they look at the code.
+
+The order matters from the second rule on: a rule sees what the ones before it decided for the same function
+(`design.md` 4.5). Sessions first get their block; what leaves the block is only looked at then.
+"""
+
+from __future__ import annotations
+
+from codemods.rules.base import ModuleView, Rule
+from codemods.rules.session_scope import SessionScope
+
+RULES: tuple[Rule, ...] = (SessionScope(),)
+
+__all__ = ["RULES", "ModuleView", "Rule"]

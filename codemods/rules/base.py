@@ -1,0 +1,99 @@
+"""What a rule is, and what it is given to look at. A rule decides; it never edits and never opens another file."""
+
+from __future__ import annotations
+
+import ast
+import hashlib
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Protocol
+
+from codemods.flow.scope import Scope, scopes
+from codemods.plan import Examined, Site, Source
+from codemods.project.link import Project
+from codemods.settings import Settings
+
+
+class Rule(Protocol):
+    """One house rule. `name` is what people type; `words` are what a file must hold for the rule to say anything."""
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def summary(self) -> str:
+        """One line for tables."""
+        ...
+
+    @property
+    def level_text(self) -> str:
+        """Which levels its changes have, for tables."""
+        ...
+
+    @property
+    def words(self) -> tuple[bytes, ...]:
+        """Bytes of which a file must hold at least one, unless it names something that gives a session."""
+        ...
+
+    @property
+    def page(self) -> str:
+        """What `explain` prints: what it changes, why, before, after, what it leaves alone, safety."""
+        ...
+
+    def examine(self, view: ModuleView) -> Iterable[Examined]:
+        """Everything the rule has to say about one file."""
+        ...
+
+
+@dataclass(frozen=True, eq=False)
+class ModuleView:
+    """One file, parsed, in its project."""
+
+    source: Source
+    tree: ast.Module
+    project: Project
+    settings: Settings
+
+    @cached_property
+    def scopes(self) -> tuple[Scope, ...]:
+        return tuple(scopes(self.tree, self.source.path, self.project))
+
+    @cached_property
+    def _lines(self) -> list[str]:
+        return self.source.text.replace("\r\n", "\n").replace("\r", "\n").split("\n")
+
+    def site(self, node: ast.stmt | ast.expr, scope: Scope) -> Site:
+        """The place of a node as people are told of it."""
+        dotted = ".".join(part for part in (self.source.module, scope.place.qualname) if part)
+        end_line = node.end_lineno or node.lineno
+        return Site(
+            self.source.path,
+            node.lineno,
+            self._column(node.lineno, node.col_offset) + 1,
+            end_line,
+            self._column(end_line, node.end_col_offset or 0) + 1,
+            dotted or self.source.path,
+        )
+
+    def _column(self, line: int, utf8_offset: int) -> int:
+        """`ast` counts bytes of UTF-8; people and libcst count code points."""
+        text = self._lines[line - 1] if line <= len(self._lines) else ""
+        return len(text.encode("utf-8", "surrogatepass")[:utf8_offset].decode("utf-8", "ignore"))
+
+
+class Keys:
+    """Ids for the findings of one rule in one file: rule, dotted name, hash of the anchor's text, ordinal among equals.
+
+    They survive code that moves and changes elsewhere (`design.md` 3).
+    """
+
+    def __init__(self, rule: str) -> None:
+        self._rule = rule
+        self._seen: dict[str, int] = {}
+
+    def key(self, site: Site, anchor: ast.AST) -> str:
+        digest = hashlib.sha256(ast.unparse(anchor).encode("utf-8", "surrogatepass")).hexdigest()[:4]
+        key = f"{self._rule}:{site.function}:{digest}"
+        self._seen[key] = ordinal = self._seen.get(key, 0) + 1
+        return key if ordinal == 1 else f"{key}.{ordinal}"

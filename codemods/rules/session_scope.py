@@ -1,0 +1,611 @@
+"""A session that a function makes for itself is opened by a block that always closes it.
+
+What it changes
+    A bare session, made by a session factory and bound to a name, is opened with `async with` (`with` for a sync
+    session). The block reaches from the first use of the session to the last use of it or of anything loaded
+    through it. Closes that the block makes superfluous go. A session that is used after its own `async with` block
+    has ended is taken back into that block.
+
+Why
+    A session that is not closed keeps its connection until the garbage collector comes by: the pool runs dry
+    ("QueuePool limit reached", "garbage collector is trying to clean up non-checked-in connection"). A close on the
+    happy path alone leaks on every exception. A closed session is not dead: its next use opens a new connection in
+    silence, and nothing gives that one back.
+
+Before
+    session = new_async_session()
+    user = await session.get(User, user_id)
+    return user.name
+
+After
+    async with async_session() as session:
+        user = await session.get(User, user_id)
+        return user.name
+
+Leaves alone
+    Sessions that are right already: opened by `with`, closed in `finally`, handed to an exit stack, bound to
+    Alembic's own connection, or made by a function that is itself a factory. Sessions of a scoped registry. Refused,
+    each with its reason: sessions that are returned, yielded, stored, captured by a nested function, handed to a
+    task or to something that keeps them, made on some paths only, or tested for None; sync sessions whose objects
+    leave the block, because lazy loading on them worked.
+
+Safety
+    `safe` where nothing that was loaded leaves the function. `review` where entities leave it, where the session is
+    handed on to code that is not in view, where a generator holds it while its consumer runs, and where tests
+    replace the factory.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+from codemods.flow.lifetime import Lifetime, Obstacle, examine
+from codemods.flow.scope import Scope, With, own_expressions
+from codemods.flow.widening import Widening, widening
+from codemods.plan import (
+    DropIfUnused,
+    Edit,
+    Examined,
+    Fact,
+    Finding,
+    Level,
+    NeedsImport,
+    OpenBlock,
+    RemoveStatement,
+    Request,
+    Right,
+    WidenBlock,
+)
+from codemods.project.expressions import dotted, expression
+from codemods.project.facts import Attribute, Name
+from codemods.project.name_uses import SCOPES
+from codemods.project.openers import Opener, dependencies, makes_only, openers, replaced_by, source_of
+from codemods.project.sessions import (
+    CoroutineMeaning,
+    FunctionMeaning,
+    GeneratorMeaning,
+    Meaning,
+    ModuleMeaning,
+    Ownership,
+    ScopeMeaning,
+    SessionMeaning,
+)
+from codemods.rules.base import Keys, ModuleView
+
+NAME = "session-scope"
+_IN_A_BLOCK = "open the session with a block around the statements that use it"
+
+
+class SessionScope:
+    """The rule; see the module docstring, which is also its page."""
+
+    name = NAME
+    summary = "a session that a function makes for itself is opened by a block that always closes it"
+    level_text = "safe, review"
+    # every file in which a session can be made, handed on or declared; the engine adds the names of factories
+    words = (b"ession",)
+    page = __doc__ or ""
+
+    def examine(self, view: ModuleView) -> Iterable[Examined]:
+        """A finding or a `Right` for every session that the file makes."""
+        keys = Keys(NAME)
+        for scope in view.scopes:
+            yield from _Scope(view, scope, keys).examine()
+
+
+@dataclass(slots=True, eq=False)
+class _Made:
+    """An expression that makes a session: `F()`, or `await f()`."""
+
+    node: ast.expr
+    call: ast.Call
+    session: SessionMeaning
+
+
+@dataclass(slots=True, eq=False)
+class _Block:
+    """A block that could be opened, before blocks of one scope are fitted into each other."""
+
+    life: Lifetime
+    made: _Made
+    first: int
+    last: int
+
+
+class _Scope:
+    """The sessions of one function, module or class body."""
+
+    def __init__(self, view: ModuleView, scope: Scope, keys: Keys) -> None:
+        self.view = view
+        self.scope = scope
+        self.keys = keys
+
+    def examine(self) -> Iterator[Examined]:
+        blocks: list[_Block] = []
+        for statement in self.scope.statements():
+            for made in self._made(statement):
+                found = self._place(statement, made)
+                if isinstance(found, _Block):
+                    blocks.append(found)
+                else:
+                    yield found
+            if isinstance(statement, With):
+                yield from self._with(statement)
+            if isinstance(statement, (ast.For, ast.AsyncFor)):
+                yield from self._driven(statement)
+        crossing = _fit(blocks)
+        for block in blocks:
+            if block in crossing:
+                reason = f"its uses cross those of another session (line {crossing[block]})"
+                yield self._manual(block.made.node, block.life.statement, reason, _IN_A_BLOCK)
+            else:
+                yield self._open(block)
+
+    # --- where sessions are made -------------------------------------------------------------------------------
+
+    def _made(self, statement: ast.stmt) -> list[_Made]:
+        found: list[_Made] = []
+        for node in own_expressions(statement):
+            if isinstance(node, ast.Call):
+                means = self.scope.meaning(node)
+                outer: ast.expr = node
+                if isinstance(means, CoroutineMeaning):
+                    above = self.scope.parents.of(node)
+                    if not isinstance(above, ast.Await):
+                        continue
+                    means, outer = means.value, above
+                if isinstance(means, SessionMeaning):
+                    found.append(_Made(outer, node, means))
+        return sorted(found, key=lambda made: (made.node.lineno, made.node.col_offset))
+
+    def _place(self, statement: ast.stmt, made: _Made) -> Examined | _Block:
+        """What becomes of one session, by where it is made."""
+        settled = self._not_ours(statement, made)
+        if settled is not None:
+            return settled
+        parent = self.scope.parents.of(made.node)
+        match statement:
+            case ast.Assign(targets=[ast.Name(id=name)], value=value) if value is made.node:
+                return self._bound(statement, name, made)
+            case ast.AnnAssign(target=ast.Name(id=name), value=value) if value is made.node:
+                return self._bound(statement, name, made)
+            case ast.Assign(targets=[ast.Attribute() as target], value=value) if value is made.node:
+                return self._stored(made, statement, ast.unparse(target))
+            case ast.AnnAssign(target=ast.Attribute() as target, value=value) if value is made.node:
+                return self._stored(made, statement, ast.unparse(target))
+            case ast.Return(value=value) if value is made.node:
+                return self._returned(made, statement)
+            case ast.Expr(value=value) if value is made.node:
+                return self._manual(made.node, statement, "made and never used", "delete the line")
+            case ast.Expr(value=ast.Yield(value=value)) if value is made.node:
+                reason = "yielded where it is made: nothing closes it"
+                return self._manual(made.node, statement, reason, "yield inside of `async with`")
+        match parent:
+            case ast.BoolOp() | ast.IfExp():
+                reason = "made only when none is given: who has to close it depends on the caller"
+                return self._manual(made.node, statement, reason, "split the function, or use `nullcontext`")
+            case ast.Attribute():
+                reason = "made and used in one expression: nothing can close it"
+                return self._manual(made.node, statement, reason, _IN_A_BLOCK)
+            case ast.Call() | ast.keyword():
+                reason = "made as the argument of a call: nothing can close it"
+                return self._manual(made.node, statement, reason, _IN_A_BLOCK)
+        return self._manual(made.node, statement, "made in a form that cannot be followed", _IN_A_BLOCK)
+
+    def _not_ours(self, statement: ast.stmt, made: _Made) -> Examined | None:
+        """Sessions that no block belongs around, whatever stands around them."""
+        scope, session = self.scope, made.session
+        if session.through == "registry":
+            return self._right(made.node, "belongs to a scoped registry")
+        if session.through == "generator":
+            reason = "taken from a generator that is driven by hand: nothing runs the rest of it in time"
+            return self._manual(made.node, statement, reason, "enter the generator as a context manager")
+        if any(made.node is item.context_expr for item in getattr(statement, "items", ())):
+            return self._entered(statement, made)
+        if _given_to_exit_stack(scope, made):
+            return self._right(made.node, "handed to a context manager that closes it")
+        lambdas = [node for node in scope.parents.chain(made.node) if isinstance(node, SCOPES)]
+        if lambdas and isinstance(lambdas[0], ast.Lambda):
+            return self._right(made.node, "a factory: whoever calls the lambda owns the session")
+        if _alembic(scope, made.call):
+            return self._right(made.node, "bound to Alembic's own connection")
+        if session.ownership is Ownership.SHARED:
+            return self._right(made.node, "belongs to someone else")
+        return None
+
+    def _entered(self, statement: ast.stmt, made: _Made) -> Examined:
+        if made.session.is_async != isinstance(statement, ast.AsyncWith):
+            kind = "an async session needs `async with`" if made.session.is_async else "a sync session needs `with`"
+            return self._manual(made.node, statement, f"{kind}: this raises TypeError", "use the other form of `with`")
+        return self._right(made.node, "opened by a block")
+
+    def _stored(self, made: _Made, statement: ast.stmt, target: str) -> Examined:
+        method = self.scope.place.qualname.rpartition(".")[2]
+        if method in ("__aenter__", "__enter__") and self._closed_on_exit(target):
+            return self._right(made.node, "closed when the object is left")
+        reason = f"stored on `{target}`: it outlives the function"
+        advice = "keep the factory instead of the session, and open a block where the session is used"
+        return self._manual(made.node, statement, reason, advice)
+
+    def _closed_on_exit(self, target: str) -> bool:
+        """Whether `__aexit__`/`__exit__` of the same class closes what the target holds."""
+        owner = self.scope.parents.of(self.scope.node)
+        for method in getattr(owner, "body", ()):
+            if isinstance(method, (ast.FunctionDef, ast.AsyncFunctionDef)) and method.name in ("__aexit__", "__exit__"):
+                for node in ast.walk(method):
+                    if isinstance(node, ast.Attribute) and ast.unparse(node.value) == target:
+                        if node.attr in ("close", "aclose", "__aexit__", "__exit__"):
+                            return True
+        return False
+
+    def _returned(self, made: _Made, statement: ast.stmt) -> Examined:
+        function = FunctionMeaning(self.view.source.path, self.scope.place.qualname)
+        used = dependencies(self.view.project).get(function)
+        if used is not None:
+            reason = f"given to `Depends` ({used.path}:{used.line}), which never closes what a plain function returns"
+            return self._manual(made.node, statement, reason, "make it a generator: `async with ... as s: yield s`")
+        return self._right(made.node, "a factory: its callers own the session")
+
+    def _bound(self, statement: ast.stmt, name: str, made: _Made) -> Examined | _Block:
+        scope, session = self.scope, made.session
+        if not scope.is_function:
+            where = "the class body" if isinstance(scope.node, ast.ClassDef) else "module level"
+            reason = f"made at {where}: every user of it shares one session"
+            return self._manual(made.node, statement, reason, "open a session with a block in each function")
+        life = examine(scope, statement, name, is_async=session.is_async)
+        if life.right:
+            return self._right(made.node, life.right)
+        if session.ownership is Ownership.UNKNOWN:
+            text = dotted(expression(made.call.func)) or "what makes it"
+            life.obstacles.insert(
+                0, Obstacle(f"`{text}()` may give a session that someone else holds", statement.lineno)
+            )
+        if session.is_async and not scope.is_async:
+            reason = "an async session in a function that is not async: it cannot be awaited here"
+            life.obstacles.insert(0, Obstacle(reason, statement.lineno, "make the function async"))
+        if not life.obstacles and life.first is None:
+            reason = "never used: it holds no connection"
+            life.obstacles.append(Obstacle(reason, statement.lineno, "delete the line"))
+        if not session.is_async and life.leaves:
+            leave = life.leaves[0]
+            reason = (
+                f"{leave.text} (line {leave.line}): objects of a sync session load lazily as long as it lives,"
+                " in a block they no longer would"
+            )
+            life.obstacles.append(Obstacle(reason, leave.line, "load what is read later, then open a block by hand"))
+        if life.leaves and (reader := self._object_session_reader()):
+            reason = f"its objects leave the function, and {reader} asks an object for its session"
+            life.obstacles.append(Obstacle(reason, life.leaves[0].line, "load eagerly what is read there"))
+        if life.obstacles:
+            worst = life.obstacles[0]
+            return self._manual(made.node, statement, worst.reason, worst.advice)
+        assert life.first is not None
+        assert life.last is not None
+        start = life.seat.index + 1
+        first = life.first if self._movable(made, life) else start
+        return _Block(life, made, first, life.last)
+
+    def _movable(self, made: _Made, life: Lifetime) -> bool:
+        """Whether the session may be made where it is first used: no effect comes earlier or later by that."""
+        assert life.first is not None
+        if isinstance(made.node, ast.Await):
+            return False
+        if not makes_only(expression(made.call.func), self.scope.place, self.view.project):
+            return False
+        read = {node.id for node in ast.walk(made.call) if isinstance(node, ast.Name)}
+        calls = [n for a in [*made.call.args, *made.call.keywords] for n in ast.walk(a) if isinstance(n, ast.Call)]
+        between = life.seat.suite[life.seat.index + 1 : life.first]
+        stored = {
+            node.id
+            for statement in between
+            for node in ast.walk(statement)
+            if isinstance(node, ast.Name) and isinstance(node.ctx, (ast.Store, ast.Del))
+        }
+        return not calls and not (read & stored)
+
+    def _object_session_reader(self) -> str:
+        """A place that reads the session of an entity behind its back, in a module that calls this function (C7)."""
+        name = self.scope.place.qualname.rpartition(".")[2]
+        for path, facts in self.view.project.symbols.facts.items():
+            if facts.object_session_lines and (path == self.view.source.path or name in facts.calls):
+                return f"{path}:{facts.object_session_lines[0]}"
+        return ""
+
+    # --- with --------------------------------------------------------------------------------------------------
+
+    def _with(self, statement: ast.With | ast.AsyncWith) -> Iterator[Examined]:
+        for item in statement.items:
+            means = self.scope.meaning(item.context_expr)
+            lent = means.value if isinstance(means, ScopeMeaning) else None
+            if isinstance(lent, SessionMeaning):
+                yield self._right(item.context_expr, "opened by a context manager of the project")
+            session = lent if isinstance(lent, SessionMeaning) else means
+            if (
+                not isinstance(session, SessionMeaning)
+                or session.through
+                or not isinstance(item.optional_vars, ast.Name)
+            ):
+                continue
+            found = widening(self.scope, statement, item.optional_vars.id, is_async=session.is_async)
+            if found is not None:
+                yield self._widen(statement, item, means, found)
+
+    def _widen(self, statement: ast.stmt, item: ast.withitem, means: Meaning, found: Widening) -> Finding:
+        assert isinstance(statement, With)
+        name = found.life.name
+        line = found.first_line
+        message = f"`{name}` is used at line {line}, after its block has ended: it opens anew and is never closed"
+        obstacles = list(found.life.obstacles)
+        if isinstance(means, ScopeMeaning) and means.commits:
+            reason = f"{message}; the block commits at its end, a wider one would commit more"
+            obstacles.insert(0, Obstacle(reason, line, "open a second block for what follows"))
+        if len(statement.items) > 1:
+            reason = f"{message}; its `with` holds something else open too"
+            obstacles.insert(0, Obstacle(reason, line, "open a second block for what follows"))
+        if obstacles or found.life.last is None:
+            first = obstacles[0] if obstacles else Obstacle(message, line)
+            reason = first.reason if message in first.reason else f"{message}; {first.reason}"
+            return self._manual(item.context_expr, statement, reason, first.advice)
+        suite = found.life.seat.suite
+        edits: list[Edit] = [WidenBlock(self.view.source.path, statement.lineno, suite[found.life.last].lineno)]
+        edits += [RemoveStatement(self.view.source.path, close.lineno) for close in found.life.removed]
+        reasons = self._reasons(found.life) + found.reasons
+        return Finding(
+            key=self.keys.key(site := self.view.site(item.context_expr, self.scope), statement.items[0]),
+            rule=NAME,
+            site=site,
+            level=Level.REVIEW if reasons else Level.SAFE,
+            message=f"{message} -> taken into the block",
+            reason="; ".join(reasons),
+            facts=(Fact(self.view.source.path, line, f"`{name}` is used here"),),
+            edits=tuple(edits),
+        )
+
+    def _driven(self, statement: ast.For | ast.AsyncFor) -> Iterator[Examined]:
+        """`async for session in get_session():`"""
+        means = self.scope.meaning(statement.iter)
+        if isinstance(means, GeneratorMeaning) and isinstance(means.value, SessionMeaning):
+            reason = "a dependency generator is driven by hand: left early, it is closed late and its end never runs"
+            advice = "open the session with `async with` over the factory"
+            yield self._manual(statement.iter, statement, reason, advice)
+
+    # --- findings ----------------------------------------------------------------------------------------------
+
+    def _right(self, node: ast.expr, why: str) -> Right:
+        return Right(NAME, self.view.site(node, self.scope), why)
+
+    def _manual(self, node: ast.expr, anchor: ast.stmt, reason: str, advice: str) -> Finding:
+        site = self.view.site(node, self.scope)
+        anchored: ast.AST = node if isinstance(anchor, (With, ast.For, ast.AsyncFor)) else anchor
+        if isinstance(anchor, (ast.If, ast.While, ast.Try, ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
+            anchored = node
+        return Finding(self.keys.key(site, anchored), NAME, site, Level.MANUAL, reason, reason=reason, advice=advice)
+
+    def _reasons(self, life: Lifetime) -> list[str]:
+        """What a person should confirm before taking the block."""
+        reasons = []
+        if life.leaves:
+            leave = life.leaves[0]
+            reasons.append(
+                f"{leave.text} (line {leave.line}) and is detached then: what was not loaded can no longer be loaded"
+            )
+        reasons += [f"line {note.line}: {note.text}" for note in life.notes[:2]]
+        return reasons
+
+    def _open(self, block: _Block) -> Finding:
+        view, life, made = self.view, block.life, block.made
+        path, suite = view.source.path, life.seat.suite
+        statement = life.statement
+        replacers = replaced_by(self.scope.meaning(made.call.func), path, self._called_name(made), view.project)
+        context, requests = (None, ()) if replacers else self._context(made)
+        reasons = self._reasons(life)
+        if replacers:
+            reasons.append(
+                f"tests replace the factory ({replacers[0].path}:{replacers[0].line}): see that they still hold"
+            )
+        edits: list[Edit] = [
+            OpenBlock(
+                path=path,
+                creation=statement.lineno,
+                first=suite[block.first].lineno,
+                last=suite[block.last].lineno,
+                is_async=made.session.is_async,
+                name=life.name,
+                context=context,
+            )
+        ]
+        edits += [RemoveStatement(path, close.lineno) for close in life.removed]
+        if isinstance(statement, ast.AnnAssign):
+            requests = (*requests, *self._annotation_imports(statement))
+        site = view.site(made.node, self.scope)
+        header = f"{'async ' if made.session.is_async else ''}with {context or ast.unparse(made.node)}"
+        return Finding(
+            key=self.keys.key(site, statement),
+            rule=NAME,
+            site=site,
+            level=Level.REVIEW if reasons else Level.SAFE,
+            message=f"session made at line {statement.lineno} is {life.closed} -> {header}",
+            reason="; ".join(reasons),
+            facts=replacers,
+            edits=tuple(edits),
+            requests=tuple(requests),
+        )
+
+    def _called_name(self, made: _Made) -> str:
+        return dotted(expression(made.call.func))
+
+    def _annotation_imports(self, statement: ast.AnnAssign) -> tuple[Request, ...]:
+        """The block's name takes no annotation; what only the annotation needed may go."""
+        names = {node.id for node in ast.walk(statement.annotation) if isinstance(node, ast.Name)}
+        return tuple(request for name in sorted(names) if (request := self._drop(name)) is not None)
+
+    # --- the project's own context manager ---------------------------------------------------------------------
+
+    def _context(self, made: _Made) -> tuple[str | None, tuple[Request, ...]]:
+        """The project's context manager over the same factory, when one can be named here; else the factory itself."""
+        if made.call.args or made.call.keywords or isinstance(made.node, ast.Await):
+            return None, ()
+        project, place = self.view.project, self.scope.place
+        source = source_of(expression(made.call.func), place, project)
+        if not source:
+            return None, ()
+        candidates = [
+            opener
+            for opener in openers(project)
+            if opener.source == source
+            and opener.scope.is_async == made.session.is_async
+            and not self._within(opener)
+            and self._settled(opener)
+        ]
+        named = [named for opener in candidates if (named := self._named(opener, made)) is not None]
+        return named[0] if len(named) == 1 else (None, ())
+
+    def _within(self, opener: Opener) -> bool:
+        """Whether this very code is (part of) the context manager."""
+        place = self.scope.place
+        return opener.function.module == place.path and (
+            place.qualname == opener.function.qualname or place.qualname.startswith(f"{opener.function.qualname}.")
+        )
+
+    def _settled(self, opener: Opener) -> bool:
+        wanted = self.view.settings.scope
+        if wanted is None:
+            return True
+        known = self.view.project.symbols.names.get(opener.function.module)
+        return known is not None and f"{known.module}.{opener.function.qualname}" == wanted
+
+    def _named(self, opener: Opener, made: _Made) -> tuple[str, tuple[Request, ...]] | None:
+        """How the context manager is written at this place, and the imports that this needs; None when it cannot be."""
+        project, place, function = self.view.project, self.scope.place, opener.function
+        callee = expression(made.call.func)
+        if isinstance(callee, Attribute):
+            owner = project.meaning(callee.value, place)
+            if isinstance(owner, ModuleMeaning) and project.member(owner.module, function.qualname) == function:
+                return f"{dotted(callee.value)}.{function.qualname}()", ()
+            return None
+        if not isinstance(callee, Name):
+            return None
+        seen = project.name(function.qualname, place)
+        drop = self._drop(callee.id)
+        if seen == function:
+            return f"{function.qualname}()", () if drop is None else (drop,)
+        if self._is_bound(function.qualname):
+            return None
+        imported = self._import_of(callee.id)
+        if imported is None:
+            return None
+        line, written, module = imported
+        if not written or project.member(module, function.qualname) != function:
+            return None
+        needs = NeedsImport(place.path, line, written, function.qualname)
+        return f"{function.qualname}()", (needs,) if drop is None else (needs, drop)
+
+    def _is_bound(self, name: str) -> bool:
+        """Whether the name already means something in this file or function: then it cannot be imported over it."""
+        for node in ast.walk(self.view.tree):
+            match node:
+                case ast.Name(id=found) | ast.arg(arg=found) if found == name:
+                    return True
+                case ast.FunctionDef(name=found) | ast.AsyncFunctionDef(name=found) | ast.ClassDef(name=found):
+                    if found == name:
+                        return True
+                case ast.alias(name=found, asname=alias) if (alias or found.partition(".")[0]) == name:
+                    return True
+        return False
+
+    def _import_of(self, name: str) -> tuple[int, str, str] | None:
+        """(line, module as written, file) of the import that binds the name here, the innermost one."""
+        symbols, path = self.view.project.symbols, self.view.source.path
+        qualname = self.scope.place.qualname
+        while True:
+            found = symbols.imports(path, qualname, name)
+            if len(found) == 1 and found[0].attribute is not None:
+                module = symbols.module_path(found[0].module, path)
+                return (found[0].line, found[0].written_module, module) if module else None
+            if found or not qualname:
+                return None
+            qualname = qualname.rpartition(".")[0]
+
+    def _drop(self, name: str) -> DropIfUnused | None:
+        """The import of a name may go with its last use, unless another file takes the name from here."""
+        symbols, path = self.view.project.symbols, self.view.source.path
+        qualname = self.scope.place.qualname
+        found = symbols.imports(path, qualname, name)
+        while not found and qualname:
+            qualname = qualname.rpartition(".")[0]
+            found = symbols.imports(path, qualname, name)
+        if len(found) != 1 or (not qualname and self._is_taken_from_here(name)):
+            return None
+        return DropIfUnused(path, found[0].line, name)
+
+    def _is_taken_from_here(self, name: str) -> bool:
+        symbols, path = self.view.project.symbols, self.view.source.path
+        if self.view.source.is_package:
+            return True  # what a package's `__init__` imports is often meant for others
+        for other, facts in symbols.facts.items():
+            if other == path:
+                continue
+            if any(symbols.module_path(star, other) == path for star in facts.stars):
+                return True
+            for imported in facts.imports:
+                if imported.attribute == name and symbols.module_path(imported.module, other) == path:
+                    return True
+        return False
+
+
+def _given_to_exit_stack(scope: Scope, made: _Made) -> bool:
+    parent = scope.parents.of(made.node)
+    if not isinstance(parent, ast.Call):
+        return False
+    means = scope.meaning(parent)
+    if isinstance(means, ScopeMeaning):
+        return True  # contextlib.closing, aclosing
+    return isinstance(parent.func, ast.Attribute) and parent.func.attr in ("enter_async_context", "enter_context")
+
+
+def _alembic(scope: Scope, call: ast.Call) -> bool:
+    """`Session(bind=op.get_bind())`: the connection belongs to Alembic."""
+    given = [*call.args, *(keyword.value for keyword in call.keywords if keyword.arg == "bind")]
+    for argument in given:
+        value: ast.expr | None = argument
+        if isinstance(argument, ast.Name):
+            assigned = [
+                statement.value
+                for statement in scope.statements()
+                if isinstance(statement, ast.Assign) and ast.unparse(statement.targets[0]) == argument.id
+            ]
+            value = assigned[0] if len(assigned) == 1 else None
+        if isinstance(value, ast.Call) and dotted(expression(value.func)).endswith("op.get_bind"):
+            return True
+    return False
+
+
+def _fit(blocks: list[_Block]) -> dict[_Block, int]:
+    """Blocks in one suite must lie apart or in each other: the earlier one is widened over the later one.
+
+    Gives those that cannot be fitted, with the line of the other session.
+    """
+    crossing: dict[_Block, int] = {}
+    changed = True
+    while changed:
+        changed = False
+        for outer in blocks:
+            for inner in blocks:
+                if outer is inner or outer.life.seat.suite is not inner.life.seat.suite:
+                    continue
+                if not (outer.first < inner.first <= outer.last < inner.last):
+                    continue
+                if _ends_at_close(outer):
+                    crossing.setdefault(outer, inner.life.statement.lineno)
+                    crossing.setdefault(inner, outer.life.statement.lineno)
+                else:
+                    outer.last = inner.last
+                    changed = True
+    return crossing
+
+
+def _ends_at_close(block: _Block) -> bool:
+    suite = block.life.seat.suite
+    return any(block.life.scope.seat(close).suite is suite for close in block.life.removed)

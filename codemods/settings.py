@@ -1,0 +1,370 @@
+"""The settings of a run: `[tool.session-codemods]` of the project, and what the project says about its versions.
+
+Reads the project's pyproject.toml (or the file of `--config`), its requirements and its lock files. Writes nothing.
+"""
+
+from __future__ import annotations
+
+import difflib
+import hashlib
+import json
+import re
+import tomllib
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import pathspec
+
+TABLE = "session-codemods"
+Version = tuple[int, int]
+"""Major and minor."""
+
+
+class SettingsError(Exception):
+    """Settings that cannot be obeyed. `message` names the file, the key, and what would be right."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message)
+        self.message = message
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What a run was asked to do. The key of a field has dashes where the field has underscores."""
+
+    select: tuple[str, ...] | None = None  # None: every rule
+    ignore: tuple[str, ...] = ()
+    exclude: tuple[str, ...] = ()  # gitignore-style globs, relative to the root, after the built-in ones
+    extend_exclude: tuple[str, ...] = ()  # added to `exclude`, for a command line that replaces `exclude`
+    respect_gitignore: bool = True
+    sessions: tuple[str, ...] = ()
+    scope: str | None = None
+    schedulers: tuple[str, ...] = ()
+    expunge: str = "always"  # or "needed"
+    tidy: bool = False
+    target_python: Version | None = None  # the lowest that the project runs on; None when unknown
+    sqlalchemy: Version | None = None  # the lowest that the project runs with; None when unknown
+    per_file_ignores: tuple[tuple[str, tuple[str, ...]], ...] = ()
+
+    def ignored_in(self, path: str) -> frozenset[str]:
+        """The rules that `per-file-ignores` turns off for a file (posix path relative to the root)."""
+        return frozenset(
+            rule
+            for glob, rules in self.per_file_ignores
+            if pathspec.GitIgnoreSpec.from_lines([glob]).match_file(path)
+            for rule in rules
+        )
+
+    def digest(self) -> str:
+        """Hex digest of every setting: equal settings, equal digest. A plan made under another one is stale."""
+        return hashlib.sha256(json.dumps(asdict(self), sort_keys=True).encode()).hexdigest()
+
+
+def load(root: Path, config: Path | None = None, isolated: bool = False, *, rules: Collection[str]) -> Settings:
+    """The settings for the project at `root`; `rules` are the names of the rules there are.
+
+    They stand in `[tool.session-codemods]` of the root's pyproject.toml. `config` names another file instead: one
+    with that table, or a bare TOML file with the keys at its top level; globs in it are relative to `root` all the
+    same. `isolated` reads neither. `target-python` and `sqlalchemy`, when not set, are what the project at `root`
+    declares, whatever `config` and `isolated` say; None when it declares nothing.
+
+    Raises SettingsError for a file that cannot be read or is not TOML, an unknown key or rule, a value of the wrong
+    type, and a glob that is not one or leaves the root.
+    """
+    values: dict[str, Any] = {}
+    if not isolated:
+        path = root / "pyproject.toml" if config is None else config
+        values = _values(path, named=config is not None, rules=rules)
+    settings = Settings(**values)
+    if settings.target_python is None or settings.sqlalchemy is None:
+        declared = _lenient_toml(root / "pyproject.toml")
+        values.setdefault("target_python", _declared_python(declared))
+        values.setdefault("sqlalchemy", _declared_sqlalchemy(root, declared))
+        settings = Settings(**values)
+    return settings
+
+
+def check_rules(names: Iterable[str], rules: Collection[str], where: str) -> tuple[str, ...]:
+    """The names as a tuple. Raises SettingsError, beginning with `where`, for one that is not among `rules`."""
+    checked = tuple(names)
+    for name in checked:
+        if name not in rules:
+            raise SettingsError(f"{where}: unknown rule {name!r}{_nearest(name, rules)}")
+    return checked
+
+
+def check_globs(globs: Iterable[str], where: str) -> tuple[str, ...]:
+    """The globs as a tuple. Raises SettingsError, beginning with `where`, for one that leaves the root or is none."""
+    checked = tuple(globs)
+    for glob in checked:
+        place = glob.removeprefix("!")
+        if ".." in re.split(r"[/\\]", place) or place.startswith("~") or re.match(r"[A-Za-z]:[/\\]", place):
+            raise SettingsError(
+                f"{where}: {glob!r} leaves the project root; give a glob relative to it, such as 'migrations/'"
+            )
+        if not place.strip() or place.startswith("#") or "\n" in place or "\0" in place:
+            raise SettingsError(f"{where}: {glob!r} is not a glob")
+        try:
+            pathspec.GitIgnoreSpec.from_lines([glob])
+        except ValueError as error:
+            raise SettingsError(f"{where}: {glob!r} is not a glob") from error
+    return checked
+
+
+# --- the table --------------------------------------------------------------------------------------------------
+
+
+def _values(path: Path, *, named: bool, rules: Collection[str]) -> dict[str, Any]:
+    """The checked values of a settings file by field name; `named`: the user asked for this very file."""
+    document = _toml(path, required=named)
+    tools = document.get("tool", {})
+    if not isinstance(tools, dict):
+        raise SettingsError(f"{path}: [tool] is {_kind(tools)}, expected a table")
+    if TABLE in tools:
+        table = tools[TABLE]
+    elif named and path.name != "pyproject.toml" and not {"tool", "project", "build-system"} & document.keys():
+        table = document
+    else:
+        for name in difflib.get_close_matches(TABLE, tools, n=1, cutoff=0.85):
+            raise SettingsError(f"{path}: unknown table [tool.{name}]; did you mean [tool.{TABLE}]?")
+        if named:
+            raise SettingsError(f"{path}: there is no table [tool.{TABLE}] in it")
+        return {}
+    if not isinstance(table, dict):
+        raise SettingsError(f"{path}: [tool.{TABLE}] is {_kind(table)}, expected a table")
+
+    readers = _readers(rules)
+    values = {}
+    for key, value in table.items():
+        if key not in readers:
+            raise SettingsError(f"{path}: unknown key {key!r}{_nearest(key, readers)}")
+        values[key.replace("-", "_")] = readers[key](value, f"{path}: {key}")
+    return values
+
+
+Reader = Callable[[Any, str], Any]
+
+
+def _readers(rules: Collection[str]) -> dict[str, Reader]:
+    """For every key the function that checks its value and gives the field's; raises SettingsError."""
+
+    def rule_names(value: Any, where: str) -> tuple[str, ...]:
+        return check_rules(_strings(value, where, "rule names"), rules, where)
+
+    def globs(value: Any, where: str) -> tuple[str, ...]:
+        return check_globs(_strings(value, where, "globs"), where)
+
+    def rule_names_by_glob(value: Any, where: str) -> tuple[tuple[str, tuple[str, ...]], ...]:
+        if not isinstance(value, dict):
+            raise SettingsError(f"{where}: found {_kind(value)}, expected a table of globs and lists of rule names")
+        check_globs(value, where)
+        return tuple((glob, rule_names(names, f"{where}: {glob!r}")) for glob, names in value.items())
+
+    return {
+        "select": rule_names,
+        "ignore": rule_names,
+        "exclude": globs,
+        "extend-exclude": globs,
+        "respect-gitignore": _flag,
+        "sessions": _dotted_names,
+        "scope": _dotted_name,
+        "schedulers": _dotted_names,
+        "expunge": _expunge,
+        "tidy": _flag,
+        "target-python": _python_version,
+        "sqlalchemy": _sqlalchemy_version,
+        "per-file-ignores": rule_names_by_glob,
+    }
+
+
+def _strings(value: Any, where: str, what: str) -> tuple[str, ...]:
+    if not isinstance(value, list):
+        raise SettingsError(f"{where}: found {_kind(value)}, expected a list of {what}")
+    for item in value:
+        if not isinstance(item, str):
+            raise SettingsError(f"{where}: found {_kind(item)} in the list, expected a list of {what}")
+    return tuple(value)
+
+
+def _flag(value: Any, where: str) -> bool:
+    if not isinstance(value, bool):
+        raise SettingsError(f"{where}: found {_kind(value)}, expected true or false")
+    return value
+
+
+def _dotted_name(value: Any, where: str) -> str:
+    if not isinstance(value, str):
+        raise SettingsError(f"{where}: found {_kind(value)}, expected a dotted name such as 'app.db.new_session'")
+    if "." not in value or not all(part.isidentifier() for part in value.split(".")):
+        raise SettingsError(f"{where}: {value!r} is not a dotted name such as 'app.db.new_session'")
+    return value
+
+
+def _dotted_names(value: Any, where: str) -> tuple[str, ...]:
+    return tuple(_dotted_name(name, where) for name in _strings(value, where, "dotted names"))
+
+
+def _expunge(value: Any, where: str) -> str:
+    if value not in ("always", "needed"):
+        found = f"{value!r}" if isinstance(value, str) else _kind(value)
+        raise SettingsError(f"{where}: found {found}, expected 'always' or 'needed'")
+    return str(value)
+
+
+def _version(value: Any, where: str, example: str, majors: Collection[int]) -> Version:
+    if not isinstance(value, str):
+        # A bare 3.10 is the number 3.1: taking it would be a guess.
+        raise SettingsError(f"{where}: found {_kind(value)}, expected a version in quotes such as '{example}'")
+    match = re.fullmatch(r"(\d+)\.(\d+)(?:\.\d+)?", value, re.ASCII)
+    if match is None or int(match[1]) not in majors:
+        raise SettingsError(f"{where}: found {value!r}, expected a version such as '{example}'")
+    return int(match[1]), int(match[2])
+
+
+def _python_version(value: Any, where: str) -> Version:
+    return _version(value, where, "3.11", (3,))
+
+
+def _sqlalchemy_version(value: Any, where: str) -> Version:
+    return _version(value, where, "2.0", range(100))
+
+
+def _kind(value: Any) -> str:
+    """How a TOML value is called in a message."""
+    match value:
+        case bool():
+            return str(value).lower()
+        case str():
+            return f"the string {value!r}"
+        case int() | float():
+            return f"the number {value}"
+        case list():
+            return "a list"
+        case dict():
+            return "a table"
+        case _:
+            return f"the date or time {value}"
+
+
+def _nearest(name: str, known: Iterable[str]) -> str:
+    names = sorted(known)
+    for near in difflib.get_close_matches(name.lower().replace("_", "-"), names, n=1, cutoff=0.5):
+        return f"; did you mean {near!r}?"
+    return f"; known are: {', '.join(names)}"
+
+
+def _toml(path: Path, *, required: bool) -> dict[str, Any]:
+    """The document; empty when the file is absent and not `required`. Raises SettingsError."""
+    try:
+        if not required and not path.is_file():  # a pipe of that name would be waited for
+            if path.exists():
+                raise SettingsError(f"{path}: cannot be read: not a file")
+            return {}
+        data = path.read_bytes()
+    except (OSError, ValueError) as error:
+        raise SettingsError(f"{path}: cannot be read: {getattr(error, 'strerror', None) or error}") from error
+    try:
+        return tomllib.loads(data.decode())
+    except UnicodeDecodeError as error:
+        line = data.count(b"\n", 0, error.start) + 1
+        raise SettingsError(f"{path}:{line}: not valid TOML: the file is not UTF-8") from error
+    except tomllib.TOMLDecodeError as error:
+        at = re.search(r" \(at (?:line (\d+), column \d+|end of document)\)$", str(error))
+        line = int(at[1]) if at and at[1] else data.count(b"\n") + 1
+        text = str(error)[: at.start()] if at else str(error)
+        raise SettingsError(f"{path}:{line}: not valid TOML: {text}") from error
+    except RecursionError as error:
+        raise SettingsError(f"{path}: not valid TOML: nested too deeply") from error
+
+
+# --- what the project declares; never an error, None when it does not say -----------------------------------------
+
+
+def _lenient_toml(path: Path) -> dict[str, Any]:
+    try:
+        return _toml(path, required=False)
+    except SettingsError:
+        return {}
+
+
+def _at(document: Any, *keys: str) -> Any:
+    for key in keys:
+        if not isinstance(document, Mapping):
+            return None
+        document = document.get(key)
+    return document
+
+
+def _declared_python(pyproject: Mapping[str, Any]) -> Version | None:
+    """The lowest Python of `requires-python`, or of Poetry's `python` dependency."""
+    for stated in (_at(pyproject, "project", "requires-python"), _at(pyproject, *POETRY, "python")):
+        if isinstance(stated, str) and (lowest := _lowest(stated)):
+            return lowest
+    return None
+
+
+POETRY = ("tool", "poetry", "dependencies")
+LOCK_FILES = ("uv.lock", "poetry.lock", "pdm.lock")
+
+
+def _declared_sqlalchemy(root: Path, pyproject: Mapping[str, Any]) -> Version | None:
+    """The lowest SQLAlchemy that the project may run with: a lock file knows best, then a pin, then a lower bound."""
+    for name in LOCK_FILES:
+        packages = _at(_lenient_toml(root / name), "package")
+        locked = [
+            version
+            for package in (packages if isinstance(packages, list) else [])
+            if str(_at(package, "name")).lower() == "sqlalchemy"
+            and (version := _lowest(f"=={_at(package, 'version')}"))
+        ]
+        if locked:
+            return min(locked)
+    required = [specifier for line in _requirement_lines(root) if (specifier := _sqlalchemy_specifier(line))]
+    pinned = [version for one in required if one.startswith("==") and (version := _lowest(one))]
+    if pinned:
+        return min(pinned)
+
+    dependencies = _at(pyproject, "project", "dependencies")
+    for line in dependencies if isinstance(dependencies, list) else []:
+        if specifier := _sqlalchemy_specifier(str(line)):
+            required.append(specifier)
+    poetry = _at(pyproject, *POETRY)
+    for name, stated in poetry.items() if isinstance(poetry, Mapping) else ():
+        if name.lower() == "sqlalchemy":
+            bound = stated if isinstance(stated, str) else _at(stated, "version")
+            required.append(str(bound))
+    return min((version for one in required if (version := _lowest(one))), default=None)
+
+
+def _requirement_lines(root: Path) -> Iterator[str]:
+    for path in sorted(root.glob("requirements*.txt")):
+        try:
+            data = path.read_bytes() if path.is_file() else b""
+        except OSError:
+            continue
+        # `pip freeze > requirements.txt` in PowerShell writes UTF-16.
+        encoding = "utf-16" if data[:2] in (b"\xff\xfe", b"\xfe\xff") else "utf-8-sig"
+        yield from data.decode(encoding, errors="replace").splitlines()
+
+
+def _sqlalchemy_specifier(requirement: str) -> str | None:
+    """`>=2.0,<3` of `SQLAlchemy[asyncio] (>=2.0,<3) ; marker`; None for another package or no version."""
+    match = re.match(r"\s*sqlalchemy\s*(?:\[[^\]]*\])?\s*\(?\s*((?:[<>=!~]=?)[^;#\\)]*)", requirement, re.IGNORECASE)
+    return match[1].split(" --")[0].strip() if match else None
+
+
+def _lowest(specifier: str) -> Version | None:
+    """The lowest major and minor that a version specifier (PEP 440 or Poetry) allows; None when it names none."""
+    lowest: list[Version] = []
+    for alternative in re.split(r"\|\|?", specifier):
+        bounds = []
+        for clause in re.split(r",|\s+(?=[<>=!~^])", alternative):
+            match = re.fullmatch(r"\s*(===?|~=|>=|<=|!=|[<>~^=])?\s*v?(\d+)(?:\.(\d+))?\S*\s*", clause, re.ASCII)
+            if match and match[1] not in ("<", "<=", "!="):
+                bounds.append((int(match[2]), int(match[3] or 0)))
+        if not bounds:
+            return None
+        lowest.append(max(bounds))
+    return min(lowest)

@@ -1,0 +1,105 @@
+"""Findings to groups: what can be made together, what has to go because something it needs is not there. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+
+from codemods.plan import Finding, Group, Level, OpenBlock, RemoveStatement, WidenBlock
+
+
+@dataclass(frozen=True, slots=True)
+class Settled:
+    groups: tuple[Group, ...]
+    refused: Mapping[str, str]  # finding key -> why it is not made after all
+
+
+def settle(
+    findings: Sequence[Finding], dropped: Mapping[str, str], wanted: Collection[str], *, cross_paths: bool = False
+) -> Settled:
+    """The greatest set of findings that can be made, in groups.
+
+    `dropped` are keys that must not be made, with the reason. A finding whose requirement is refused goes too; of two
+    edits that overlap without one holding the other the later one loses; a group that reaches into files that were not
+    asked for is refused unless `cross_paths`.
+    """
+    refused: dict[str, str] = {f.key: dropped[f.key] for f in findings if f.key in dropped}
+    live = {f.key: f for f in findings if f.edits and f.level is not Level.MANUAL and f.key not in refused}
+    while True:
+        gone = _unmet(live) or _overlapping(live) or _out_of_bounds(live, wanted, cross_paths)
+        if not gone:
+            break
+        refused |= gone
+        for key in gone:
+            del live[key]
+    return Settled(_groups(live), refused)
+
+
+def _unmet(live: Mapping[str, Finding]) -> dict[str, str]:
+    return {
+        finding.key: f"it needs {needed}, which is not made"
+        for finding in live.values()
+        for needed in finding.requires
+        if needed not in live
+    }
+
+
+def _overlapping(live: Mapping[str, Finding]) -> dict[str, str]:
+    taken: list[tuple[str, int, int, str]] = []
+    gone: dict[str, str] = {}
+    for finding in live.values():
+        for edit in finding.edits:
+            first, last = _extent(edit)
+            for path, other_first, other_last, key in taken:
+                if path != edit.path or key == finding.key:
+                    continue
+                crosses = first < other_first <= last < other_last or other_first < first <= other_last < last
+                same = isinstance(edit, RemoveStatement) and first == other_first == other_last
+                if crosses or same:
+                    gone[finding.key] = f"it would overlap with {key}"
+            taken.append((edit.path, first, last, finding.key))
+        if gone:
+            return gone
+    return gone
+
+
+def _extent(edit: OpenBlock | WidenBlock | RemoveStatement) -> tuple[int, int]:
+    match edit:
+        case OpenBlock(first=first, last=last):
+            return first, last
+        case WidenBlock(block=block, last=last):
+            return block, last
+        case RemoveStatement(line=line):
+            return line, line
+
+
+def _out_of_bounds(live: Mapping[str, Finding], wanted: Collection[str], cross_paths: bool) -> dict[str, str]:
+    if cross_paths:
+        return {}
+    gone: dict[str, str] = {}
+    for group in _groups(live):
+        outside = [path for path in group.paths if path not in wanted]
+        if outside:
+            reason = f"it would edit {outside[0]}, which was not asked for (--cross-paths)"
+            gone |= {finding.key: reason for finding in group.findings}
+    return gone
+
+
+def _groups(live: Mapping[str, Finding]) -> tuple[Group, ...]:
+    """The connected components under `requires`."""
+    leader = {key: key for key in live}
+
+    def find(key: str) -> str:
+        while leader[key] != key:
+            key = leader[key]
+        return key
+
+    for finding in live.values():
+        for needed in finding.requires:
+            first, second = sorted((find(finding.key), find(needed)))
+            leader[second] = first
+    members: dict[str, list[Finding]] = {}
+    for key, finding in live.items():
+        members.setdefault(find(key), []).append(finding)
+    groups = [Group(found[0].key, tuple(found)) for found in members.values()]
+    return tuple(sorted(groups, key=lambda group: (group.findings[0].site, group.id)))

@@ -1,0 +1,69 @@
+"""`# session-codemods: ignore[rule] reason` on a line or the line above, `ignore-file[rule]` anywhere. Pure."""
+
+from __future__ import annotations
+
+import io
+import re
+import tokenize
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+
+from codemods.plan import End, Entry, Examined, Finding, Site, Source
+
+_MARK = re.compile(r"#\s*session-codemods:\s*(ignore(?:-file)?)\s*\[([^\]]*)\]")
+
+
+@dataclass(frozen=True, slots=True)
+class _Comment:
+    path: str
+    line: int
+    column: int
+    rules: tuple[str, ...]
+    whole_file: bool
+    alone: bool  # nothing but the comment stands on its line: it speaks for the line below
+
+
+class Suppressions:
+    """The suppressing comments of some files; remembers which of them were of use."""
+
+    def __init__(self, sources: Iterable[Source]) -> None:
+        self._comments = [comment for source in sources for comment in _comments(source)]
+        self._used: set[_Comment] = set()
+
+    def covers(self, finding: Finding) -> bool:
+        """Whether a comment asks to leave this finding alone."""
+        covered = False
+        for comment in self._comments:
+            if comment.path != finding.site.path or finding.rule not in comment.rules:
+                continue
+            first = finding.site.line
+            line = comment.line + 1 if comment.alone else comment.line
+            if comment.whole_file or line == first or (not comment.alone and first <= line <= finding.site.end_line):
+                self._used.add(comment)
+                covered = True
+        return covered
+
+    def unused(self, ran: Collection[str], examined: Sequence[Examined]) -> Iterator[Entry]:
+        """A refused entry for every comment that suppresses nothing and whose rules were all run."""
+        seen = {one.site.path for one in examined}
+        for comment in self._comments:
+            if comment not in self._used and comment.path in seen and set(comment.rules) <= set(ran):
+                site = Site(comment.path, comment.line, comment.column, comment.line, comment.column, comment.path)
+                text = "this comment suppresses nothing"
+                yield Entry(End.REFUSED, comment.rules[0] if comment.rules else "", site, text, advice="delete it")
+
+
+def _comments(source: Source) -> Iterator[_Comment]:
+    if "session-codemods:" not in source.text:
+        return
+    lines = io.StringIO(source.text, newline=None)
+    try:
+        for token in tokenize.generate_tokens(lines.readline):
+            if token.type != tokenize.COMMENT or (found := _MARK.search(token.string)) is None:
+                continue
+            rules = tuple(name.strip() for name in found[2].split(",") if name.strip())
+            line, column = token.start
+            alone = not token.line[:column].strip()
+            yield _Comment(source.path, line, column + 1, rules, found[1] == "ignore-file", alone)
+    except (tokenize.TokenError, SyntaxError):
+        return

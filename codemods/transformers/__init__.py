@@ -1,0 +1,1 @@
+"""Edits on one file's text: what rules decided becomes new bytes. Never decides; knows `plan` and libcst only."""

@@ -1,0 +1,71 @@
+"""From the edits and requests of one file to its new bytes. Pure: reads a `Source`, writes nothing.
+
+Statements first, then imports, then the checks: what comes out has been read back and compared with what the edits
+ought to give, so a caller may trust the bytes or gets a ComposeError, never something in between.
+"""
+
+from __future__ import annotations
+
+import ast
+import re
+import warnings
+from collections.abc import Iterable
+
+from codemods.plan import Edit, OpenBlock, Request, Source, WidenBlock
+from codemods.transformers.deep_stack import with_deep_stack
+from codemods.transformers.errors import ComposeError
+from codemods.transformers.imports import settle_imports
+from codemods.transformers.intended import check_statements
+from codemods.transformers.slices import edit_statements
+from codemods.transformers.verify import verify_bytes
+
+__all__ = ["ComposeError", "compose"]
+
+
+def compose(source: Source, edits: Iterable[Edit], requests: Iterable[Request]) -> bytes:
+    """The bytes of `source` with these edits and requests made.
+
+    Edits and requests of other files are left out, equal ones are made once, and their order does not matter. Raises
+    ComposeError, with the original's line, when an edit does not fit the file, when two do not fit each other, or
+    when the result would not be exactly the file with the edits made.
+    """
+    chosen = sorted({edit for edit in edits if edit.path == source.path}, key=_position)
+    wanted = [request for request in dict.fromkeys(requests) if request.path == source.path]
+    if not chosen and not wanted:
+        return source.data
+    if re.search(r"\r(?!\n)", source.text):
+        raise ComposeError("the file has line ends that are a carriage return alone")
+    return with_deep_stack(lambda: _compose(source, _joined(chosen), wanted))
+
+
+def _compose(source: Source, edits: list[Edit], requests: list[Request]) -> bytes:
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", SyntaxWarning)
+            warnings.simplefilter("ignore", DeprecationWarning)
+            original = ast.parse(source.text)
+            text = edit_statements(source, original, edits)
+            check_statements(source.text, text, edits)
+            text = settle_imports(source, original, text, requests)
+            check_statements(source.text, text, edits)
+            after = source.encode(text)
+            verify_bytes(source, after, edits)
+    except SyntaxError as error:
+        raise ComposeError(f"the text cannot be read: {error.msg}", error.lineno or 0) from error
+    except UnicodeEncodeError as error:
+        raise ComposeError(f"the file's encoding {source.encoding} lacks a character that is needed") from error
+    return after
+
+
+def _joined(edits: list[Edit]) -> list[Edit]:
+    """Several widenings of one block are one, down to the last line that any of them asks for."""
+    widened = {edit.block: edit for edit in sorted(edits, key=_position) if isinstance(edit, WidenBlock)}
+    return [edit for edit in edits if not isinstance(edit, WidenBlock) or widened[edit.block] is edit]
+
+
+def _position(edit: Edit) -> tuple[int, int, str]:
+    if isinstance(edit, OpenBlock):
+        return edit.first, edit.last, repr(edit)
+    if isinstance(edit, WidenBlock):
+        return edit.block, edit.last, repr(edit)
+    return edit.line, edit.line, repr(edit)

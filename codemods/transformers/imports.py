@@ -1,0 +1,187 @@
+"""Adds imports that edits need and drops those that nothing uses any more. Pure: text of a file in, text out.
+
+Works on the text AFTER the statement edits. Those never add, drop or move an import past another, so the n-th import
+of the original is the n-th import of the edited text.
+"""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from codemods.plan import DropIfUnused, NeedsImport, Request, Source
+from codemods.transformers.errors import ComposeError
+from codemods.transformers.imported_names import ImportText, is_sorted
+from codemods.transformers.name_use import bound_name, innermost_function, is_used
+from codemods.transformers.outline import last_line, suites_of
+from codemods.transformers.physical_lines import Comment, comments, split_lines
+
+Import = ast.Import | ast.ImportFrom
+
+
+@dataclass(slots=True, eq=False)
+class _Site:
+    """One import statement of the edited text, and what is to become of it."""
+
+    node: Import
+    suite: list[ast.stmt]
+    original_line: int
+    parsed: ImportText
+    before: str  # what stands before it on its first line
+    after: str  # what stands after it on its last line, line end included
+    gone: bool = False
+    added: list[tuple[str, str]] | None = None  # module and name of imports that follow it on lines of their own
+
+
+def settle_imports(source: Source, original: ast.Module, text: str, requests: Sequence[Request]) -> str:
+    """The text with the requests met. Raises ComposeError where an import that is needed cannot be written."""
+    if not requests:
+        return text
+    tree = ast.parse(text)
+    lines = split_lines(text)
+    sites = _sites(source, original, tree, lines)
+    by_line = {site.original_line: site for site in sites}
+    needs = sorted({one for one in requests if isinstance(one, NeedsImport)}, key=lambda one: (one.beside, one.name))
+    drops = sorted({one for one in requests if isinstance(one, DropIfUnused)}, key=lambda one: (one.line, one.name))
+    for line in sorted({*(need.beside for need in needs), *(drop.line for drop in drops)}):
+        if line not in by_line:
+            raise ComposeError(f"no import statement starts on line {line}", line)
+    all_comments = comments(text)
+    unused = [drop for drop in drops if _may_go(source, tree, by_line[drop.line], drop.name, all_comments)]
+    for need in needs:
+        _add(need, by_line[need.beside], sites, tree, unused)
+    for drop in unused:
+        _drop(by_line[drop.line], drop.name)
+    _write(source, sites, lines)
+    return "".join(lines)
+
+
+def _sites(source: Source, original: ast.Module, tree: ast.Module, lines: list[str]) -> list[_Site]:
+    before, after = list(_imports(original.body)), list(_imports(tree.body))
+    if [ast.dump(node) for node, _ in before] != [ast.dump(node) for node, _ in after]:
+        raise ComposeError("the imports of the edited text are not those of the file")
+    sites: list[_Site] = []
+    for (old, _), (node, suite) in zip(before, after, strict=True):
+        covered = lines[node.lineno - 1 : last_line(node)]
+        first, last = covered[0].encode(), covered[-1].encode()
+        tail = last[node.end_col_offset or 0 :].decode()
+        head = first[: node.col_offset].decode()
+        own = "".join(covered)[len(head) :]
+        own = own[: len(own) - len(tail)]
+        sites.append(_Site(node, suite, old.lineno, ImportText.of(own), head, tail))
+    return sites
+
+
+def _imports(suite: list[ast.stmt]) -> Iterator[tuple[Import, list[ast.stmt]]]:
+    for statement in suite:
+        if isinstance(statement, Import):
+            yield statement, suite
+        for inner in suites_of(statement):
+            yield from _imports(inner)
+
+
+# --- adding ---------------------------------------------------------------------------------------------------------
+
+
+def _module_text(node: Import) -> str | None:
+    return "." * node.level + (node.module or "") if isinstance(node, ast.ImportFrom) else None
+
+
+def _add(need: NeedsImport, site: _Site, sites: list[_Site], tree: ast.Module, unused: list[DropIfUnused]) -> None:
+    for other in sites:
+        if other.suite is not site.suite and other.suite is not tree.body:
+            continue
+        kept = [name for name in other.parsed.names if name.bound == need.name]
+        kept = [name for name in kept if DropIfUnused(need.path, other.original_line, name.bound) not in unused]
+        if not kept and (need.module, need.name) not in (other.added or []):
+            continue
+        if _module_text(other.node) == need.module and all(name.name == need.name for name in kept):
+            return
+        if (need.module, need.name) in (other.added or []):
+            return
+        if other.suite is site.suite:
+            raise ComposeError(f"line {other.original_line} gives `{need.name}` another meaning", need.beside)
+    same_module = _module_text(site.node) == need.module and site.parsed.names[0].name != "*"
+    if not same_module:
+        if not _has_own_lines(site):
+            raise ComposeError(f"the import on line {need.beside} shares its line with other code", need.beside)
+        site.added = [*(site.added or []), (need.module, need.name)]
+        return
+    leaving = [
+        index
+        for index, name in enumerate(site.parsed.names)
+        if not name.alias and any(drop.line == need.beside and drop.name == name.name for drop in unused)
+    ]
+    if len(leaving) == 1:
+        renamed = site.parsed.replaced(leaving[0], need.name)
+        order = [name.name for name in site.parsed.names]
+        if not is_sorted(order) or is_sorted([name.name for name in renamed.names]):
+            site.parsed = renamed
+            return
+    site.parsed = site.parsed.inserted(need.name)
+
+
+def _has_own_lines(site: _Site) -> bool:
+    return not site.before.strip(" \t\f") and re.fullmatch(r"[ \t\f]*(#.*)?[\r\n]*", site.after) is not None
+
+
+# --- dropping -------------------------------------------------------------------------------------------------------
+
+
+def _may_go(source: Source, tree: ast.Module, site: _Site, name: str, all_comments: list[Comment]) -> bool:
+    """Whether an imported name can be taken away: it is there, not re-exported on purpose, and nothing uses it."""
+    index = site.parsed.find(name)
+    if index is None:
+        return False
+    alias = site.node.names[index]
+    if alias.asname == alias.name or re.search(r"#.*noqa:.*\bF401\b", site.after):
+        return False
+    scope = innermost_function(tree, site.node)
+    if scope is tree and source.is_package:
+        return False  # a package's imports are what others import from it
+    if isinstance(site.node, ast.ImportFrom) and site.node.module == "__future__":
+        return False
+    return not is_used(bound_name(alias), scope, site.node, all_comments)
+
+
+def _drop(site: _Site, name: str) -> None:
+    index = site.parsed.find(name)
+    if index is None:
+        return  # another name has taken its place
+    if len(site.parsed.names) == 1:
+        # where other code shares the line the import stays: an import too many, never a line torn apart
+        site.gone = _has_own_lines(site)
+        return
+    site.parsed = site.parsed.without(index) or site.parsed
+
+
+# --- writing --------------------------------------------------------------------------------------------------------
+
+
+def _write(source: Source, sites: list[_Site], lines: list[str]) -> None:
+    """Put the statements back into the lines, from the last to the first so that line numbers stay right."""
+    emptied = {
+        id(site.suite)
+        for site in sites
+        if all(any(one.node is statement and one.gone and not one.added for one in sites) for statement in site.suite)
+    }
+    for site in reversed(sites):
+        start, end = site.node.lineno - 1, last_line(site.node)
+        follows = site.after[len(site.after.rstrip("\r\n")) :]
+        newline = follows or source.newline
+        made = "" if site.gone else site.before + site.parsed.text + site.after
+        if site.added:
+            if made and not follows:
+                made += newline
+            extra = [f"{site.before}from {module} import {name}" for module, name in site.added]
+            made += newline.join(extra) + follows
+        elif site.gone and id(site.suite) in emptied and site.node is site.suite[-1] and _needs_body(site):
+            made = site.before + "pass" + follows
+        lines[start:end] = [made, *[""] * (end - start - 1)]
+
+
+def _needs_body(site: _Site) -> bool:
+    """A module may be empty; every other suite holds at least one statement."""
+    return bool(site.before)

@@ -1,0 +1,47 @@
+"""Comment and blank lines above a statement: how they are parted and joined when statements move. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import libcst as cst
+
+Lines = list[cst.EmptyLine]
+
+
+def is_blank(line: cst.EmptyLine) -> bool:
+    """An empty line that can go without a loss: no comment, no form feed."""
+    return line.comment is None and "\f" not in line.whitespace.value
+
+
+def strip_first_blanks(lines: Sequence[cst.EmptyLine]) -> tuple[Lines, Lines]:
+    """The blank lines at the start, and the rest."""
+    count = next((index for index, line in enumerate(lines) if not is_blank(line)), len(lines))
+    return list(lines[:count]), list(lines[count:])
+
+
+def strip_last_blanks(lines: Sequence[cst.EmptyLine]) -> Lines:
+    """The lines without the blank ones at the end."""
+    kept = list(lines)
+    while kept and is_blank(kept[-1]):
+        kept.pop()
+    return kept
+
+
+def split_attached(lines: Sequence[cst.EmptyLine]) -> tuple[Lines, Lines]:
+    """The lines up to and with the last blank one, and the comments below it that speak of the statement itself."""
+    cut = max((index + 1 for index, line in enumerate(lines) if is_blank(line)), default=0)
+    return list(lines[:cut]), list(lines[cut:])
+
+
+def join(above: Sequence[cst.EmptyLine], below: Sequence[cst.EmptyLine]) -> Lines:
+    """Two runs of lines that have become neighbours: where both bring blank lines, the longer stretch stays."""
+    kept = strip_last_blanks(above)
+    first, rest = strip_first_blanks(below)
+    last = list(above)[len(kept) :]
+    return [*kept, *(last if len(last) > len(first) else first), *rest]
+
+
+def own_line(trailing: cst.TrailingWhitespace) -> Lines:
+    """A statement's trailing comment as a line of its own; nothing if it has none."""
+    return [] if trailing.comment is None else [cst.EmptyLine(comment=trailing.comment, newline=trailing.newline)]

@@ -1,0 +1,314 @@
+"""From edits to text: finds the smallest runs of statements that hold them, edits each run by itself, splices it back.
+
+Pure. No character outside the runs changes, because nothing outside them is written again.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+
+import libcst as cst
+from libcst.metadata import MetadataWrapper, PositionProvider
+
+from codemods.plan import Edit, OpenBlock, RemoveStatement, Source, WidenBlock
+from codemods.transformers.errors import ComposeError
+from codemods.transformers.open_block import SuiteEdits, block_start
+from codemods.transformers.outline import Outline, Place, Suite, first_line, last_line
+from codemods.transformers.physical_lines import PhysicalLines
+
+
+@dataclass(frozen=True, slots=True)
+class _Run:
+    """Sibling statements `first` to `last` (indexes) of a suite, and the edits that lie in them."""
+
+    suite: Suite
+    first: int
+    last: int
+    edits: tuple[Edit, ...] = field(default=())
+
+
+def edit_statements(source: Source, tree: ast.Module, edits: Sequence[Edit]) -> str:
+    """The text of `source` with the edits made. Raises ComposeError naming the one that could not be."""
+    if not edits:
+        return source.text
+    outline = Outline.of(tree, PhysicalLines.of(source.text))
+    _check(outline, edits)
+    edited = _spliced(source, outline, _merged([_with_neighbour(_run_of(outline, edit)) for edit in edits]))
+    if edited is None:
+        edited = _edited_file(source, edits)
+    return edited if source.text.endswith(("\n", "\r")) else edited.removesuffix("\n").removesuffix("\r")
+
+
+def _spliced(source: Source, outline: Outline, runs: list[_Run]) -> str | None:
+    """The text with every run edited by itself. A run that libcst does not read back as it stands grows to the
+    statement around it; None when there is none around it."""
+    lines = list(outline.lines.lines)
+    for run in sorted(runs, key=lambda run: first_line(run.suite.statements[run.first]), reverse=True):
+        made = _edited_slice(source, outline, run)
+        if made is None:
+            owner = run.suite.owner
+            if owner is None:
+                return None
+            others = [other for other in runs if other is not run]
+            return _spliced(source, outline, _merged([*others, _Run(owner.suite, owner.index, owner.index, run.edits)]))
+        start, end, text = made
+        lines[start - 1 : end] = [text]
+    return "".join(lines)
+
+
+# --- what may be asked for ------------------------------------------------------------------------------------------
+
+
+def _check(outline: Outline, edits: Sequence[Edit]) -> None:
+    removed: set[int] = set()
+    creations: set[int] = set()
+    blocks: dict[int, list[OpenBlock | WidenBlock]] = {}
+    for edit in edits:
+        run = _run_of(outline, edit)
+        if isinstance(edit, RemoveStatement):
+            removed.add(edit.line)
+            if list(_inner(run.suite.statements[run.first])):
+                raise ComposeError(f"line {edit.line} is no simple statement to take away", edit.line)
+            continue
+        if isinstance(edit, OpenBlock):
+            if edit.creation in creations:
+                raise ComposeError(f"two blocks are to take the place of line {edit.creation}", edit.creation)
+            creations.add(edit.creation)
+        elif edit.block == edit.last:
+            raise ComposeError(f"the block on line {edit.block} has nothing to take in", edit.block)
+        blocks.setdefault(id(run.suite), []).append(edit)
+    both = removed & creations
+    if both:
+        raise ComposeError(f"line {min(both)} is both taken away and made a block", min(both))
+    for siblings in blocks.values():
+        for index, one in enumerate(siblings):
+            for other in siblings[index + 1 :]:
+                _check_pair(one, other)
+
+
+def _inner(statement: ast.stmt) -> list[str]:
+    return [name for name in ("body", "cases") if getattr(statement, name, None)]
+
+
+def _check_pair(one: OpenBlock | WidenBlock, other: OpenBlock | WidenBlock) -> None:
+    if block_start(one) > block_start(other) or (block_start(one) == block_start(other) and one.last < other.last):
+        one, other = other, one
+    start = block_start(other)
+    if start > one.last:
+        return
+    partial = other.last > one.last
+    # the header of a widened block cannot go into a block that ends before what the widened one takes in
+    beheaded = start == block_start(one) and isinstance(one, WidenBlock) and other.last < one.last
+    if partial or beheaded:
+        raise ComposeError(
+            f"the blocks over lines {block_start(one)}-{one.last} and {start}-{other.last} overlap", start
+        )
+
+
+# --- runs -----------------------------------------------------------------------------------------------------------
+
+
+def _run_of(outline: Outline, edit: Edit) -> _Run:
+    """The statements that one edit touches; raises ComposeError where its lines name no siblings in order."""
+    if isinstance(edit, RemoveStatement):
+        place = outline.find(edit.line)
+        return _Run(place.suite, place.index, place.index, (edit,))
+    anchors = (edit.creation, edit.first, edit.last) if isinstance(edit, OpenBlock) else (edit.block, edit.last)
+    places = [outline.find(line) for line in anchors]
+    if any(place.suite is not places[0].suite for place in places):
+        raise ComposeError(f"lines {', '.join(map(str, anchors))} are not of one suite", anchors[0])
+    indexes = [place.index for place in places]
+    if indexes != sorted(indexes):
+        raise ComposeError(f"lines {', '.join(map(str, anchors))} are out of order", anchors[0])
+    return _Run(places[0].suite, indexes[0], indexes[-1], (edit,))
+
+
+def _merged(found: Sequence[_Run]) -> list[_Run]:
+    """Disjoint runs that hold all edits of the given ones, inner ones taken into those around them."""
+    outer_first = sorted(found, key=lambda run: (run.suite.depth, run.first))
+    runs: list[_Run] = []
+    for run in outer_first:
+        holder = next((index for index, known in enumerate(runs) if _holds(known, run)), None)
+        if holder is not None:
+            runs[holder] = replace(runs[holder], edits=(*runs[holder].edits, *run.edits))
+            continue
+        touching = next((index for index, known in enumerate(runs) if _touch(known, run)), None)
+        if touching is not None:
+            known = runs[touching]
+            runs[touching] = _Run(
+                run.suite, min(known.first, run.first), max(known.last, run.last), (*known.edits, *run.edits)
+            )
+            continue
+        runs.append(run)
+    return runs
+
+
+def _holds(outer: _Run, inner: _Run) -> bool:
+    place: Place | None = Place(inner.suite, inner.first)
+    while place is not None:
+        if place.suite is outer.suite and place.suite is not inner.suite:
+            return outer.first <= place.index <= outer.last
+        place = place.suite.owner
+    return False
+
+
+def _touch(one: _Run, other: _Run) -> bool:
+    """Whether two runs of a suite overlap or are neighbours."""
+    return one.suite is other.suite and one.first <= other.last + 1 and other.first <= one.last + 1
+
+
+def _with_neighbour(run: _Run) -> _Run:
+    """A statement that is taken away brings a neighbour along, the next one if there is one: the blank lines around it
+    join there, and a slice is never left empty unless its suite is."""
+    if not isinstance(run.edits[0], RemoveStatement):
+        return run
+    if run.last + 1 < len(run.suite.statements):
+        return replace(run, last=run.last + 1)
+    return replace(run, first=max(run.first - 1, 0))
+
+
+# --- one run --------------------------------------------------------------------------------------------------------
+
+
+def _edited_slice(source: Source, outline: Outline, run: _Run) -> tuple[int, int, str] | None:
+    """The run edited by itself, or None when libcst does not read it back as it stands."""
+    lines = outline.lines
+    start, end = _extent(outline, run)
+    indent = lines.indent(run.suite.statements[run.first].lineno)
+    slice_text = "".join(lines[line] for line in range(start, end + 1))
+    newline = _newline(slice_text, source.newline)
+    if not slice_text.endswith(("\n", "\r")):
+        slice_text += newline
+    header = ("if 1:" if indent else "pass") + newline
+    module = _parse(header + slice_text)
+    if module is None or len(module.body) == 0:
+        return None
+    if indent:
+        holder = module.body[0]
+        if len(module.body) != 1 or not isinstance(holder, cst.If):
+            return None
+        top: cst.CSTNode = holder.body
+    else:
+        top = module
+    statements = run.suite.statements
+    edited = _transformed(
+        module,
+        run.edits,
+        offset=start - 2,
+        top=top,
+        top_step=_step(outline, run.suite, source.indent),
+        top_is_whole=run.first == 0 and run.last == len(statements) - 1,
+        top_at_start=run.first == 0 and bool(indent),
+        blank_follows=run.last == len(statements) - 1 or (end < len(lines) and lines.blank(end + 1)),
+    )
+    if not edited.startswith(header):
+        return None
+    return start, end, edited.removeprefix(header)
+
+
+def _edited_file(source: Source, edits: Sequence[Edit]) -> str:
+    module = _parse(source.text)
+    if module is None:
+        raise ComposeError("libcst does not read this file back as it stands", _line_of(edits[0]))
+    return _transformed(
+        module,
+        edits,
+        offset=0,
+        top=module,
+        top_step=source.indent,
+        top_is_whole=True,
+        top_at_start=False,
+        blank_follows=True,
+    )
+
+
+def _parse(text: str) -> cst.Module | None:
+    try:
+        module = cst.parse_module(text)
+    except cst.ParserSyntaxError:
+        return None
+    return module if module.code == text else None
+
+
+def _transformed(
+    module: cst.Module,
+    edits: Sequence[Edit],
+    *,
+    offset: int,
+    top: cst.CSTNode,
+    top_step: str,
+    top_is_whole: bool,
+    top_at_start: bool,
+    blank_follows: bool,
+) -> str:
+    positions = MetadataWrapper(module, unsafe_skip_copy=True).resolve(PositionProvider)
+    statement_lines: dict[cst.CSTNode, int] = {
+        node: position.start.line + offset
+        for node, position in positions.items()
+        if isinstance(node, cst.SimpleStatementLine | cst.BaseCompoundStatement)
+    }
+    transformer = SuiteEdits(
+        edits,
+        statement_lines,
+        top,
+        top_step=top_step,
+        default_step=module.default_indent,
+        top_is_whole=top_is_whole,
+        top_at_start=top_at_start,
+        blank_follows=blank_follows,
+    )
+    return module.visit(transformer).code
+
+
+def _line_of(edit: Edit) -> int:
+    if isinstance(edit, OpenBlock):
+        return edit.creation
+    return edit.block if isinstance(edit, WidenBlock) else edit.line
+
+
+def _newline(text: str, default: str) -> str:
+    """The line end that most lines of a slice have."""
+    windows = text.count("\r\n")
+    unix = text.count("\n") - windows
+    if windows == unix:
+        return default
+    return "\r\n" if windows > unix else "\n"
+
+
+def _step(outline: Outline, suite: Suite, default: str) -> str:
+    """What the statements of a suite are indented by, seen from the statement that holds them."""
+    if suite.owner is None:
+        return default
+    holder = suite.owner.statement
+    # a case stands deeper than its match, every other header as deep as the statement that it belongs to
+    header = holder.cases[0].pattern.lineno if isinstance(holder, ast.Match) else holder.lineno
+    outer = outline.lines.indent(header)
+    own = outline.lines.indent(suite.statements[0].lineno)
+    return own[len(outer) :] if own.startswith(outer) and own != outer else default
+
+
+def _extent(outline: Outline, run: _Run) -> tuple[int, int]:
+    """The physical lines of a run: with the comment and blank lines above it, and the comments that end its last
+    statement's own inner suite."""
+    lines, statements = outline.lines, run.suite.statements
+    indent = lines.indent(statements[run.first].lineno)
+    start = first_line(statements[run.first])
+    floor = last_line(statements[run.first - 1]) if run.first else 0
+    while start - 1 > floor and (lines.blank(start - 1) or lines.comment(start - 1)):
+        if lines.comment(start - 1) and _deeper(lines.indent(start - 1), indent):
+            break
+        start -= 1
+    end = reach = last_line(statements[run.last])
+    while reach < len(lines) and (lines.blank(reach + 1) or lines.comment(reach + 1)):
+        reach += 1
+        if lines.comment(reach):
+            if not _deeper(lines.indent(reach), indent):
+                break
+            end = reach
+    return start, end
+
+
+def _deeper(indent: str, than: str) -> bool:
+    return len(indent.expandtabs(8)) > len(than.expandtabs(8))

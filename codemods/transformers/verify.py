@@ -1,0 +1,105 @@
+"""Checks one file's new bytes against its old ones: still the same kind of file, nothing lost. Pure; writes nothing."""
+
+from __future__ import annotations
+
+import ast
+import warnings
+from collections import Counter
+from collections.abc import Iterable
+
+import libcst as cst
+
+from codemods.plan import Edit, OpenBlock, Source
+from codemods.transformers.deep_stack import with_deep_stack
+from codemods.transformers.errors import ComposeError
+from codemods.transformers.name_use import bound_name
+from codemods.transformers.physical_lines import comments
+
+
+def verify_bytes(source: Source, after: bytes, edits: Iterable[Edit] = ()) -> None:
+    """Raise ComposeError unless `after` is a sound new version of `source`.
+
+    It decodes with the file's encoding and byte order mark, libcst reads it, it compiles if the original did, and it
+    has every comment and string constant of the original. What an edit takes away by name may be missing: the comments
+    of an import that went as a whole, the strings in an annotation or, with `edits`, in a creation that another
+    context expression replaced.
+    """
+    text = _decoded(source, after)
+    with_deep_stack(lambda: _verify(source, text, tuple(edits)))
+
+
+def _decoded(source: Source, after: bytes) -> str:
+    if not after.startswith(source.bom):
+        raise ComposeError("the byte order mark is gone")
+    try:
+        text = after[len(source.bom) :].decode(source.encoding)
+    except UnicodeDecodeError as error:
+        raise ComposeError(f"the result is not {source.encoding}: {error}") from error
+    if source.encode(text) != after:
+        raise ComposeError(f"the result does not survive {source.encoding}")
+    return text
+
+
+def _verify(source: Source, text: str, edits: tuple[Edit, ...]) -> None:
+    try:
+        cst.parse_module(text)
+    except cst.ParserSyntaxError as error:
+        raise ComposeError(f"the result cannot be parsed: {error.message}", error.raw_line) from error
+    if _compile_error(source.text) is None:
+        problem = _compile_error(text)
+        if problem is not None:
+            raise ComposeError(f"the result does not compile: {problem}")
+    try:
+        before_tree, after_tree = ast.parse(source.text), ast.parse(text)
+    except SyntaxError as error:
+        raise ComposeError(f"this Python cannot read the file: {error}") from error
+    _check_comments(source.text, text, before_tree, after_tree)
+    replaced = {edit.creation for edit in edits if isinstance(edit, OpenBlock) and edit.context is not None}
+    lost = _strings(before_tree, replaced) - _strings(after_tree, set())
+    if lost:
+        raise ComposeError(f"the result lacks a string constant: {next(iter(lost))}")
+
+
+def _compile_error(text: str) -> Exception | None:
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # an invalid escape of the original is not ours to speak of
+            compile(text, "<edited>", "exec", dont_inherit=True)
+    except (SyntaxError, ValueError, RecursionError, MemoryError, OverflowError) as error:
+        return error
+    return None
+
+
+def _check_comments(before: str, after: str, before_tree: ast.Module, after_tree: ast.Module) -> None:
+    kept = Counter(comment.text for comment in comments(after))
+    left = {name for node in ast.walk(after_tree) for name in _imported(node)}
+    free = {
+        line
+        for node in ast.walk(before_tree)
+        if isinstance(node, ast.Import | ast.ImportFrom) and not left.intersection(_imported(node))
+        for line in range(node.lineno, (node.end_lineno or node.lineno) + 1)
+    }
+    lost = Counter(comment.text for comment in comments(before) if comment.line not in free) - kept
+    if lost:
+        raise ComposeError(f"the result lacks a comment: {next(iter(lost))}")
+
+
+def _imported(node: ast.AST) -> set[tuple[str, str]]:
+    if isinstance(node, ast.ImportFrom):
+        return {("." * node.level + (node.module or ""), bound_name(alias)) for alias in node.names}
+    return {("", alias.name) for alias in node.names} if isinstance(node, ast.Import) else set()
+
+
+def _strings(tree: ast.Module, replaced: set[int]) -> Counter[str]:
+    """The string and bytes constants of a tree, but for annotations of single names and creations on given lines."""
+    skipped: set[int] = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name):
+            skipped.update(id(inner) for inner in ast.walk(node.annotation))
+        if isinstance(node, ast.Assign | ast.AnnAssign) and node.lineno in replaced and node.value is not None:
+            skipped.update(id(inner) for inner in ast.walk(node.value))
+    return Counter(
+        repr(node.value)
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Constant) and isinstance(node.value, str | bytes) and id(node) not in skipped
+    )
