@@ -1,6 +1,6 @@
 """What an expression carries out of a session: nothing, loaded objects, or the session itself. Pure.
 
-Three answers are enough to place a block (`Carry`): a PLAIN value may leave it; a LOADED value may be read lazily
+Few answers are enough to place a block (`Carry`): a PLAIN value may leave it; a LOADED value may be read lazily
 through the session; a HOLDER can use the session again (the session, a service made with it, an un-awaited
 coroutine, a generator, a streaming result). In doubt the answer is the larger one. Kinds of results: semantics D.
 """
@@ -114,12 +114,16 @@ _PLAIN_STATEMENTS = frozenset(
 _PLAIN_ATTRIBUTES = frozenset({"rowcount", "inserted_primary_key", "lastrowid", "is_active"})
 
 
+_STILL_RESULTS = frozenset({"scalars", "mappings", "tuples", "unique", "columns", "yield_per", "freeze", "partitions"})
+
+
 class Carry(enum.IntEnum):
     """What a value takes along when it leaves the block; ordered."""
 
     PLAIN = 0
-    LOADED = 1
-    HOLDER = 2
+    BUFFERED = 1  # a result of plain rows that is not consumed yet: it may leave, but reads better in the block
+    LOADED = 2
+    HOLDER = 3
 
 
 class Values:
@@ -171,7 +175,9 @@ class Values:
                 self._effects(node)
 
     def _element(self, iterated: ast.expr) -> Carry:
-        return self.carry(iterated)
+        """What one element carries: the rows of a buffered result are plain."""
+        carry = self.carry(iterated)
+        return Carry.PLAIN if carry is Carry.BUFFERED else carry
 
     def _bind(self, target: ast.expr, carry: Carry) -> None:
         if carry is Carry.PLAIN:
@@ -239,7 +245,7 @@ class Values:
         iterated = Carry.PLAIN
         try:
             for generator in generators:
-                given = self.carry(generator.iter)
+                given = self._element(generator.iter)
                 iterated = max(iterated, given)
                 for name in _names(generator.target):
                     self.names[name] = given
@@ -259,7 +265,7 @@ class Values:
 
     def _attribute(self, node: ast.Attribute) -> Carry:
         base = self.carry(node.value)
-        if base is Carry.PLAIN or node.attr in _PLAIN_ATTRIBUTES:
+        if base <= Carry.BUFFERED or node.attr in _PLAIN_ATTRIBUTES:
             return Carry.PLAIN
         if base is Carry.LOADED:
             class_ = self.entity(node.value)
@@ -277,7 +283,7 @@ class Values:
                 return self._session_method(node, node.func.attr, awaited=awaited)
             if base is not Carry.PLAIN:
                 return self._method(node, node.func.attr, base, given, awaited=awaited)
-        if given is Carry.PLAIN:
+        if given <= Carry.BUFFERED:
             return Carry.PLAIN
         return self._function(node, given, awaited=awaited)
 
@@ -290,12 +296,16 @@ class Values:
             if method in _STREAMING:
                 return Carry.HOLDER
             # a sync result reads from its cursor while it is consumed; an async one is buffered (semantics B6)
-            return Carry.PLAIN if self.is_async or method == "scalar" else Carry.LOADED
+            if method == "scalar":
+                return Carry.PLAIN
+            return Carry.BUFFERED if self.is_async else Carry.LOADED
         if method in _STREAMING or method in ("query", "connection", "begin", "begin_nested", "get_transaction"):
             return Carry.HOLDER
         return Carry.LOADED
 
     def _method(self, node: ast.Call, method: str, base: Carry, given: Carry, *, awaited: bool) -> Carry:
+        if base is Carry.BUFFERED:
+            return Carry.BUFFERED if method in _STILL_RESULTS else given
         called = self.scope.meaning(node.func)
         if isinstance(called, FunctionMeaning):
             return self._project_function(called, node, max(base, given), awaited=awaited)

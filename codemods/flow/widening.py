@@ -5,7 +5,9 @@ from __future__ import annotations
 import ast
 from dataclasses import dataclass
 
-from codemods.flow.lifetime import CLOSES, Lifetime, examine
+from codemods.flow.closing import CLOSES
+from codemods.flow.examine import examine
+from codemods.flow.lifetime import Lifetime
 from codemods.flow.scope import Scope, inside, own_expressions
 from codemods.flow.values import Carry
 from codemods.project.name_uses import Role

@@ -41,7 +41,8 @@ import ast
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from codemods.flow.lifetime import Lifetime, Obstacle, examine
+from codemods.flow.examine import examine
+from codemods.flow.lifetime import Lifetime, Obstacle
 from codemods.flow.scope import Scope, With, own_expressions
 from codemods.flow.widening import Widening, widening
 from codemods.plan import (

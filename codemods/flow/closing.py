@@ -1,0 +1,208 @@
+"""How a function closes its session today: by which statements, on which paths, and which a block makes superfluous."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Sequence
+
+from codemods.flow.lifetime import Closed, Lifetime
+from codemods.flow.scope import Loop, With, inside
+from codemods.project.expressions import expression, last_name
+from codemods.project.keeping import closes
+from codemods.project.name_uses import NameUse, Role
+from codemods.project.sessions import FunctionMeaning
+
+CLOSES = frozenset({"close", "aclose"})
+
+
+def settled(life: Lifetime) -> bool:
+    """Whether the session is closed on every path already; sets `right`. What else is done with it is no matter then.
+
+    It is, when all uses stand inside of a `with` that enters it, or inside of a `try` whose `finally` closes it.
+    """
+    if isinstance(life.statement, With):
+        return False
+    for use in life.uses:
+        if use.role is Role.ENTERED and isinstance(use.holder, With) and _all_within(life, use.holder):
+            life.right = f"entered by `with` at line {use.holder.lineno}"
+            return True
+    for use in life.uses:
+        if not is_closing(life, use):
+            continue
+        statement = life.scope.statement(use.node)
+        guard = _finally_around(life, statement)
+        if guard is not None and (_all_within(life, guard) or _is_inside(life, guard)):
+            life.closing.append(statement)
+            life.right = f"closed in `finally` (line {statement.lineno})"
+            return True
+    return False
+
+
+def _all_within(life: Lifetime, around: ast.stmt) -> bool:
+    """Whether every use stands inside of the statement, but for those that start nothing on the database."""
+    members = {id(inner) for inner in inside(around)}
+    return all(
+        id(life.scope.statement(use.node)) in members or (use.role in _SETTING_UP and use.line < around.lineno)
+        for use in life.uses
+    )
+
+
+# attributes read or set before the try (`session.info[...]`, `session.bind`) open no connection
+_SETTING_UP = frozenset({Role.ATTRIBUTE, Role.SET})
+
+
+def _is_inside(life: Lifetime, guard: ast.Try) -> bool:
+    """Whether the session is made inside of the try that closes it, and not again and again in a loop in there."""
+    current: ast.stmt | None = life.statement
+    while current is not None and current is not guard:
+        if isinstance(current, Loop):
+            return False
+        current = life.scope.owner_statement(current)
+    return current is guard
+
+
+def is_closing(life: Lifetime, use: NameUse) -> bool:
+    """Whether the use closes the session: by its own method, or through a function that does."""
+    if use.role is Role.METHOD:
+        return use.attribute in CLOSES
+    if use.role is Role.ARGUMENT and use.call is not None:
+        called = life.scope.meaning(use.call.func)
+        if isinstance(called, FunctionMeaning):
+            return closes(called, use.position, use.keyword, life.scope.project)
+        return "close" in last_name(expression(use.call.func))
+    return False
+
+
+def is_close_statement(life: Lifetime, use: NameUse) -> bool:
+    """`await session.close()` standing as a statement of its own."""
+    if use.role is not Role.METHOD or use.attribute not in CLOSES:
+        return False
+    statement = life.scope.statement(use.node)
+    if not isinstance(statement, ast.Expr):
+        return False
+    call = statement.value.value if isinstance(statement.value, ast.Await) else statement.value
+    return call is use.call
+
+
+def find_closes(life: Lifetime) -> None:
+    """Collects the closes. One in a `finally` that does not hold all uses (else it is `settled`) is an obstacle."""
+    if isinstance(life.statement, With):
+        return
+    for use in life.uses:
+        if not is_closing(life, use):
+            continue
+        statement = life.scope.statement(use.node)
+        life.closing.append(statement)
+        guard = _finally_around(life, statement)
+        if guard is not None:
+            _unsettled(life, guard)
+            return
+
+
+def _finally_around(life: Lifetime, statement: ast.stmt) -> ast.Try | None:
+    current: ast.stmt | None = statement
+    while current is not None:
+        seat = life.scope.seat(current)
+        above = life.scope.owner_statement(current)
+        if isinstance(above, ast.Try) and seat.suite is above.finalbody:
+            return above
+        current = above
+    return None
+
+
+def _unsettled(life: Lifetime, guard: ast.Try) -> None:
+    """Why a `finally` that closes the session is not enough."""
+    members = {id(inner) for inner in inside(guard)}
+    outside = [use for use in life.uses if id(life.scope.statement(use.node)) not in members]
+    # what stands in the way of a block (a test for None, a yield) is not what is wrong here
+    life.obstacles.clear()
+    first = outside[0] if outside else life.uses[0]
+    if first.line < guard.lineno:
+        life.stop(
+            f"used at line {first.line} before the `try` at line {guard.lineno} that closes it:"
+            " an exception there leaves it open",
+            first.line,
+            "start the `try` directly after the session is made, or open the session with a block",
+        )
+    else:
+        life.stop(
+            f"used at line {first.line} outside of the `try` at line {guard.lineno} that closes it",
+            first.line,
+            "move the use into the `try`, or open a block around all of it",
+        )
+
+
+def sort_closes(life: Lifetime, close_uses: list[NameUse], real: list[NameUse], end_close: ast.stmt | None) -> None:
+    """Says how the session is closed today, and which closes the block makes superfluous."""
+    if not close_uses:
+        return
+    nested = [life.scope.statement(use.node) for use in close_uses]
+    reused = False
+    for statement in nested:
+        if statement is end_close:
+            continue
+        if _use_can_follow(life, statement, real):
+            reused = True
+        elif _may_go(life, statement):
+            life.removed.append(statement)
+    seat_suite = life.seat.suite
+    straight = [statement for statement in nested if life.scope.seat(statement).suite is seat_suite]
+    if reused:
+        life.closed = Closed.REUSED
+    elif straight:
+        life.closed = Closed.HAPPY_PATH
+    else:
+        life.closed = Closed.SOME_PATHS
+
+
+def _use_can_follow(life: Lifetime, close: ast.stmt, real: list[NameUse]) -> bool:
+    """Whether another use of the session can run after this close."""
+    scope = life.scope
+    current: ast.stmt | None = close
+    statements = {scope.statement(use.node) for use in real}
+
+    def used_in(suite: Sequence[ast.stmt]) -> bool:
+        return any(inner in statements for statement in suite for inner in inside(statement))
+
+    while current is not None:
+        seat = scope.seat(current)
+        rest = seat.suite[seat.index + 1 :]
+        if used_in(rest):
+            return True
+        if seat.suite is life.seat.suite:
+            return False
+        if any(isinstance(statement, (ast.Return, ast.Raise)) for statement in rest):
+            return False
+        above = scope.owner_statement(current)
+        leaves_loop = any(isinstance(statement, ast.Break) for statement in rest)
+        if isinstance(above, Loop) and not leaves_loop and used_in([above]):
+            return True
+        if isinstance(above, ast.Try):
+            if seat.suite is above.body and (used_in(above.orelse) or used_in(above.finalbody)):
+                return True
+            if isinstance(seat.owner, ast.ExceptHandler) and used_in(above.finalbody):
+                return True
+        current = above
+    return False
+
+
+def _may_go(life: Lifetime, close: ast.stmt) -> bool:
+    """A close may go when the block ends soon after: it is not alone in its suite, and nothing slow follows."""
+    seat = life.scope.seat(close)
+    if len(seat.suite) == 1:
+        return False
+    return not any(
+        isinstance(node, (ast.Await, ast.AsyncFor, ast.AsyncWith))
+        for statement in seat.suite[seat.index + 1 :]
+        for node in ast.walk(statement)
+    )
+
+
+def end_close(life: Lifetime, close_uses: list[NameUse], last_use: int | None) -> ast.stmt | None:
+    """A close that stands in the suite itself, after every other use: there the old code let go of the session."""
+    for use in close_uses:
+        statement = life.scope.statement(use.node)
+        seat = life.scope.seat(statement)
+        if seat.suite is life.seat.suite and (last_use is None or seat.index > last_use):
+            return statement
+    return None

@@ -1,0 +1,238 @@
+"""How a session can get away from the function that made it: use by use, followed into calls."""
+
+from __future__ import annotations
+
+import ast
+
+from codemods.flow.closing import CLOSES
+from codemods.flow.lifetime import HAND_OVER, TO_TASK, Leave, Lifetime
+from codemods.flow.scope import With, inside
+from codemods.flow.values import SYNC_METHODS
+from codemods.plan import Fact
+from codemods.project.expressions import dotted, expression, last_name
+from codemods.project.keeping import Fate, handed
+from codemods.project.name_uses import COMPREHENSIONS, NameUse, Role
+from codemods.project.schedulers import runs_later
+from codemods.project.sessions import ClassMeaning, External, FunctionMeaning, UnknownMeaning
+
+_QUIET_BUILTINS = frozenset({"print", "repr", "str", "id", "type", "isinstance", "hasattr", "getattr", "bool", "hash"})
+
+
+_LOGGING = frozenset({"debug", "info", "warning", "error", "exception", "critical", "log"})
+
+
+_IMMEDIATE = frozenset(
+    {"list", "tuple", "set", "dict", "frozenset", "sorted", "sum", "any", "all", "min", "max", "join", "gather"}
+)
+
+
+def check_uses(life: Lifetime) -> None:
+    for use in life.uses:
+        if isinstance(life.statement, With) and life.scope.statement(use.node) in set(inside(life.statement)):
+            continue  # inside its own block: not a question of where the block ends
+        _check_comprehension(life, use)
+        match use.role:
+            case Role.RETURNED:
+                life.stop(f"returned at line {use.line}: it belongs to the caller", use.line, HAND_OVER)
+            case Role.YIELDED:
+                life.stop(
+                    f"yielded at line {use.line}: this is a dependency or a context manager",
+                    use.line,
+                    "close it in `finally` around the yield, or yield inside of `async with`",
+                )
+            case Role.STORED | Role.CONTAINED:
+                life.stop(f"stored at line {use.line}: it outlives the function", use.line, HAND_OVER)
+            case Role.ALIASED:
+                life.stop(f"given a second name at line {use.line}", use.line, "use one name for the session")
+            case Role.TESTED:
+                life.stop(
+                    f"tested at line {use.line}: whether there is a session depends on the path",
+                    use.line,
+                    "make the session unconditionally, in a block",
+                )
+            case Role.DELETED:
+                life.stop(f"deleted at line {use.line}", use.line, "drop the `del`")
+            case Role.AWAITED | Role.ITERATED | Role.OTHER:
+                life.stop(f"used at line {use.line} in a way that cannot be followed", use.line)
+            case Role.ENTERED:
+                _entered(life, use)
+            case Role.METHOD:
+                _method(life, use)
+            case Role.ARGUMENT:
+                _argument(life, use)
+            case _:
+                pass
+
+
+def captured(life: Lifetime, use: NameUse) -> None:
+    holder = use.holder
+    what = f"`{holder.name}()`" if isinstance(holder, (ast.FunctionDef, ast.AsyncFunctionDef)) else "a lambda"
+    line = getattr(holder, "lineno", use.line)
+    life.stop(
+        f"{what} at line {line} holds on to `{life.name}` and can run after the block",
+        use.line,
+        "pass the session as a parameter, or open a session inside the nested function",
+    )
+
+
+def _check_comprehension(life: Lifetime, use: NameUse) -> None:
+    for around in life.scope.parents.chain(use.node):
+        if isinstance(around, ast.stmt):
+            return
+        if isinstance(around, ast.GeneratorExp):
+            call = life.scope.parents.of(around)
+            if isinstance(call, ast.Call) and last_name(expression(call.func)) in _IMMEDIATE:
+                return
+            if isinstance(call, ast.Starred):
+                return
+            life.stop(f"a generator expression at line {use.line} uses it when it is consumed", use.line)
+            return
+        if isinstance(around, COMPREHENSIONS):
+            return
+
+
+def _entered(life: Lifetime, use: NameUse) -> None:
+    """`async with session:` although the session is used outside of that block too (else it is `settled`)."""
+    with_ = use.holder
+    if not isinstance(with_, With):
+        return
+    in_block = {id(inner) for inner in inside(with_)}
+    outside = [other for other in life.uses if id(life.scope.statement(other.node)) not in in_block]
+    first = outside[0] if outside else use
+    when = "before" if first.line < with_.lineno else "after"
+    life.stop(
+        f"entered by `with` at line {with_.lineno}, but used {when} that block at line {first.line}",
+        first.line,
+        "open the session with one block around all of its uses",
+    )
+
+
+def _method(life: Lifetime, use: NameUse) -> None:
+    if use.attribute in ("__aenter__", "__enter__", "__aexit__", "__exit__"):
+        life.stop(f"`{use.attribute}` is called by hand at line {use.line}", use.line)
+        return
+    if not life.is_async or use.awaited or use.attribute in SYNC_METHODS:
+        if use.attribute in ("stream", "stream_scalars") and not _consumed_here(life, use):
+            life.notes.append(Leave(use.line, f"`{use.attribute}` reads from the open session while it is consumed"))
+        return
+    if use.attribute in CLOSES and isinstance(life.scope.parents.of(use.call or use.node), ast.Expr):
+        life.stop(f"`{life.name}.{use.attribute}()` at line {use.line} is not awaited", use.line, "await it")
+        return
+    life.stop(
+        f"`{life.name}.{use.attribute}(...)` at line {use.line} is not awaited there: it runs on a closed session",
+        use.line,
+        "await the call where it is made",
+    )
+
+
+def _consumed_here(life: Lifetime, use: NameUse) -> bool:
+    assert life.values is not None
+    return any(isinstance(around, ast.AsyncFor) for around in life.scope.parents.chain(use.node))
+
+
+def _argument(life: Lifetime, use: NameUse) -> None:
+    call = use.call
+    assert call is not None
+    scope = life.scope
+    name = dotted(expression(call.func)) or last_name(expression(call.func)) or "a call"
+    if _scheduled(life, use, call):
+        return
+    called = scope.meaning(call.func)
+    if last_name(expression(call.func)) in ("enter_async_context", "enter_context", "push_async_exit"):
+        life.right = f"handed to an exit stack at line {use.line}"
+        return
+    match called:
+        case FunctionMeaning():
+            _handed_to_function(life, use, called, name)
+        case ClassMeaning():
+            pass  # an object that holds the session: `Values` follows it as a HOLDER
+        case External(dotted=dotted_name):
+            last = dotted_name.rpartition(".")[2]
+            if use.awaited or last in _QUIET_BUILTINS or dotted_name.startswith("sqlalchemy.inspect"):
+                return
+            _unfollowed(life, use, call, name)
+        case UnknownMeaning():
+            if use.awaited or last_name(expression(call.func)) in _LOGGING:
+                return
+            _unfollowed(life, use, call, name)
+        case _:
+            if not use.awaited:
+                _unfollowed(life, use, call, name)
+
+
+def _unfollowed(life: Lifetime, use: NameUse, call: ast.Call, name: str) -> None:
+    """A call neither awaited nor in view: as a statement it may keep the session; else its result may hold it."""
+    if isinstance(life.scope.parents.of(call), ast.Expr):
+        life.stop(
+            f"handed to `{name}()` at line {use.line}, which is not in view and may keep it or run it later",
+            use.line,
+            "look whether it keeps the session; if not, open the session with a block by hand",
+        )
+
+
+def _handed_to_function(life: Lifetime, use: NameUse, called: FunctionMeaning, name: str) -> None:
+    definitions = life.scope.project.symbols.functions(called.module, called.qualname)
+    if not use.awaited:
+        if any(one.is_async and not one.is_generator for one in definitions):
+            life.stop(
+                f"the coroutine of `{name}()` at line {use.line} is not awaited there: it runs after the close",
+                use.line,
+                "await the call where it is made, or let the task open its own session",
+            )
+            return
+        if any(one.is_generator for one in definitions) and not _iterated_here(life, use):
+            life.stop(
+                f"it goes to the generator `{name}()` at line {use.line}, which can outlive this function",
+                use.line,
+                "consume the generator inside of the block, or let it open its own session",
+            )
+            return
+    found = handed(called, use.position, use.keyword, life.scope.project)
+    where = f" ({_place(found.fact)})" if found.fact else ""
+    match found.fate:
+        case Fate.SCHEDULED:
+            life.stop(f"`{name}()` hands it to a task{where}", use.line, TO_TASK)
+        case Fate.KEPT:
+            life.stop(f"`{name}()` keeps it{where}", use.line, HAND_OVER)
+        case Fate.CAPTURED:
+            life.stop(f"`{name}()` lets a nested function hold on to it{where}", use.line, HAND_OVER)
+        case Fate.UNKNOWN:
+            life.notes.append(Leave(use.line, f"`{name}()` hands it on to something that is not in view{where}"))
+        case _:
+            pass
+
+
+def _place(fact: Fact | None) -> str:
+    return f"{fact.path}:{fact.line}" if fact else ""
+
+
+def _iterated_here(life: Lifetime, use: NameUse) -> bool:
+    current: ast.AST = use.node
+    for around in life.scope.parents.chain(use.node):
+        if isinstance(around, (ast.For, ast.AsyncFor, ast.comprehension)):
+            return around.iter is current
+        if isinstance(around, ast.Call) and current is not use.node:
+            if last_name(expression(around.func)) in _IMMEDIATE:
+                return True
+        if isinstance(around, ast.stmt):
+            return False
+        current = around
+    return False
+
+
+def _scheduled(life: Lifetime, use: NameUse, call: ast.Call) -> bool:
+    """Whether a call around the use runs it later; says so when it does."""
+    scope = life.scope
+    for around in [call, *scope.parents.chain(call)]:
+        if isinstance(around, ast.stmt):
+            return False
+        if not isinstance(around, ast.Call):
+            continue
+        awaited = scope.parents.is_awaited(around)
+        how = runs_later(scope.meaning(around.func), last_name(expression(around.func)), awaited)
+        if how and not (awaited and how == "suspected"):
+            name = dotted(expression(around.func)) or last_name(expression(around.func))
+            kind = "runs it later" if how == "task" else "may run it later"
+            life.stop(f"handed to `{name}()` at line {around.lineno}, which {kind}", around.lineno, TO_TASK)
+            return True
+    return False
