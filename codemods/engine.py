@@ -6,9 +6,11 @@ Reads files through `sources`; writes nothing. `run` gives the `Plan` from which
 from __future__ import annotations
 
 import ast
+import contextlib
+import gc
 import sys
 from collections import defaultdict
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -79,6 +81,25 @@ def run(request: RunRequest, progress: Progress | None = None) -> Plan:
     if not discovery.files and not discovery.failures:
         raise NoPythonFiles
     codebase, unread = _read(discovery, tell)
+    with _collector_held():
+        return _plan(request, discovery, codebase, unread, tell)
+
+
+@contextlib.contextmanager
+def _collector_held() -> Iterator[None]:
+    """Trees and facts hold no cycles, but millions of objects that the collector would look through for nothing."""
+    was_enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_enabled:
+            gc.enable()
+
+
+def _plan(
+    request: RunRequest, discovery: sources.Discovery, codebase: _Codebase, unread: list[Failure], tell: Progress
+) -> Plan:
     rules = chosen_rules(request.settings)
     examined = _examine(codebase, rules, request, discovery.wanted, tell)
     findings = [one for one in examined if isinstance(one, Finding)]
@@ -145,8 +166,10 @@ def _read(discovery: sources.Discovery, tell: Progress) -> tuple[_Codebase, list
     return _Codebase(found), failures
 
 
-def _scan(codebase: _Codebase, paths: Iterable[str]) -> None:
-    for path in sorted(paths):
+def _scan(codebase: _Codebase, paths: Collection[str], tell: Progress) -> None:
+    for done, path in enumerate(sorted(paths)):
+        if len(paths) > 1:
+            tell("scan", done, len(paths))
         if path in codebase.facts or path in codebase.failures:
             continue
         source = codebase.sources[path]
@@ -170,52 +193,41 @@ def _linked(codebase: _Codebase, rules: Sequence[Rule], request: RunRequest, tel
     words = {word for rule in rules for word in rule.words} | set(_LINKING)
     words |= {name.rpartition(".")[2].encode() for name in request.settings.sessions}
     waiting = set(codebase.sources)
-    project = link((), codebase.names())
-    learned: set[bytes] = set()
+
+    def load(path: str) -> ModuleFacts | None:
+        _scan(codebase, [path], tell)
+        return codebase.facts.get(path)
+
     while True:
-        tell("scan", len(codebase.facts), len(codebase.sources))
         wanted = {
-            path
-            for path in waiting
-            if not request.prefilter or sources.has_word(codebase.sources[path].data, words | learned)
+            path for path in waiting if not request.prefilter or sources.has_word(codebase.sources[path].data, words)
         }
-        _scan(codebase, wanted)
+        _scan(codebase, wanted, tell)
         waiting -= wanted
-        project = link(codebase.facts.values(), codebase.names(), request.settings.sessions)
-        names = {name.encode("utf-8", "surrogatepass") for name in provider_names(project)} - learned
-        missing = project.symbols.missing & waiting
-        if missing:
-            _scan(codebase, missing)
-            waiting -= missing
-            continue
-        if not names or not waiting:
+        project = link(codebase.facts.values(), codebase.names(), request.settings.sessions, load)
+        learned = {name.encode("utf-8", "surrogatepass") for name in provider_names(project)} - words
+        if not learned or not waiting:
             return project
-        learned |= names
+        words |= learned
 
 
 def _examine(
     codebase: _Codebase, rules: Sequence[Rule], request: RunRequest, wanted: Collection[str], tell: Progress
 ) -> list[Examined]:
-    """What the rules say of every file that was scanned, in the order of paths and of RULES."""
-    while True:
-        project = _linked(codebase, rules, request, tell)
-        examined: list[Examined] = []
-        paths = [path for path in codebase.facts if path in codebase.trees]
-        for done, path in enumerate(sorted(paths)):
-            tell("examine", done, len(paths))
-            if path not in wanted and not request.cross_paths:
-                continue
-            view = ModuleView(codebase.sources[path], codebase.trees[path], project, request.settings)
-            ignored = request.settings.ignored_in(path)
-            try:
-                examined += [one for rule in rules if rule.name not in ignored for one in rule.examine(view)]
-            except RecursionError:
-                codebase.failures[path] = Failure(path, "examine", "nested too deeply to be followed")
-        missing = {path for path in project.symbols.missing if path not in codebase.facts} - set(codebase.failures)
-        if not missing:
-            return [one for one in examined if one.site.path in wanted]
-        # a definition that was asked for stands in a file that held no word: read it, and look again
-        _scan(codebase, missing)
+    """What the rules say of the wanted files, in the order of paths and of RULES."""
+    project = _linked(codebase, rules, request, tell)
+    examined: list[Examined] = []
+    paths = [path for path in project.symbols.paths() if path in wanted]
+    for done, path in enumerate(paths):
+        tell("examine", done, len(paths))
+        view = ModuleView(codebase.sources[path], codebase.trees[path], project, request.settings)
+        ignored = request.settings.ignored_in(path)
+        try:
+            examined += [one for rule in rules if rule.name not in ignored for one in rule.examine(view)]
+        except RecursionError:
+            codebase.failures[path] = Failure(path, "examine", "nested too deeply to be followed")
+    tell("examine", len(paths), len(paths))
+    return examined
 
 
 # --- composing ------------------------------------------------------------------------------------------------------
@@ -289,7 +301,9 @@ def _not_quiet(
         {path: tree for path, tree in codebase.trees.items() if all(path != change.path for change in changes)},
         {path: facts for path, facts in codebase.facts.items() if all(path != change.path for change in changes)},
     )
-    examined = _examine(after, rules, request, wanted, lambda stage, done, total: None)
+    # a block changes nothing that another file can see, so only what was changed is looked at again
+    changed = {change.path for change in changes} & set(wanted)
+    examined = _examine(after, rules, request, changed, lambda stage, done, total: None)
     made = {finding.key: finding for group in groups if group.level <= request.level for finding in group.findings}
     before = {finding.key for group in groups for finding in group.findings}
     again = [

@@ -5,8 +5,10 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 from codemods.project.expressions import expression
+from codemods.project.facts import Expression
 from codemods.project.link import Place, Project
 from codemods.project.name_uses import Function, NameUse, Parents, name_uses
 from codemods.project.sessions import Meaning
@@ -14,6 +16,7 @@ from codemods.project.sessions import Meaning
 _SUITES = ("body", "orelse", "finalbody")
 Loop = (ast.For, ast.AsyncFor, ast.While)
 With = (ast.With, ast.AsyncWith)
+Definition = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -33,19 +36,21 @@ class Scope:
         self.place = place
         self.parents = parents
         self.project = project
-        self._seats: dict[ast.stmt, Seat] = {}
-        self._seat_all(node)
+        self._callees: dict[Expression, Meaning] = {}
 
-    def _seat_all(self, owner: ast.AST) -> None:
-        waiting: list[ast.AST] = [owner]
+    @cached_property
+    def _seats(self) -> dict[ast.stmt, Seat]:
+        seats: dict[ast.stmt, Seat] = {}
+        waiting: list[ast.AST] = [self.node]
         while waiting:
             current = waiting.pop()
             for suite in suites(current):
                 for index, statement in enumerate(suite):
-                    self._seats[statement] = Seat(suite, index, current)
+                    seats[statement] = Seat(suite, index, current)
                     if not isinstance(statement, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
                         waiting.append(statement)
             waiting += [*getattr(current, "handlers", ()), *getattr(current, "cases", ())]
+        return seats
 
     @property
     def is_async(self) -> bool:
@@ -99,6 +104,20 @@ class Scope:
         """What the expression means in this scope."""
         return self.project.meaning(expression(node), self.place)
 
+    def callee(self, call: ast.Call) -> Meaning:
+        """What is called; remembered, as the same few things are called over and over in one scope."""
+        called = expression(call.func)
+        if called not in self._callees:
+            self._callees[called] = self.project.meaning(called, self.place)
+        return self._callees[called]
+
+    def watched(self) -> list[ast.AST]:
+        """The calls, `with` and `for` statements of this scope, in source order."""
+        return sorted(
+            self.parents.watched.get(self.node, ()),
+            key=lambda node: (getattr(node, "lineno", 0), getattr(node, "col_offset", 0)),
+        )
+
 
 def suites(node: ast.AST) -> Iterator[Sequence[ast.stmt]]:
     """The lists of statements that a node holds directly."""
@@ -137,12 +156,8 @@ def own_expressions(statement: ast.stmt) -> Iterator[ast.AST]:
 def scopes(tree: ast.Module, path: str, project: Project) -> Iterator[Scope]:
     """Every scope of a file: the module, its classes, its functions at any depth, in source order."""
     parents = Parents(tree)
-    waiting: list[tuple[ast.AST, str]] = [(tree, "")]
-    while waiting:
-        node, qualname = waiting.pop(0)
-        assert isinstance(node, (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef))
-        scope = Scope(node, Place(path, qualname), parents, project)
-        yield scope
-        for statement in scope.statements():
-            if isinstance(statement, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
-                waiting.append((statement, f"{qualname}.{statement.name}" if qualname else statement.name))
+    yield Scope(tree, Place(path), parents, project)
+    for definition in parents.definitions:
+        names = [definition.name]
+        names += [around.name for around in parents.chain(definition) if isinstance(around, Definition)]
+        yield Scope(definition, Place(path, ".".join(reversed(names))), parents, project)

@@ -60,7 +60,7 @@ from codemods.project.sessions import (
     join,
     shared,
 )
-from codemods.project.symbols import ModuleName, Symbols
+from codemods.project.symbols import Loader, ModuleName, Symbols
 
 _ENTERING = {"enter_async_context", "enter_context"}
 _DEPENDS = {"fastapi.Depends", "fastapi.Security", "fastapi.params.Depends", "fastapi.param_functions.Depends"}
@@ -74,13 +74,18 @@ class Place:
     qualname: str = ""
 
 
-def link(facts: Iterable[ModuleFacts], names: Mapping[str, ModuleName], factories: Iterable[str] = ()) -> Project:
+def link(
+    facts: Iterable[ModuleFacts],
+    names: Mapping[str, ModuleName],
+    factories: Iterable[str] = (),
+    load: Loader | None = None,
+) -> Project:
     """The project that these files make up.
 
-    `names` holds the dotted name of every file, also of those not scanned. `factories` are dotted names that the
-    settings declare to be session factories.
+    `names` holds the dotted name of every file; `load` gives the facts of one that is not among `facts`. `factories`
+    are dotted names that the settings declare to be session factories.
     """
-    return Project(Symbols(facts, names), frozenset(factories))
+    return Project(Symbols(facts, names, load), frozenset(factories))
 
 
 class Project:

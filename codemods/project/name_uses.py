@@ -57,18 +57,43 @@ class NameUse:
         return self.node.lineno
 
 
+_DEFINITIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
+_WATCHED = (ast.Call, ast.With, ast.AsyncWith, ast.For, ast.AsyncFor)
+
+
 class Parents:
-    """Who stands around whom, for one tree."""
+    """Who stands around whom, for one tree; and what of interest stands in which scope, noted on the same walk.
+
+    `definitions` are the functions and classes, in source order. `watched` are the calls, `with` and `for` statements
+    by the innermost function or class in whose body they stand (a lambda is part of its statement).
+    """
 
     def __init__(self, root: ast.AST) -> None:
         self.root = root
         self._parent: dict[ast.AST, ast.AST] = {}
-        stack = [root]
-        while stack:
-            node = stack.pop()
-            for child in ast.iter_child_nodes(node):
-                self._parent[child] = node
-                stack.append(child)
+        self.definitions: list[ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef] = []
+        self.watched: dict[ast.AST, list[ast.AST]] = {}
+        waiting: list[tuple[ast.AST, ast.AST]] = [(root, root)]
+        while waiting:
+            node, scope = waiting.pop()
+            inner = scope
+            if isinstance(node, _DEFINITIONS):
+                self.definitions.append(node)
+                inner = node
+            elif isinstance(node, _WATCHED):
+                self.watched.setdefault(scope, []).append(node)
+            for field in node._fields:
+                value = getattr(node, field, None)
+                within = inner if field == "body" else scope
+                if isinstance(value, ast.AST):
+                    self._parent[value] = node
+                    waiting.append((value, within))
+                elif type(value) is list:
+                    for child in value:
+                        if isinstance(child, ast.AST):
+                            self._parent[child] = node
+                            waiting.append((child, within))
+        self.definitions.sort(key=lambda node: (node.lineno, node.col_offset))
 
     def of(self, node: ast.AST) -> ast.AST | None:
         return self._parent.get(node)

@@ -78,7 +78,7 @@ def _only_call(definition: FunctionFacts) -> Expression | None:
 def openers(project: Project) -> tuple[Opener, ...]:
     """Every plain context manager function at the top level of a module of the project, in the order of paths."""
     found: list[Opener] = []
-    for path in project.symbols.facts:
+    for path in project.symbols.paths():
         for definition in project.symbols.all_functions(path):
             if definition.lends is None or definition.parent or not definition.decorators:
                 continue
@@ -112,7 +112,8 @@ def _opened(definition: FunctionFacts, function: FunctionMeaning, project: Proje
 def replaced_by(callee: Meaning, path: str, name: str, project: Project) -> tuple[Fact, ...]:
     """The tests that put something else in the place of what is called here under `name` in the file `path`."""
     found: list[Fact] = []
-    for facts in project.symbols.facts.values():
+    for test in project.symbols.paths():
+        facts = project.symbols.facts[test]
         for replaced in facts.replaced:
             means: Meaning = UnknownMeaning()
             if isinstance(replaced.target, str):
@@ -138,7 +139,8 @@ _DEPENDS = frozenset({"fastapi.Depends", "fastapi.Security", "fastapi.params.Dep
 def dependencies(project: Project) -> dict[FunctionMeaning, Fact]:
     """The functions that are given to `Depends(...)`, each with one place where that is done."""
     found: dict[FunctionMeaning, Fact] = {}
-    for path, facts in project.symbols.facts.items():
+    for path in project.symbols.paths():
+        facts = project.symbols.facts[path]
         for definition in facts.functions:
             outside = Place(path, definition.parent)
             for parameter in definition.parameters:

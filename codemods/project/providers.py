@@ -4,9 +4,13 @@ from __future__ import annotations
 
 from codemods.project.link import Project
 from codemods.project.sessions import (
+    SESSION_CLASSES,
+    ClassMeaning,
     CoroutineMeaning,
+    External,
     FunctionMeaning,
     GeneratorMeaning,
+    InstanceMeaning,
     MakerMeaning,
     Meaning,
     RegistryMeaning,
@@ -19,7 +23,8 @@ from codemods.project.sessions import (
 def provider_names(project: Project) -> set[str]:
     """The last names of all functions, variables, attributes and classes of the project that give a session."""
     found: set[str] = set()
-    for path, facts in project.symbols.facts.items():
+    for path in project.symbols.paths():
+        facts = project.symbols.facts[path]
         for function in facts.functions:
             if gives_session(project.called(FunctionMeaning(path, function.qualname))):
                 found.add(function.name)
@@ -31,6 +36,22 @@ def provider_names(project: Project) -> set[str]:
                 if gives_session(project.member(path, imported.name)):
                     found.add(imported.name)
     return {name for name in found if not (name.startswith("__") and name.endswith("__"))}
+
+
+def may_give_session(callee: Meaning, project: Project) -> bool:
+    """Whether calling this can give a session at all: a quick no for nearly every call there is."""
+    match callee:
+        case FunctionMeaning():
+            return gives_session(project.called(callee))
+        case External(dotted=dotted):
+            return dotted in _GIVING or dotted in project.factories
+        case MakerMeaning() | RegistryMeaning() | ClassMeaning() | InstanceMeaning(of=ClassMeaning()):
+            return True
+        case _:
+            return False
+
+
+_GIVING = SESSION_CLASSES | {"builtins.next", "builtins.anext", "typing.cast", "typing_extensions.cast"}
 
 
 def gives_session(meaning: Meaning) -> bool:

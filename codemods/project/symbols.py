@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import posixpath
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import TypeVar
 
 from codemods.project.facts import ClassFacts, Expression, FunctionFacts, Import, ModuleFacts
 
+Loader = Callable[[str], ModuleFacts | None]
 Key = TypeVar("Key")
 Value = TypeVar("Value")
 
@@ -25,11 +26,18 @@ class ModuleName:
 class Symbols:
     """Look-ups over all files of the project. The order in which facts come in cannot matter: all is sorted by path."""
 
-    def __init__(self, facts: Iterable[ModuleFacts], names: Mapping[str, ModuleName]) -> None:
-        """`names` holds every file of the project, also those that were not scanned."""
-        self.facts: dict[str, ModuleFacts] = {fact.path: fact for fact in sorted(facts, key=lambda fact: fact.path)}
+    def __init__(
+        self, facts: Iterable[ModuleFacts], names: Mapping[str, ModuleName], load: Loader | None = None
+    ) -> None:
+        """`names` holds every file of the project; `load` gives the facts of one that is not among `facts`.
+
+        A file that no word selected is loaded when a definition in it is asked for, so an answer never depends on
+        which files were read first.
+        """
+        self.facts: dict[str, ModuleFacts] = {}
         self.names = dict(sorted(names.items()))
-        self.missing: set[str] = set()  # files that a look-up led to and that were not scanned
+        self._load = load
+        self._unloadable: set[str] = set()
         self._by_module: dict[str, list[str]] = defaultdict(list)
         self._by_suffix: dict[str, list[str]] = defaultdict(list)
         self._by_folders: dict[str, list[str]] = defaultdict(list)
@@ -47,18 +55,25 @@ class Symbols:
             for name in self.names.values()
             for depth in range(1, name.module.count(".") + 1)
         }
-        self._functions = {
-            path: _grouped((function.qualname, function) for function in fact.functions)
-            for path, fact in self.facts.items()
-        }
-        self._classes = {
-            path: {class_.qualname: class_ for class_ in fact.classes} for path, fact in self.facts.items()
-        }
-        self._bindings = {path: {b.name: b.values for b in fact.bindings} for path, fact in self.facts.items()}
-        self._imports = {
-            path: _grouped(((imported.scope, imported.name), imported) for imported in fact.imports)
-            for path, fact in self.facts.items()
-        }
+        self._functions: dict[str, dict[str, list[FunctionFacts]]] = {}
+        self._classes: dict[str, dict[str, ClassFacts]] = {}
+        self._bindings: dict[str, dict[str, tuple[Expression, ...]]] = {}
+        self._imports: dict[str, dict[tuple[str, str], list[Import]]] = {}
+        self._found: dict[tuple[str, str], str | None] = {}
+        for fact in sorted(facts, key=lambda fact: fact.path):
+            self._add(fact)
+
+    def _add(self, fact: ModuleFacts) -> None:
+        path = fact.path
+        self.facts[path] = fact
+        self._functions[path] = _grouped((function.qualname, function) for function in fact.functions)
+        self._classes[path] = {class_.qualname: class_ for class_ in fact.classes}
+        self._bindings[path] = {binding.name: binding.values for binding in fact.bindings}
+        self._imports[path] = _grouped(((imported.scope, imported.name), imported) for imported in fact.imports)
+
+    def paths(self) -> list[str]:
+        """The files whose facts are known by now, sorted."""
+        return sorted(self.facts)
 
     def module_path(self, dotted: str, importer: str) -> str | None:
         """The file that `import dotted` in the file `importer` loads; None when it is not one of the project.
@@ -66,16 +81,25 @@ class Symbols:
         A folder that is no package may be the place that Python was started in: `app.db` is `backend/app/db.py` for
         the files below `backend`. Where two files have one name the nearer one is meant; None when that is undecided.
         """
+        key = (dotted, importer)
+        if key not in self._found:
+            self._found[key] = self._find_module(dotted, importer)
+        path = self._found[key]
+        if path is not None and path not in self.facts and path not in self._unloadable:
+            fact = self._load(path) if self._load else None
+            if fact is None:
+                self._unloadable.add(path)
+            else:
+                self._add(fact)
+        return path
+
+    def _find_module(self, dotted: str, importer: str) -> str | None:
         found = self._by_module.get(dotted) or self._by_folders.get(dotted, [])
         if not found:
             found = [path for path in self._by_suffix.get(dotted, []) if self._started_above(path, dotted, importer)]
         if len(found) > 1:
             found = _nearest(found, importer)
-        if len(found) != 1:
-            return None
-        if found[0] not in self.facts:
-            self.missing.add(found[0])
-        return found[0]
+        return found[0] if len(found) == 1 else None
 
     def _started_above(self, path: str, dotted: str, importer: str) -> bool:
         front = self.names[path].module[: -len(dotted) - 1]

@@ -43,7 +43,7 @@ from dataclasses import dataclass
 
 from codemods.flow.examine import examine
 from codemods.flow.lifetime import Lifetime, Obstacle
-from codemods.flow.scope import Scope, With, own_expressions
+from codemods.flow.scope import Scope, With
 from codemods.flow.widening import Widening, widening
 from codemods.plan import (
     DropIfUnused,
@@ -63,6 +63,7 @@ from codemods.project.expressions import dotted, expression
 from codemods.project.facts import Attribute, Name
 from codemods.project.name_uses import SCOPES
 from codemods.project.openers import Opener, dependencies, makes_only, openers, replaced_by, source_of
+from codemods.project.providers import may_give_session
 from codemods.project.sessions import (
     CoroutineMeaning,
     FunctionMeaning,
@@ -125,17 +126,19 @@ class _Scope:
 
     def examine(self) -> Iterator[Examined]:
         blocks: list[_Block] = []
-        for statement in self.scope.statements():
-            for made in self._made(statement):
-                found = self._place(statement, made)
-                if isinstance(found, _Block):
-                    blocks.append(found)
-                else:
-                    yield found
-            if isinstance(statement, With):
-                yield from self._with(statement)
-            if isinstance(statement, (ast.For, ast.AsyncFor)):
-                yield from self._driven(statement)
+        for node in self.scope.watched():
+            if isinstance(node, ast.Call):
+                made = self._made(node)
+                if made is not None:
+                    found = self._place(self.scope.statement(node), made)
+                    if isinstance(found, _Block):
+                        blocks.append(found)
+                    else:
+                        yield found
+            elif isinstance(node, With):
+                yield from self._with(node)
+            elif isinstance(node, (ast.For, ast.AsyncFor)):
+                yield from self._driven(node)
         crossing = _fit(blocks)
         for block in blocks:
             if block in crossing:
@@ -146,20 +149,17 @@ class _Scope:
 
     # --- where sessions are made -------------------------------------------------------------------------------
 
-    def _made(self, statement: ast.stmt) -> list[_Made]:
-        found: list[_Made] = []
-        for node in own_expressions(statement):
-            if isinstance(node, ast.Call):
-                means = self.scope.meaning(node)
-                outer: ast.expr = node
-                if isinstance(means, CoroutineMeaning):
-                    above = self.scope.parents.of(node)
-                    if not isinstance(above, ast.Await):
-                        continue
-                    means, outer = means.value, above
-                if isinstance(means, SessionMeaning):
-                    found.append(_Made(outer, node, means))
-        return sorted(found, key=lambda made: (made.node.lineno, made.node.col_offset))
+    def _made(self, node: ast.Call) -> _Made | None:
+        if not may_give_session(self.scope.callee(node), self.view.project):
+            return None
+        means = self.scope.meaning(node)
+        outer: ast.expr = node
+        if isinstance(means, CoroutineMeaning):
+            above = self.scope.parents.of(node)
+            if not isinstance(above, ast.Await):
+                return None
+            means, outer = means.value, above
+        return _Made(outer, node, means) if isinstance(means, SessionMeaning) else None
 
     def _place(self, statement: ast.stmt, made: _Made) -> Examined | _Block:
         """What becomes of one session, by where it is made."""
@@ -309,7 +309,9 @@ class _Scope:
     def _object_session_reader(self) -> str:
         """A place that reads the session of an entity behind its back, in a module that calls this function (C7)."""
         name = self.scope.place.qualname.rpartition(".")[2]
-        for path, facts in self.view.project.symbols.facts.items():
+        symbols = self.view.project.symbols
+        for path in symbols.paths():
+            facts = symbols.facts[path]
             if facts.object_session_lines and (path == self.view.source.path or name in facts.calls):
                 return f"{path}:{facts.object_session_lines[0]}"
         return ""
@@ -545,9 +547,10 @@ class _Scope:
         symbols, path = self.view.project.symbols, self.view.source.path
         if self.view.source.is_package:
             return True  # what a package's `__init__` imports is often meant for others
-        for other, facts in symbols.facts.items():
+        for other in symbols.paths():
             if other == path:
                 continue
+            facts = symbols.facts[other]
             if any(symbols.module_path(star, other) == path for star in facts.stars):
                 return True
             for imported in facts.imports:
