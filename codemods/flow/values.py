@@ -114,6 +114,7 @@ _PLAIN_STATEMENTS = frozenset(
 _PLAIN_ATTRIBUTES = frozenset({"rowcount", "inserted_primary_key", "lastrowid", "is_active"})
 
 
+_LOADED_SETS = frozenset({"new", "dirty", "deleted", "identity_map"})
 _STILL_RESULTS = frozenset({"scalars", "mappings", "tuples", "unique", "columns", "yield_per", "freeze", "partitions"})
 
 
@@ -264,6 +265,8 @@ class Values:
         return min(self.carry(value), Carry.LOADED)
 
     def _attribute(self, node: ast.Attribute) -> Carry:
+        if isinstance(node.value, ast.Name) and node.value.id in self.sessions and node.attr in _LOADED_SETS:
+            return Carry.LOADED
         base = self.carry(node.value)
         if base <= Carry.BUFFERED or node.attr in _PLAIN_ATTRIBUTES:
             return Carry.PLAIN
@@ -438,7 +441,7 @@ class Values:
             class_ = self.scope.meaning(node.args[0])
             return class_ if isinstance(class_, ClassMeaning) else None
         if method in ("scalar", "scalars"):
-            return self._selected_class(node.args[0])
+            return self.selected_class(node.args[0])
         return None
 
     def _result_class(self, node: ast.expr) -> ClassMeaning | None:
@@ -451,12 +454,13 @@ class Values:
                 return self._result_class(values[0]) if len(values) == 1 else None
             case ast.Call(func=ast.Attribute(value=base, attr=method), args=arguments):
                 if isinstance(base, ast.Name) and base.id in self.sessions and arguments:
-                    return self._selected_class(arguments[0]) if method in ("execute", "scalars", "exec") else None
+                    return self.selected_class(arguments[0]) if method in ("execute", "scalars", "exec") else None
                 return self._result_class(base) if method in ("scalars", "unique", "all") else None
             case _:
                 return None
 
-    def _selected_class(self, statement: ast.expr) -> ClassMeaning | None:
+    def selected_class(self, statement: ast.expr) -> ClassMeaning | None:
+        """The mapped class that a SQL expression selects, when it is `select` of just that class."""
         root: ast.expr = statement
         seen: set[str] = set()
         while True:

@@ -138,7 +138,10 @@ class Project:
             case Item(value=value):
                 # `async_sessionmaker[AsyncSession]`, `Repository[User]`: the class itself
                 inner = self.meaning(value, place)
-                return inner if isinstance(inner, (External, ClassMeaning)) else UNKNOWN
+                is_type = isinstance(inner, External) and (
+                    inner.dotted.rpartition(".")[2][:1].isupper() or inner.dotted in ASYNC_MAKERS | SYNC_MAKERS
+                )
+                return inner if is_type or isinstance(inner, ClassMeaning) else UNKNOWN
             case Either(options=options):
                 return join([self.meaning(option, place) for option in options])
             case Entered(value=value):

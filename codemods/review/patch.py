@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from codemods.plan import Change, Finding, Group, Level
 from codemods.review.matching import Stretch, differing
@@ -36,7 +36,7 @@ def patch(changes: Sequence[Change], prefix: str = "", explain: bool = True, *, 
             continue
         path = prefix + change.path.removeprefix(strip)
         if explain:
-            for line in _explanation(change, path, told):
+            for line in _explanation(change, path, told, lambda inner: prefix + inner.removeprefix(strip)):
                 out += b"# " + visible(line).encode() + b"\n"
         old, new = quoted(f"a/{path}"), quoted(f"b/{path}")
         # git ends a name with a space in it by a tab, so that it can tell where the name ends.
@@ -115,7 +115,7 @@ def _marked(mark: bytes, lines: Iterable[bytes]) -> Iterator[bytes]:
         yield mark + line if line.endswith(b"\n") else mark + line + b"\n" + _NO_NEWLINE
 
 
-def _explanation(change: Change, path: str, told: dict[str, str]) -> Iterator[str]:
+def _explanation(change: Change, path: str, told: dict[str, str], shown: Callable[[str], str]) -> Iterator[str]:
     for group in change.groups:
         if group.id in told:
             yield f"{path}  part of {group.id}, explained at {told[group.id]}"
@@ -124,17 +124,17 @@ def _explanation(change: Change, path: str, told: dict[str, str]) -> Iterator[st
         yield f"{path}  {group.id} · {_extent(group)}"
         width = max((len(finding.rule) for finding in group.findings), default=0)
         for finding in group.findings:
-            yield from _told(finding, change.path, width)
+            yield from _told(finding, change.path, width, shown)
 
 
-def _told(finding: Finding, path: str, width: int) -> Iterator[str]:
+def _told(finding: Finding, path: str, width: int, shown: Callable[[str], str]) -> Iterator[str]:
     site = finding.site
-    place = f"line {site.line}" if site.path == path else site.place
+    place = f"line {site.line}" if site.path == path else f"{shown(site.path)}:{site.line}"
     yield f"  {finding.rule:{width}}  {finding.level.label:6}  {place}: {finding.message}"
     if finding.reason:
         yield f"    {'confirm' if finding.level is Level.REVIEW else 'because'}: {finding.reason}"
     for fact in finding.facts:
-        yield f"    {fact.path}:{fact.line}  {fact.text}"
+        yield f"    {shown(fact.path)}:{fact.line}  {fact.text}"
 
 
 def _extent(group: Group) -> str:

@@ -44,6 +44,7 @@ from dataclasses import dataclass
 from codemods.flow.examine import examine
 from codemods.flow.lifetime import Lifetime, Obstacle
 from codemods.flow.scope import Scope, With
+from codemods.flow.values import Values
 from codemods.flow.widening import Widening, widening
 from codemods.plan import (
     DropIfUnused,
@@ -66,6 +67,7 @@ from codemods.project.openers import Opener, dependencies, makes_only, openers, 
 from codemods.project.providers import may_give_session
 from codemods.project.sessions import (
     CoroutineMeaning,
+    External,
     FunctionMeaning,
     GeneratorMeaning,
     Meaning,
@@ -73,10 +75,12 @@ from codemods.project.sessions import (
     Ownership,
     ScopeMeaning,
     SessionMeaning,
+    UnknownMeaning,
 )
 from codemods.rules.base import Keys, ModuleView
 
 NAME = "session-scope"
+_SELECTING = frozenset({"execute", "scalar", "scalars", "exec", "stream", "stream_scalars"})
 _IN_A_BLOCK = "open the session with a block around the statements that use it"
 
 
@@ -139,6 +143,7 @@ class _Scope:
                 yield from self._with(node)
             elif isinstance(node, (ast.For, ast.AsyncFor)):
                 yield from self._driven(node)
+        yield from self._suspected()
         crossing = _fit(blocks)
         for block in blocks:
             if block in crossing:
@@ -374,6 +379,35 @@ class _Scope:
             advice = "open the session with `async with` over the factory"
             yield self._manual(statement.iter, statement, reason, advice)
 
+    def _suspected(self) -> Iterator[Examined]:
+        """`session = state["maker"]()`: not in view what gives it, yet it runs ORM selects and nothing closes it."""
+        used: dict[str, ast.Call] = {}
+        for node in self.scope.watched():
+            match node:
+                case ast.Call(func=ast.Attribute(value=ast.Name(id=name), attr=verb), args=[_, *_]) if (
+                    verb in _SELECTING
+                ):
+                    used.setdefault(name, node)
+        if not used or not self.scope.is_function:
+            return
+        values = Values(self.scope, used, (), is_async=True)
+        for statement in self.scope.statements():
+            match statement:
+                case ast.Assign(targets=[ast.Name(id=name)], value=value) if name in used:
+                    call = value.value if isinstance(value, ast.Await) else value
+                    if not isinstance(call, ast.Call) or not _out_of_view(self.scope.callee(call)):
+                        continue
+                    if values.selected_class(used[name].args[0]) is None:
+                        continue
+                    if examine(self.scope, statement, name, is_async=True).right:
+                        continue
+                    reason = (
+                        f"`{ast.unparse(call.func)}` is not in view, but line {used[name].lineno} runs an ORM select"
+                        f" on what it gives: a session that nothing closes?"
+                    )
+                    advice = "name the factory in `sessions` of the settings, or open the session with a block by hand"
+                    yield self._manual(value, statement, reason, advice)
+
     # --- findings ----------------------------------------------------------------------------------------------
 
     def _right(self, node: ast.expr, why: str) -> Right:
@@ -557,6 +591,12 @@ class _Scope:
                 if imported.attribute == name and symbols.module_path(imported.module, other) == path:
                     return True
         return False
+
+
+def _out_of_view(callee: Meaning) -> bool:
+    if isinstance(callee, External):
+        return not callee.dotted.startswith("sqlalchemy.")  # `engine.connect()` and its like are known: no sessions
+    return isinstance(callee, UnknownMeaning)
 
 
 def _given_to_exit_stack(scope: Scope, made: _Made) -> bool:

@@ -180,6 +180,12 @@ def _write(source: Source, sites: list[_Site], lines: list[str]) -> None:
         elif site.gone and id(site.suite) in emptied and site.node is site.suite[-1] and _needs_body(site):
             made = site.before + "pass" + follows
         lines[start:end] = [made, *[""] * (end - start - 1)]
+        if not made and site.before and site.node is site.suite[0]:
+            # the blank line that set the imports of a body apart would stand directly below its header
+            for below in range(end, len(lines)):
+                if lines[below].strip():
+                    break
+                lines[below] = ""
 
 
 def _needs_body(site: _Site) -> bool:
