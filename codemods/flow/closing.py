@@ -160,27 +160,31 @@ def _use_can_follow(life: Lifetime, close: ast.stmt, real: list[NameUse]) -> boo
     scope = life.scope
     current: ast.stmt | None = close
     statements = {scope.statement(use.node) for use in real}
+    jumps: ast.stmt | None = None  # the `break` or `continue` that is under way to its loop
 
     def used_in(suite: Sequence[ast.stmt]) -> bool:
         return any(inner in statements for statement in suite for inner in inside(statement))
 
     while current is not None:
         seat = scope.seat(current)
-        rest = seat.suite[seat.index + 1 :]
-        if used_in(rest):
-            return True
+        if jumps is None:
+            rest = seat.suite[seat.index + 1 :]
+            if used_in(rest):
+                return True
+            if any(isinstance(statement, (ast.Return, ast.Raise)) for statement in rest):
+                return False
+            jumps = next((statement for statement in rest if isinstance(statement, (ast.Break, ast.Continue))), None)
         if seat.suite is life.seat.suite:
             return False
-        if any(isinstance(statement, (ast.Return, ast.Raise)) for statement in rest):
-            return False
         above = scope.owner_statement(current)
-        leaves_loop = any(isinstance(statement, ast.Break) for statement in rest)
-        if isinstance(above, Loop) and not leaves_loop and used_in([above]):
-            return True
-        if isinstance(above, ast.Try):
-            if seat.suite is above.body and (used_in(above.orelse) or used_in(above.finalbody)):
+        if isinstance(above, Loop) and seat.suite is above.body:
+            if not isinstance(jumps, ast.Break) and used_in([above]):
                 return True
-            if isinstance(seat.owner, ast.ExceptHandler) and used_in(above.finalbody):
+            jumps = None
+        if isinstance(above, ast.Try):
+            if jumps is None and seat.suite is above.body and used_in(above.orelse):
+                return True
+            if seat.suite is not above.finalbody and used_in(above.finalbody):
                 return True
         current = above
     return False

@@ -7,13 +7,13 @@ import ast
 from codemods.flow.closing import CLOSES
 from codemods.flow.lifetime import HAND_OVER, TO_TASK, Leave, Lifetime
 from codemods.flow.scope import With, inside
-from codemods.flow.values import SYNC_METHODS
+from codemods.flow.values import METHODS, SYNC_METHODS
 from codemods.plan import Fact
 from codemods.project.expressions import dotted, expression, last_name
 from codemods.project.keeping import Fate, handed
 from codemods.project.name_uses import COMPREHENSIONS, NameUse, Role
 from codemods.project.schedulers import runs_later
-from codemods.project.sessions import ClassMeaning, External, FunctionMeaning, UnknownMeaning
+from codemods.project.sessions import ClassMeaning, External, FunctionMeaning
 
 _QUIET_BUILTINS = frozenset({"print", "repr", "str", "id", "type", "isinstance", "hasattr", "getattr", "bool", "hash"})
 
@@ -24,6 +24,9 @@ _LOGGING = frozenset({"debug", "info", "warning", "error", "exception", "critica
 _IMMEDIATE = frozenset(
     {"list", "tuple", "set", "dict", "frozenset", "sorted", "sum", "any", "all", "min", "max", "join", "gather"}
 )
+
+
+QUIET = _QUIET_BUILTINS | _LOGGING
 
 
 def check_uses(life: Lifetime) -> None:
@@ -58,6 +61,8 @@ def check_uses(life: Lifetime) -> None:
                 _entered(life, use)
             case Role.METHOD:
                 _method(life, use)
+            case Role.ATTRIBUTE:
+                _attribute(life, use)
             case Role.ARGUMENT:
                 _argument(life, use)
             case _:
@@ -112,22 +117,34 @@ def _method(life: Lifetime, use: NameUse) -> None:
         life.stop(f"`{use.attribute}` is called by hand at line {use.line}", use.line)
         return
     if not life.is_async or use.awaited or use.attribute in SYNC_METHODS:
-        if use.attribute in ("stream", "stream_scalars") and not _consumed_here(life, use):
-            life.notes.append(Leave(use.line, f"`{use.attribute}` reads from the open session while it is consumed"))
         return
-    if use.attribute in CLOSES and isinstance(life.scope.parents.of(use.call or use.node), ast.Expr):
-        life.stop(f"`{life.name}.{use.attribute}()` at line {use.line} is not awaited", use.line, "await it")
+    assert use.call is not None
+    if _scheduled(life, use, use.call):
+        return
+    what = f"`{life.name}.{use.attribute}(...)`"
+    if use.attribute in CLOSES and isinstance(life.scope.parents.of(use.call), ast.Expr):
+        life.stop(f"{what} at line {use.line} is not awaited", use.line, "await it")
         return
     life.stop(
-        f"`{life.name}.{use.attribute}(...)` at line {use.line} is not awaited there: it runs on a closed session",
+        f"{what} at line {use.line} is not awaited there: it runs after the close",
         use.line,
         "await the call where it is made",
     )
 
 
-def _consumed_here(life: Lifetime, use: NameUse) -> bool:
-    assert life.values is not None
-    return any(isinstance(around, ast.AsyncFor) for around in life.scope.parents.chain(use.node))
+def _attribute(life: Lifetime, use: NameUse) -> None:
+    """`run = session.execute` is followed as a name that holds the session; a method that is given away is not."""
+    if use.attribute not in METHODS and use.attribute != "sync_session":
+        return
+    node = life.scope.parents.of(use.node)
+    assert node is not None
+    parent = life.scope.parents.of(node)
+    if isinstance(parent, ast.Attribute):
+        return
+    plain_name = isinstance(parent, ast.Assign) and all(isinstance(target, ast.Name) for target in parent.targets)
+    if not plain_name:
+        what = f"`{life.name}.{use.attribute}`"
+        life.stop(f"{what} is given away at line {use.line}: it can be used after the block", use.line, HAND_OVER)
 
 
 def _argument(life: Lifetime, use: NameUse) -> None:
@@ -146,23 +163,22 @@ def _argument(life: Lifetime, use: NameUse) -> None:
             _handed_to_function(life, use, called, name)
         case ClassMeaning():
             pass  # an object that holds the session: `Values` follows it as a HOLDER
-        case External(dotted=dotted_name):
-            last = dotted_name.rpartition(".")[2]
-            if use.awaited or last in _QUIET_BUILTINS or dotted_name.startswith("sqlalchemy.inspect"):
-                return
-            _unfollowed(life, use, call, name)
-        case UnknownMeaning():
-            if use.awaited or last_name(expression(call.func)) in _LOGGING:
-                return
-            _unfollowed(life, use, call, name)
-        case _:
-            if not use.awaited:
+        case External(dotted="functools.partial" | "functools.partialmethod"):
+            life.stop(
+                f"bound into a `partial` at line {use.line}, which can be called after the block", use.line, TO_TASK
+            )
+        case External(dotted=dotted_name) if dotted_name.startswith(("builtins.", "sqlalchemy.", "asyncio.")):
+            if dotted_name.rpartition(".")[2] not in QUIET and not dotted_name.startswith("sqlalchemy.inspect"):
                 _unfollowed(life, use, call, name)
+        case _ if last_name(expression(call.func)) not in QUIET:
+            _unfollowed(life, use, call, name)
 
 
 def _unfollowed(life: Lifetime, use: NameUse, call: ast.Call, name: str) -> None:
-    """A call neither awaited nor in view: as a statement it may keep the session; else its result may hold it."""
-    if isinstance(life.scope.parents.of(call), ast.Expr):
+    """A call that is not in view. Awaited it is over with the block, as far as anyone can see; else it may keep it."""
+    if use.awaited:
+        life.notes.append(Leave(use.line, f"`{name}()` is not in view: it should not keep the session"))
+    elif isinstance(life.scope.parents.of(call), ast.Expr):
         life.stop(
             f"handed to `{name}()` at line {use.line}, which is not in view and may keep it or run it later",
             use.line,

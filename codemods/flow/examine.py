@@ -14,6 +14,8 @@ from codemods.flow.scope import Scope, With, inside
 from codemods.flow.values import Values
 from codemods.project.name_uses import NameUse, Role
 
+_READS_ALL_NAMES = frozenset({"locals", "vars", "eval", "exec", "dir"})
+
 
 def examine(scope: Scope, statement: ast.stmt, name: str, *, is_async: bool) -> Lifetime:
     """The life of the session that `statement` (an assignment or a `with`) binds to `name`."""
@@ -44,6 +46,11 @@ def _gather_uses(life: Lifetime) -> None:
             how = "global" if isinstance(statement, ast.Global) else "nonlocal"
             life.stop(f"`{name}` is declared {how}: others can see it", statement.lineno)
             return
+    for node in scope.watched():
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in _READS_ALL_NAMES:
+            if node.lineno > creation.lineno:
+                life.stop(f"`{node.func.id}()` at line {node.lineno} reads every name of the function", node.lineno)
+                return
     held: list[NameUse] = []
     seen: list[tuple[NameUse, Reaching]] = []
     for use in scope.uses(name):

@@ -4,15 +4,22 @@ from __future__ import annotations
 
 import ast
 
+from codemods.flow.escapes import QUIET
 from codemods.flow.lifetime import HAND_OVER, TO_TASK, Leave, Lifetime
 from codemods.flow.reaching import binds_directly
 from codemods.flow.scope import With, inside, own_expressions
 from codemods.flow.values import Carry
 from codemods.project.expressions import dotted, expression, last_name
+from codemods.project.keeping import Fate, handed
+from codemods.project.name_uses import SCOPES, binds
 from codemods.project.schedulers import runs_later
+from codemods.project.sessions import ClassMeaning, FunctionMeaning, Meaning
+
+_STORING = frozenset({"append", "appendleft", "extend", "put", "put_nowait", "setdefault"})
 
 
 def find_leaves(life: Lifetime) -> None:
+    """Notes what leaves (a reason to look) and what cannot leave without the session (an obstacle)."""
     for statement in _after(life):
         if isinstance(statement, ast.Return):
             _leave(life, statement.value, statement.lineno, "returned")
@@ -24,8 +31,11 @@ def find_leaves(life: Lifetime) -> None:
         for target, value in _stores(statement):
             if _outlives(life, target):
                 _leave(life, value, statement.lineno, "stored")
+    assert life.values is not None
+    loaded = {name for name, carry in life.values.names.items() if carry > Carry.BUFFERED}
+    _captured(life, loaded)
     if life.last is not None and not isinstance(life.statement, With):
-        _read_outside(life)
+        _read_outside(life, loaded)
 
 
 def _after(life: Lifetime) -> list[ast.stmt]:
@@ -51,12 +61,8 @@ def _stores(statement: ast.stmt) -> list[tuple[ast.expr, ast.expr]]:
 def _outlives(life: Lifetime, target: ast.expr) -> bool:
     """`self.x = ...`, `cache[k] = ...` of something that this function did not make or load itself."""
     if isinstance(target, (ast.Attribute, ast.Subscript)):
-        root: ast.expr = target
-        while isinstance(root, (ast.Attribute, ast.Subscript)):
-            root = root.value
-        if not isinstance(root, ast.Name):
-            return True
-        return not _is_local(life, root.id)
+        root = _root(target)
+        return root is None or not _is_local(life, root)
     if isinstance(target, ast.Name):
         return any(
             isinstance(statement, (ast.Global, ast.Nonlocal)) and target.id in statement.names
@@ -70,51 +76,91 @@ def _is_local(life: Lifetime, name: str) -> bool:
 
 
 def _call_leaves(life: Lifetime, call: ast.Call) -> None:
-    """`cache.append(user)`, `create_task(notify(user))`."""
-    values = life.values
+    """`cache.append(user)`, `create_task(notify(user))`, `scheduler.add_job(service.clear)`."""
+    values, scope = life.values, life.scope
     assert values is not None
-    given = max(
-        (values.carry(argument) for argument in [*call.args, *(k.value for k in call.keywords)]), default=Carry.PLAIN
-    )
-    if given is Carry.PLAIN:
+    arguments = [*call.args, *(keyword.value for keyword in call.keywords)]
+    given = max((values.carry(argument) for argument in arguments), default=Carry.PLAIN)
+    if given <= Carry.BUFFERED:
         return
-    if any(isinstance(n, ast.Name) and n.id == life.name for a in call.args for n in ast.walk(a)):
+    if any(isinstance(n, ast.Name) and n.id == life.name for a in arguments for n in ast.walk(a)):
         return  # the session itself is looked at use by use
-    name = dotted(expression(call.func)) or last_name(expression(call.func))
-    awaited = life.scope.parents.is_awaited(call)
-    how = runs_later(life.scope.meaning(call.func), last_name(expression(call.func)), awaited)
-    if how and not awaited:
-        life.stop(f"something loaded goes to `{name}()` at line {call.lineno}, which runs later", call.lineno, TO_TASK)
+    called, last = scope.callee(call), last_name(expression(call.func))
+    name = dotted(expression(call.func)) or last
+    if scope.parents.is_awaited(call):
         return
-    if isinstance(call.func, ast.Attribute) and call.func.attr in (
-        "append",
-        "extend",
-        "put",
-        "put_nowait",
-        "setdefault",
-    ):
-        root: ast.expr = call.func.value
-        while isinstance(root, (ast.Attribute, ast.Subscript)):
-            root = root.value
-        if isinstance(root, ast.Name) and not _is_local(life, root.id):
+    if runs_later(called, last, awaited=False):
+        what = "something loaded" if given is Carry.LOADED else "something that holds it"
+        life.stop(f"{what} goes to `{name}()` at line {call.lineno}, which may run later", call.lineno, TO_TASK)
+    elif last in _STORING and isinstance(call.func, ast.Attribute):
+        root = _root(call.func.value)
+        if root is None or not _is_local(life, root):
             if given is Carry.HOLDER:
                 life.stop(f"something that holds it is stored at line {call.lineno}", call.lineno, HAND_OVER)
             else:
                 life.leaves.append(Leave(call.lineno, f"something loaded is put into `{name.rpartition('.')[0]}`"))
+    elif given is Carry.HOLDER:
+        _holder_given(life, call, called, name)
+
+
+def _holder_given(life: Lifetime, call: ast.Call, called: Meaning, name: str) -> None:
+    """A service made with the session, or its method, is handed to a call that is not awaited."""
+    assert life.values is not None
+    if isinstance(called, FunctionMeaning):
+        places: list[tuple[ast.expr, int | None, str | None]] = [(arg, i, None) for i, arg in enumerate(call.args)]
+        places += [(keyword.value, None, keyword.arg) for keyword in call.keywords]
+        for argument, position, keyword_name in places:
+            if life.values.carry(argument) is Carry.HOLDER:
+                fate = handed(called, position, keyword_name, life.scope.project).fate
+                if fate >= Fate.CAPTURED:
+                    life.stop(f"`{name}()` at line {call.lineno} keeps what holds it", call.lineno, HAND_OVER)
+                    return
+    elif isinstance(life.scope.parents.of(call), ast.Expr) and name.rpartition(".")[2] not in QUIET:
+        if not isinstance(called, ClassMeaning):
+            reason = f"something that holds it goes to `{name}()` at line {call.lineno}, which is not in view"
+            life.stop(reason, call.lineno, HAND_OVER)
+
+
+def _root(node: ast.expr) -> str | None:
+    while isinstance(node, (ast.Attribute, ast.Subscript)):
+        node = node.value
+    return node.id if isinstance(node, ast.Name) else None
 
 
 def _leave(life: Lifetime, value: ast.expr | None, line: int, how: str) -> None:
     values = life.values
     assert values is not None
     carry = values.carry(value)
-    if carry is Carry.HOLDER and value is not None:
-        if any(isinstance(node, ast.Name) and node.id == life.name for node in ast.walk(value)) and not isinstance(
-            value, ast.Call
-        ):
-            return  # already said use by use
-        life.stop(f"what is {how} at line {line} may still use it", line, HAND_OVER)
+    if carry is Carry.HOLDER:
+        if all(obstacle.line != line for obstacle in life.obstacles):  # else it was already said use by use
+            life.stop(f"what is {how} at line {line} may still use it", line, HAND_OVER)
+    elif carry is Carry.BUFFERED and not life.is_async:
+        # a sync result reads from its cursor while it is consumed (semantics B6)
+        life.stop(
+            f"a result that is not consumed yet is {how} at line {line}", line, "consume it in the block: `.all()`"
+        )
     elif carry is Carry.LOADED:
         life.leaves.append(Leave(line, f"`{_short(value)}` is {how}"))
+
+
+def _captured(life: Lifetime, loaded: set[str]) -> None:
+    """Loaded objects that a nested function holds on to, unless a call consumes that function on the spot."""
+    for statement in _after(life):
+        for node in [statement, *own_expressions(statement)]:
+            if not isinstance(node, SCOPES) or _consumed(life, node):
+                continue
+            for name in sorted(loaded):
+                if not binds(node, name) and any(isinstance(n, ast.Name) and n.id == name for n in ast.walk(node)):
+                    life.leaves.append(Leave(node.lineno, f"`{name}` is captured by a nested function"))
+
+
+def _consumed(life: Lifetime, node: ast.AST) -> bool:
+    call = life.scope.parents.of(node)
+    if isinstance(call, ast.keyword):
+        call = life.scope.parents.of(call)
+    return isinstance(call, ast.Call) and (
+        last_name(expression(call.func)) in ("sorted", "sort", "min", "max", "map", "filter", "run_sync", "groupby")
+    )
 
 
 def _short(value: ast.expr | None) -> str:
@@ -122,11 +168,9 @@ def _short(value: ast.expr | None) -> str:
     return text if len(text) <= 40 else f"{text[:37]}..."
 
 
-def _read_outside(life: Lifetime) -> None:
+def _read_outside(life: Lifetime, loaded: set[str]) -> None:
     """Loaded names that are read behind the suite, where the block cannot reach."""
-    values, suite = life.values, life.seat.suite
-    assert values is not None
-    loaded = {name for name, carry in values.names.items() if carry is not Carry.PLAIN}
+    suite = life.seat.suite
     for statement in _after(life):
         if isinstance(statement, ast.Return) or life.scope.in_suite(suite, statement) is not None:
             continue

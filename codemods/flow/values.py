@@ -65,6 +65,12 @@ _GIVES_NOTHING = frozenset(
         "bulk_update_mappings",
     }
 )
+METHODS = (
+    SYNC_METHODS
+    | _GIVES_NOTHING
+    | {"get", "get_one", "merge", "execute", "scalar", "scalars", "exec", "stream", "stream_scalars", "connection"}
+    | {"run_sync", "query"}
+)
 ATTACHING = frozenset({"add", "add_all", "refresh", "merge", "delete", "enable_relationship_loading"})
 _SELECTING = frozenset({"execute", "scalar", "scalars", "exec", "stream", "stream_scalars"})
 _STREAMING = frozenset({"stream", "stream_scalars"})
@@ -114,6 +120,7 @@ _PLAIN_STATEMENTS = frozenset(
 _PLAIN_ATTRIBUTES = frozenset({"rowcount", "inserted_primary_key", "lastrowid", "is_active"})
 
 
+_GATHERING = frozenset({"asyncio.gather", "asyncio.wait_for", "asyncio.shield"})
 _LOADED_SETS = frozenset({"new", "dirty", "deleted", "identity_map"})
 _STILL_RESULTS = frozenset({"scalars", "mappings", "tuples", "unique", "columns", "yield_per", "freeze", "partitions"})
 
@@ -122,7 +129,7 @@ class Carry(enum.IntEnum):
     """What a value takes along when it leaves the block; ordered."""
 
     PLAIN = 0
-    BUFFERED = 1  # a result of plain rows that is not consumed yet: it may leave, but reads better in the block
+    BUFFERED = 1  # a result of plain rows, not consumed yet: an async one may leave (semantics B6), a sync one not
     LOADED = 2
     HOLDER = 3
 
@@ -298,10 +305,7 @@ class Values:
         if method in _SELECTING and node.args and self.selects_plain(node.args[0]):
             if method in _STREAMING:
                 return Carry.HOLDER
-            # a sync result reads from its cursor while it is consumed; an async one is buffered (semantics B6)
-            if method == "scalar":
-                return Carry.PLAIN
-            return Carry.BUFFERED if self.is_async else Carry.LOADED
+            return Carry.PLAIN if method == "scalar" else Carry.BUFFERED
         if method in _STREAMING or method in ("query", "connection", "begin", "begin_nested", "get_transaction"):
             return Carry.HOLDER
         return Carry.LOADED
@@ -328,6 +332,8 @@ class Values:
         match called:
             case External(dotted=name) if name in _PLAIN_BUILTINS:
                 return Carry.PLAIN
+            case External(dotted=name) if awaited and name in _GATHERING:
+                return max(self._awaited(one.value if isinstance(one, ast.Starred) else one) for one in node.args)
             case External(dotted=name):
                 last = name.rpartition(".")[2]
                 if last.endswith(("Error", "Exception")):
@@ -414,6 +420,13 @@ class Values:
                 return self._constructed(values[0]) if len(values) == 1 else None
             case ast.Await(value=value) | ast.Subscript(value=value) | ast.NamedExpr(value=value):
                 return self.entity(value)
+            case (
+                ast.ListComp(elt=element, generators=[generator, *_])
+                | ast.SetComp(elt=element, generators=[generator, *_])
+            ):
+                if isinstance(element, ast.Name) and element.id in _names(generator.target):
+                    return self.entity(generator.iter)
+                return self.entity(element)
             case ast.Call(func=ast.Attribute(value=base, attr=method)):
                 if isinstance(base, ast.Name) and base.id in self.sessions:
                     return self._loaded_class(node, method)

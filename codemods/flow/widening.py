@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 from codemods.flow.closing import CLOSES
 from codemods.flow.examine import examine
-from codemods.flow.lifetime import Lifetime
+from codemods.flow.lifetime import Lifetime, Obstacle
 from codemods.flow.scope import Scope, inside, own_expressions
-from codemods.flow.values import Carry
+from codemods.flow.values import METHODS, SYNC_METHODS, Carry
 from codemods.project.name_uses import Role
 
 _READING = frozenset({"get", "get_one", "scalar", "scalars", "stream", "stream_scalars", "execute", "exec"})
@@ -35,6 +35,29 @@ def widening(scope: Scope, block: ast.With | ast.AsyncWith, name: str, *, is_asy
         return None
     reasons = _pending(life, block, {id(use) for use in later})
     return Widening(life, real[0].line, reasons)
+
+
+def left_open(scope: Scope, block: ast.With | ast.AsyncWith, name: str, *, is_async: bool) -> Obstacle | None:
+    """A session that gets out of its own block although nothing uses it behind: returned, or in a coroutine that is."""
+    own = set(inside(block))
+    for use in scope.uses(name):
+        if use.role is Role.CAPTURED or scope.statement(use.node) not in own:
+            continue
+        statement = scope.statement(use.node)
+        if use.role is Role.RETURNED:
+            return Obstacle(
+                f"returned at line {use.line} out of the block that closes it: what the caller does opens it anew",
+                use.line,
+                "yield it instead, or let the caller open the block",
+            )
+        if use.role is Role.METHOD and isinstance(statement, ast.Return) and is_async and not use.awaited:
+            if use.attribute in METHODS and use.attribute not in SYNC_METHODS:
+                return Obstacle(
+                    f"`{name}.{use.attribute}(...)` is returned at line {use.line} without await: it runs after the block",
+                    use.line,
+                    "await the call in the block",
+                )
+    return None
 
 
 def _pending(life: Lifetime, block: ast.With | ast.AsyncWith, later: set[int]) -> list[str]:

@@ -121,13 +121,15 @@ class Binding:
 
 @dataclass(frozen=True, slots=True)
 class Passed:
-    """A parameter or an object is handed to a call."""
+    """A parameter is handed to a call."""
 
     function: Expression
     position: int | None  # index among the positional arguments; None when given by keyword
     keyword: str | None
     awaited: bool
     line: int
+    around: tuple[Expression, ...] = ()  # the functions of the calls around this call: `create_task` of `f(s)` in it
+    result_stored: bool = False  # the result goes to an attribute, a subscript or a global
 
 
 @dataclass(frozen=True, slots=True)
@@ -234,4 +236,5 @@ class ModuleFacts:
     classes: tuple[ClassFacts, ...]
     replaced: tuple[Replaced, ...]
     calls: frozenset[str]  # last names of everything called
+    attributes: frozenset[str]  # names of all attributes that are read
     object_session_lines: tuple[int, ...]  # where the session of an entity is asked for behind its back (C7 b, c)

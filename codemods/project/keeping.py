@@ -18,6 +18,9 @@ from codemods.project.sessions import (
     UnknownMeaning,
 )
 
+# methods of containers, context variables and signals that keep what they are given
+_KEEPING = frozenset({"append", "appendleft", "add", "extend", "insert", "put", "put_nowait", "set", "setdefault"})
+
 
 class Fate(enum.IntEnum):
     """From harmless to harmful; the worst over all that a function does with the object."""
@@ -119,8 +122,14 @@ def _passed(
     called = project.meaning(passed.function, place)
     name = dotted(passed.function) or last_name(passed.function)
     fact = Fact(function.module, passed.line, f"{definition.name}() hands it to {name}()")
-    if runs_later(called, last_name(passed.function), passed.awaited):
-        return Handed(Fate.SCHEDULED, fact)
+    for function_around in (passed.function, *passed.around):
+        means = called if function_around is passed.function else project.meaning(function_around, place)
+        if runs_later(means, last_name(function_around), passed.awaited):
+            return Handed(Fate.SCHEDULED, fact)
+    if passed.result_stored and not passed.awaited:
+        return Handed(Fate.KEPT, fact)
+    if last_name(passed.function) in _KEEPING and not passed.awaited and not isinstance(called, FunctionMeaning):
+        return Handed(Fate.KEPT, fact)
     if isinstance(called, FunctionMeaning):
         following = project.symbols.functions(called.module, called.qualname)
         if any(one.is_async or one.is_generator for one in following) and not passed.awaited:

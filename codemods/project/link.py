@@ -303,6 +303,10 @@ class Project:
             return ModuleMeaning(module) if module else External(imported.module)
         if module is None:
             return self._outside(f"{imported.module}.{imported.attribute}", path)
+        if module == path:
+            # `from . import db` in a package's own `__init__`: the submodule
+            inner = self.symbols.submodule(path, imported.attribute)
+            return ModuleMeaning(inner) if inner else UNKNOWN
         found = self._member(module, imported.attribute)
         return UNKNOWN if found is None else found
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import ast
 import enum
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 Function = ast.FunctionDef | ast.AsyncFunctionDef
 SCOPES = (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)
@@ -134,7 +134,24 @@ class Parents:
 def name_uses(function: ast.AST, name: str, parents: Parents) -> list[NameUse]:
     """Every use of `name` as this function's own variable, in source order; not in nested functions that rebind it."""
     found = [_classify(node, function, parents) for node in _occurrences(function, name)]
+    if any(use.role is Role.ALIASED for use in found):
+        shared = _declared_outside(function)
+        found = [
+            replace(use, role=Role.STORED) if use.role is Role.ALIASED and _goes_to(use.node, shared, parents) else use
+            for use in found
+        ]
     return sorted(found, key=lambda use: (use.node.lineno, use.node.col_offset))
+
+
+def _declared_outside(function: ast.AST) -> set[str]:
+    """The names that the function declares `global` or `nonlocal`."""
+    return {name for node in ast.walk(function) if isinstance(node, (ast.Global, ast.Nonlocal)) for name in node.names}
+
+
+def _goes_to(node: ast.Name, names: set[str], parents: Parents) -> bool:
+    statement = parents.statement(node)
+    targets = statement.targets if isinstance(statement, ast.Assign) else []
+    return any(isinstance(target, ast.Name) and target.id in names for target in targets)
 
 
 def _occurrences(function: ast.AST, name: str) -> Iterator[ast.Name]:
@@ -193,7 +210,7 @@ def binds(function: ast.AST, name: str) -> bool:
 
 def _classify(node: ast.Name, function: ast.AST, parents: Parents) -> NameUse:
     scope = parents.scope(node)
-    if scope is not function and not _runs_outside(node, scope, parents):
+    if scope is not function and not _decorates(node, scope, parents):
         return NameUse(node, Role.CAPTURED, holder=scope)
     if isinstance(node.ctx, ast.Store):
         return NameUse(node, Role.BOUND)
@@ -202,14 +219,12 @@ def _classify(node: ast.Name, function: ast.AST, parents: Parents) -> NameUse:
     return _classify_load(node, parents)
 
 
-def _runs_outside(node: ast.AST, scope: ast.AST, parents: Parents) -> bool:
-    """Default values and decorators of a nested function run where it is defined."""
+def _decorates(node: ast.AST, scope: ast.AST, parents: Parents) -> bool:
+    """Decorators of a nested function run where it is defined; a default value is held by the function."""
     inside: ast.AST = node
     for around in parents.chain(node):
         if around is scope:
-            if isinstance(scope, ast.Lambda):
-                return isinstance(inside, ast.arguments)
-            return isinstance(inside, ast.arguments) or inside in getattr(scope, "decorator_list", [])
+            return inside in getattr(scope, "decorator_list", [])
         inside = around
     return False
 

@@ -6,16 +6,16 @@ from dataclasses import dataclass
 
 from codemods.plan import Fact
 from codemods.project.expressions import dotted
-from codemods.project.facts import Awaited, Call, Entered, Expression, FunctionFacts, Item, Name
+from codemods.project.facts import Attribute, Awaited, Call, Entered, Expression, FunctionFacts, Item, Name
 from codemods.project.link import Place, Project
 from codemods.project.sessions import (
     External,
     FunctionMeaning,
     MakerMeaning,
     Meaning,
+    ModuleMeaning,
     ScopeMeaning,
     SessionMeaning,
-    UnknownMeaning,
 )
 
 
@@ -115,22 +115,38 @@ def replaced_by(callee: Meaning, path: str, name: str, project: Project) -> tupl
     for test in project.symbols.paths():
         facts = project.symbols.facts[test]
         for replaced in facts.replaced:
-            means: Meaning = UnknownMeaning()
-            if isinstance(replaced.target, str):
-                owner, _, attribute = replaced.target.rpartition(".")
-                module = project.symbols.module_path(owner, facts.path)
-                if module is None:
-                    continue
-                same_place = module == path and attribute == name.rpartition(".")[2]
+            module, attribute = _replaced_place(replaced.target, facts.path, project)
+            if module is not None:
+                # what is replaced in a module is replaced for those who look it up there: itself, and the definition
                 means = project.member(module, attribute)
+                here = module == path and attribute == name.rpartition(".")[2]
+                hit = here or (means == callee and _defined_in(callee) == module)
+            elif isinstance(replaced.target, str):
+                hit = False
             else:
-                same_place = False
                 means = project.meaning(replaced.target, Place(facts.path))
-                if isinstance(means, External) and dotted(replaced.target).rpartition(".")[2] != name:
-                    continue
-            if same_place or (means == callee and not isinstance(means, UnknownMeaning)):
+                hit = means == callee and isinstance(means, (FunctionMeaning, MakerMeaning))
+            if hit:
                 found.append(Fact(facts.path, replaced.line, f"{replaced.how} replaces `{name}`"))
     return tuple(found)
+
+
+def _replaced_place(target: str | Expression, test: str, project: Project) -> tuple[str | None, str]:
+    """(file, name) of a module attribute that a test replaces; (None, "") when it is something else."""
+    if isinstance(target, str):
+        owner, _, attribute = target.rpartition(".")
+        return project.symbols.module_path(owner, test), attribute
+    if isinstance(target, Attribute):
+        owner_means = project.meaning(target.value, Place(test))
+        if isinstance(owner_means, ModuleMeaning):
+            return owner_means.module, target.name
+    return None, ""
+
+
+def _defined_in(callee: Meaning) -> str:
+    if isinstance(callee, FunctionMeaning):
+        return callee.module
+    return callee.origin.partition(":")[0] if isinstance(callee, MakerMeaning) else ""
 
 
 _DEPENDS = frozenset({"fastapi.Depends", "fastapi.Security", "fastapi.params.Depends"})

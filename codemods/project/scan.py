@@ -67,6 +67,7 @@ def scan_tree(tree: ast.Module, source: Source) -> ModuleFacts:
         classes=tuple(scanner.classes),
         replaced=tuple(scanner.replaced),
         calls=frozenset(scanner.calls),
+        attributes=frozenset(scanner.attributes),
         object_session_lines=tuple(sorted(scanner.object_session_lines)),
     )
 
@@ -86,6 +87,7 @@ class _Scanner:
         self.classes: list[ClassFacts] = []
         self.replaced: list[Replaced] = []
         self.calls: set[str] = set()
+        self.attributes: set[str] = set()
         self.object_session_lines: set[int] = set()
         self.globals: Bound = {}
 
@@ -139,13 +141,15 @@ class _Scanner:
                 case ast.NamedExpr(target=target, value=value):
                     self.bind(target, expression(value), bindings)
                 case ast.Call(func=function):
-                    called = last_name(expression(function))
+                    called = function.attr if isinstance(function, ast.Attribute) else last_name(expression(function))
                     self.calls.add(called)
                     if called in _OBJECT_SESSION:
                         self.object_session_lines.add(node.lineno)
                     self.replacement(node, called)
-                case ast.Attribute(attr=attr) if attr in _OBJECT_SESSION:
-                    self.object_session_lines.add(node.lineno)
+                case ast.Attribute(attr=attr):
+                    self.attributes.add(attr)
+                    if attr in _OBJECT_SESSION:
+                        self.object_session_lines.add(node.lineno)
 
     def bind(self, target: ast.expr, value: Expression, bindings: Bound) -> None:
         match target:
@@ -226,7 +230,41 @@ class _Scanner:
         for argument in [*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs]:
             uses = name_uses(node, argument.arg, self.parents)
             if uses:
-                yield _parameter_use(argument.arg, uses)
+                yield self.parameter_use(argument.arg, uses)
+
+    def parameter_use(self, name: str, uses: list[NameUse]) -> ParameterUse:
+        def line(*roles: Role) -> int:
+            return next((use.line for use in uses if use.role in roles), 0)
+
+        closed = next((use.line for use in uses if use.role is Role.METHOD and use.attribute in ("close", "aclose")), 0)
+        return ParameterUse(
+            name,
+            kept=line(Role.STORED, Role.CONTAINED),
+            captured=line(Role.CAPTURED),
+            returned=line(Role.RETURNED),
+            yielded=line(Role.YIELDED),
+            closed=closed,
+            aliased=line(Role.ALIASED),
+            passed=tuple(
+                self.passed(use, use.call) for use in uses if use.role is Role.ARGUMENT and use.call is not None
+            ),
+        )
+
+    def passed(self, use: NameUse, call: ast.Call) -> Passed:
+        around: list[Expression] = []
+        outermost: ast.AST = call
+        for node in self.parents.chain(call):
+            if isinstance(node, ast.stmt):
+                break
+            if isinstance(node, ast.Call):
+                around.append(expression(node.func))
+            outermost = node
+        statement = self.parents.of(outermost)
+        targets = statement.targets if isinstance(statement, ast.Assign) else []
+        stored = any(isinstance(target, (ast.Attribute, ast.Subscript)) for target in targets)
+        return Passed(
+            expression(call.func), use.position, use.keyword, use.awaited, use.line, tuple(around), result_stored=stored
+        )
 
     def class_(self, node: ast.ClassDef, scope: str) -> None:
         qualname = f"{scope}.{node.name}" if scope else node.name
@@ -333,27 +371,6 @@ def _parameters(node: Function) -> Iterator[Parameter]:
         yield Parameter(arguments.kwarg.arg, None, None, "**")
 
 
-def _parameter_use(name: str, uses: list[NameUse]) -> ParameterUse:
-    def line(*roles: Role) -> int:
-        return next((use.line for use in uses if use.role in roles), 0)
-
-    closed = next((use.line for use in uses if use.role is Role.METHOD and use.attribute in ("close", "aclose")), 0)
-    return ParameterUse(
-        name,
-        kept=line(Role.STORED, Role.CONTAINED),
-        captured=line(Role.CAPTURED),
-        returned=line(Role.RETURNED),
-        yielded=line(Role.YIELDED),
-        closed=closed,
-        aliased=line(Role.ALIASED),
-        passed=tuple(
-            Passed(expression(use.call.func), use.position, use.keyword, use.awaited, use.line)
-            for use in uses
-            if use.role is Role.ARGUMENT and use.call is not None
-        ),
-    )
-
-
 def _only_returns(body: list[ast.stmt]) -> bool:
     rest = [s for s in body if not (isinstance(s, ast.Expr) and isinstance(s.value, ast.Constant))]
     return len(rest) == 1 and isinstance(rest[0], ast.Return)
@@ -394,8 +411,29 @@ def _is_attribute_of(node: ast.expr, receiver: str) -> bool:
 
 
 def _public(tree: ast.Module) -> tuple[str, ...] | None:
+    """What `__all__` names; None when there is none, or when it is built in a way that cannot be read."""
+    names: list[str] | None = None
     for statement in tree.body:
         match statement:
-            case ast.Assign(targets=[ast.Name(id="__all__")], value=ast.List(elts=elements) | ast.Tuple(elts=elements)):
-                return tuple(e.value for e in elements if isinstance(e, ast.Constant) and isinstance(e.value, str))
-    return None
+            case (
+                ast.Assign(targets=[ast.Name(id="__all__")], value=value)
+                | ast.AnnAssign(target=ast.Name(id="__all__"), value=ast.expr() as value)
+            ):
+                names = _literal_names(value)
+                if names is None:
+                    return None
+            case ast.AugAssign(target=ast.Name(id="__all__"), value=value):
+                more = _literal_names(value)
+                if names is None or more is None:
+                    return None
+                names += more
+            case ast.Expr(value=ast.Call(func=ast.Attribute(value=ast.Name(id="__all__")))):
+                return None
+    return None if names is None else tuple(names)
+
+
+def _literal_names(value: ast.expr) -> list[str] | None:
+    if not isinstance(value, (ast.List, ast.Tuple)):
+        return None
+    found = [e.value for e in value.elts if isinstance(e, ast.Constant) and isinstance(e.value, str)]
+    return found if len(found) == len(value.elts) else None

@@ -56,7 +56,7 @@ def runs_later(called: Meaning, last_name: str, awaited: bool, factories: frozen
     if isinstance(called, External):
         if called.dotted in _SCHEDULERS or called.dotted in factories:
             return "task"
-        return "suspected" if last_name in _SUSPECTED and not awaited and "()" in called.dotted else ""
+        return "suspected" if last_name in _SUSPECTED and not awaited else ""
     if isinstance(called, FunctionMeaning):
         return ""
     if isinstance(called, UnknownMeaning) and last_name in _SUSPECTED and not awaited:

@@ -45,7 +45,7 @@ from codemods.flow.examine import examine
 from codemods.flow.lifetime import Lifetime, Obstacle
 from codemods.flow.scope import Scope, With
 from codemods.flow.values import Values
-from codemods.flow.widening import Widening, widening
+from codemods.flow.widening import Widening, left_open, widening
 from codemods.plan import (
     DropIfUnused,
     Edit,
@@ -91,7 +91,7 @@ class SessionScope:
     summary = "a session that a function makes for itself is opened by a block that always closes it"
     level_text = "safe, review"
     # every file in which a session can be made, handed on or declared; the engine adds the names of factories
-    words = (b"ession",)
+    words = (b"ession", b"awaitable_attrs")
     page = __doc__ or ""
 
     def examine(self, view: ModuleView) -> Iterable[Examined]:
@@ -133,7 +133,7 @@ class _Scope:
         for node in self.scope.watched():
             if isinstance(node, ast.Call):
                 made = self._made(node)
-                if made is not None:
+                if made is not None and not self._is_item(made.node):
                     found = self._place(self.scope.statement(node), made)
                     if isinstance(found, _Block):
                         blocks.append(found)
@@ -153,6 +153,13 @@ class _Scope:
                 yield self._open(block)
 
     # --- where sessions are made -------------------------------------------------------------------------------
+
+    def _is_item(self, node: ast.expr) -> bool:
+        """`with F()` and `with closing(F())`: looked at as items of the `with`."""
+        parent = self.scope.parents.of(node)
+        if isinstance(parent, ast.Call) and isinstance(self.scope.meaning(parent), ScopeMeaning):
+            parent = self.scope.parents.of(parent)
+        return isinstance(parent, ast.withitem)
 
     def _made(self, node: ast.Call) -> _Made | None:
         if not may_give_session(self.scope.callee(node), self.view.project):
@@ -189,9 +196,16 @@ class _Scope:
                 reason = "yielded where it is made: nothing closes it"
                 return self._manual(made.node, statement, reason, "yield inside of `async with`")
         match parent:
-            case ast.BoolOp() | ast.IfExp():
+            case ast.BoolOp():
                 reason = "made only when none is given: who has to close it depends on the caller"
                 return self._manual(made.node, statement, reason, "split the function, or use `nullcontext`")
+            case ast.IfExp(body=body, orelse=orelse):
+                other = orelse if body is made.node else body
+                if isinstance(other, (ast.Name, ast.Attribute)):
+                    reason = "made only when none is given: who has to close it depends on the caller"
+                    return self._manual(made.node, statement, reason, "split the function, or use `nullcontext`")
+                reason = "made in a conditional expression: which session it is depends on the path"
+                return self._manual(made.node, statement, reason, "choose the factory first, then open it with a block")
             case ast.Attribute():
                 reason = "made and used in one expression: nothing can close it"
                 return self._manual(made.node, statement, reason, _IN_A_BLOCK)
@@ -203,13 +217,8 @@ class _Scope:
     def _not_ours(self, statement: ast.stmt, made: _Made) -> Examined | None:
         """Sessions that no block belongs around, whatever stands around them."""
         scope, session = self.scope, made.session
-        if session.through == "registry":
-            return self._right(made.node, "belongs to a scoped registry")
-        if session.through == "generator":
-            reason = "taken from a generator that is driven by hand: nothing runs the rest of it in time"
-            return self._manual(made.node, statement, reason, "enter the generator as a context manager")
-        if any(made.node is item.context_expr for item in getattr(statement, "items", ())):
-            return self._entered(statement, made)
+        if session.through:
+            return self._of_others(made.node, statement, session)
         if _given_to_exit_stack(scope, made):
             return self._right(made.node, "handed to a context manager that closes it")
         lambdas = [node for node in scope.parents.chain(made.node) if isinstance(node, SCOPES)]
@@ -221,16 +230,13 @@ class _Scope:
             return self._right(made.node, "belongs to someone else")
         return None
 
-    def _entered(self, statement: ast.stmt, made: _Made) -> Examined:
-        if made.session.is_async != isinstance(statement, ast.AsyncWith):
-            kind = "an async session needs `async with`" if made.session.is_async else "a sync session needs `with`"
-            return self._manual(made.node, statement, f"{kind}: this raises TypeError", "use the other form of `with`")
-        return self._right(made.node, "opened by a block")
-
     def _stored(self, made: _Made, statement: ast.stmt, target: str) -> Examined:
         method = self.scope.place.qualname.rpartition(".")[2]
         if method in ("__aenter__", "__enter__") and self._closed_on_exit(target):
             return self._right(made.node, "closed when the object is left")
+        for node in ast.walk(self.scope.node):
+            if isinstance(node, ast.Try) and _closes_in(node.finalbody, target):
+                return self._right(made.node, "closed in `finally`")
         reason = f"stored on `{target}`: it outlives the function"
         advice = "keep the factory instead of the session, and open a block where the session is used"
         return self._manual(made.node, statement, reason, advice)
@@ -238,13 +244,11 @@ class _Scope:
     def _closed_on_exit(self, target: str) -> bool:
         """Whether `__aexit__`/`__exit__` of the same class closes what the target holds."""
         owner = self.scope.parents.of(self.scope.node)
-        for method in getattr(owner, "body", ()):
-            if isinstance(method, (ast.FunctionDef, ast.AsyncFunctionDef)) and method.name in ("__aexit__", "__exit__"):
-                for node in ast.walk(method):
-                    if isinstance(node, ast.Attribute) and ast.unparse(node.value) == target:
-                        if node.attr in ("close", "aclose", "__aexit__", "__exit__"):
-                            return True
-        return False
+        return any(
+            _closes_in(method.body, target)
+            for method in getattr(owner, "body", ())
+            if isinstance(method, (ast.FunctionDef, ast.AsyncFunctionDef)) and method.name in ("__aexit__", "__exit__")
+        )
 
     def _returned(self, made: _Made, statement: ast.stmt) -> Examined:
         function = FunctionMeaning(self.view.source.path, self.scope.place.qualname)
@@ -268,7 +272,7 @@ class _Scope:
             life.obstacles.insert(
                 0, Obstacle(f"`{text}()` may give a session that someone else holds", statement.lineno)
             )
-        if session.is_async and not scope.is_async:
+        if session.is_async and not scope.is_async and not life.obstacles:
             reason = "an async session in a function that is not async: it cannot be awaited here"
             life.obstacles.insert(0, Obstacle(reason, statement.lineno, "make the function async"))
         if not life.obstacles and life.first is None:
@@ -325,20 +329,42 @@ class _Scope:
 
     def _with(self, statement: ast.With | ast.AsyncWith) -> Iterator[Examined]:
         for item in statement.items:
-            means = self.scope.meaning(item.context_expr)
-            lent = means.value if isinstance(means, ScopeMeaning) else None
-            if isinstance(lent, SessionMeaning):
-                yield self._right(item.context_expr, "opened by a context manager of the project")
-            session = lent if isinstance(lent, SessionMeaning) else means
-            if (
-                not isinstance(session, SessionMeaning)
-                or session.through
-                or not isinstance(item.optional_vars, ast.Name)
-            ):
+            node = item.context_expr
+            means = self.scope.meaning(node)
+            if isinstance(means, ScopeMeaning) and isinstance(means.value, SessionMeaning):
+                session, why = means.value, "opened by a context manager of the project"
+                if isinstance(node, ast.Call) and _contextlib(self.scope.callee(node)):
+                    why = "handed to a context manager that closes it"
+            elif isinstance(means, SessionMeaning) and isinstance(node, (ast.Call, ast.Await)):
+                session, why = means, "opened by a block"
+            else:
                 continue
-            found = widening(self.scope, statement, item.optional_vars.id, is_async=session.is_async)
-            if found is not None:
-                yield self._widen(statement, item, means, found)
+            if session.through:
+                yield self._of_others(node, statement, session)
+                continue
+            is_async = means.is_async
+            if is_async != isinstance(statement, ast.AsyncWith):
+                form = "`async with`" if is_async else "`with`"
+                reason = f"{'an async' if is_async else 'a sync'} session needs {form}: this raises TypeError"
+                yield self._manual(node, statement, reason, f"open it with {form}")
+                continue
+            if isinstance(item.optional_vars, ast.Name):
+                found = widening(self.scope, statement, item.optional_vars.id, is_async=session.is_async)
+                if found is not None:
+                    yield self._widen(statement, item, means, found)
+                    continue
+                out = left_open(self.scope, statement, item.optional_vars.id, is_async=session.is_async)
+                if out is not None and self.scope.is_function:
+                    yield self._manual(node, statement, out.reason, out.advice)
+                    continue
+            yield self._right(node, why)
+
+    def _of_others(self, node: ast.expr, statement: ast.stmt, session: SessionMeaning) -> Examined:
+        """A session of a scoped registry, or out of a generator that somebody drives by hand."""
+        if session.through == "registry":
+            return self._right(node, "belongs to a scoped registry")
+        reason = "taken from a generator that is driven by hand: nothing runs the rest of it in time"
+        return self._manual(node, statement, reason, "enter the generator as a context manager")
 
     def _widen(self, statement: ast.stmt, item: ast.withitem, means: Meaning, found: Widening) -> Finding:
         assert isinstance(statement, With)
@@ -590,7 +616,25 @@ class _Scope:
             for imported in facts.imports:
                 if imported.attribute == name and symbols.module_path(imported.module, other) == path:
                     return True
+            if name in facts.attributes and path in symbols.imported_modules(other):
+                return True
         return False
+
+
+def _closes_in(body: list[ast.stmt], target: str) -> bool:
+    """Whether the statements close (or leave) what the attribute holds."""
+    return any(
+        isinstance(node, ast.Attribute)
+        and node.attr in ("close", "aclose", "__aexit__", "__exit__")
+        and ast.unparse(node.value) == target
+        for statement in body
+        for node in ast.walk(statement)
+    )
+
+
+def _contextlib(callee: Meaning) -> bool:
+    """`closing`, `aclosing`."""
+    return isinstance(callee, External) and callee.dotted.startswith("contextlib.")
 
 
 def _out_of_view(callee: Meaning) -> bool:
