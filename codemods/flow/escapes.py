@@ -164,9 +164,7 @@ def _argument(life: Lifetime, use: NameUse) -> None:
         case ClassMeaning():
             pass  # an object that holds the session: `Values` follows it as a HOLDER
         case External(dotted="functools.partial" | "functools.partialmethod"):
-            life.stop(
-                f"bound into a `partial` at line {use.line}, which can be called after the block", use.line, TO_TASK
-            )
+            pass  # `Values` follows it as a HOLDER
         case External(dotted=dotted_name) if dotted_name.startswith(("builtins.", "sqlalchemy.", "asyncio.")):
             if dotted_name.rpartition(".")[2] not in QUIET and not dotted_name.startswith("sqlalchemy.inspect"):
                 _unfollowed(life, use, call, name)

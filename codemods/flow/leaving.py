@@ -80,23 +80,25 @@ def _call_leaves(life: Lifetime, call: ast.Call) -> None:
     values, scope = life.values, life.scope
     assert values is not None
     arguments = [*call.args, *(keyword.value for keyword in call.keywords)]
+    # the session itself is looked at use by use
+    arguments = [one for one in arguments if not (isinstance(one, ast.Name) and one.id == life.name)]
     given = max((values.carry(argument) for argument in arguments), default=Carry.PLAIN)
     if given <= Carry.BUFFERED:
         return
-    if any(isinstance(n, ast.Name) and n.id == life.name for a in arguments for n in ast.walk(a)):
-        return  # the session itself is looked at use by use
     called, last = scope.callee(call), last_name(expression(call.func))
     name = dotted(expression(call.func)) or last
     if scope.parents.is_awaited(call):
         return
-    if runs_later(called, last, awaited=False):
-        what = "something loaded" if given is Carry.LOADED else "something that holds it"
-        life.stop(f"{what} goes to `{name}()` at line {call.lineno}, which may run later", call.lineno, TO_TASK)
+    how = runs_later(called, last, awaited=False)
+    if how:
+        what = "something loaded" if given is Carry.LOADED else f"what holds `{life.name}`"
+        when = "runs later" if how == "task" else "may run later"
+        life.stop(f"{what} goes to `{name}()` at line {call.lineno}, which {when}", call.lineno, TO_TASK)
     elif last in _STORING and isinstance(call.func, ast.Attribute):
         root = _root(call.func.value)
         if root is None or not _is_local(life, root):
             if given is Carry.HOLDER:
-                life.stop(f"something that holds it is stored at line {call.lineno}", call.lineno, HAND_OVER)
+                life.stop(f"what holds `{life.name}` is stored at line {call.lineno}", call.lineno, HAND_OVER)
             else:
                 life.leaves.append(Leave(call.lineno, f"something loaded is put into `{name.rpartition('.')[0]}`"))
     elif given is Carry.HOLDER:
@@ -113,11 +115,13 @@ def _holder_given(life: Lifetime, call: ast.Call, called: Meaning, name: str) ->
             if life.values.carry(argument) is Carry.HOLDER:
                 fate = handed(called, position, keyword_name, life.scope.project).fate
                 if fate >= Fate.CAPTURED:
-                    life.stop(f"`{name}()` at line {call.lineno} keeps what holds it", call.lineno, HAND_OVER)
+                    life.stop(
+                        f"`{name}()` at line {call.lineno} keeps what holds `{life.name}`", call.lineno, HAND_OVER
+                    )
                     return
     elif isinstance(life.scope.parents.of(call), ast.Expr) and name.rpartition(".")[2] not in QUIET:
         if not isinstance(called, ClassMeaning):
-            reason = f"something that holds it goes to `{name}()` at line {call.lineno}, which is not in view"
+            reason = f"what holds `{life.name}` goes to `{name}()` at line {call.lineno}, which is not in view"
             life.stop(reason, call.lineno, HAND_OVER)
 
 
@@ -150,7 +154,13 @@ def _captured(life: Lifetime, loaded: set[str]) -> None:
             if not isinstance(node, SCOPES) or _consumed(life, node):
                 continue
             for name in sorted(loaded):
-                if not binds(node, name) and any(isinstance(n, ast.Name) and n.id == name for n in ast.walk(node)):
+                if binds(node, name) or not any(isinstance(n, ast.Name) and n.id == name for n in ast.walk(node)):
+                    continue
+                if life.values is not None and life.values.names[name] is Carry.HOLDER:
+                    what = f"`{node.name}()`" if not isinstance(node, ast.Lambda) else "a lambda"
+                    reason = f"{what} at line {node.lineno} holds on to `{name}`, which uses the session"
+                    life.stop(reason, node.lineno, HAND_OVER)
+                else:
                     life.leaves.append(Leave(node.lineno, f"`{name}` is captured by a nested function"))
 
 

@@ -120,6 +120,8 @@ _PLAIN_STATEMENTS = frozenset(
 _PLAIN_ATTRIBUTES = frozenset({"rowcount", "inserted_primary_key", "lastrowid", "is_active"})
 
 
+# methods of a legacy Query that give the same query, narrowed
+_QUERYING = frozenset({"filter", "filter_by", "where", "order_by", "options", "limit", "offset", "join", "outerjoin"})
 _GATHERING = frozenset({"asyncio.gather", "asyncio.wait_for", "asyncio.shield"})
 _LOADED_SETS = frozenset({"new", "dirty", "deleted", "identity_map"})
 _STILL_RESULTS = frozenset({"scalars", "mappings", "tuples", "unique", "columns", "yield_per", "freeze", "partitions"})
@@ -467,7 +469,13 @@ class Values:
                 return self._result_class(values[0]) if len(values) == 1 else None
             case ast.Call(func=ast.Attribute(value=base, attr=method), args=arguments):
                 if isinstance(base, ast.Name) and base.id in self.sessions and arguments:
+                    if method == "query":
+                        class_ = self.scope.meaning(arguments[0])
+                        mapped = isinstance(class_, ClassMeaning) and len(arguments) == 1
+                        return class_ if mapped and isinstance(class_, ClassMeaning) else None
                     return self.selected_class(arguments[0]) if method in ("execute", "scalars", "exec") else None
+                if isinstance(base, ast.Call) and not self.is_async and method in _QUERYING:
+                    return self._result_class(base)
                 return self._result_class(base) if method in ("scalars", "unique", "all") else None
             case _:
                 return None

@@ -53,7 +53,7 @@ def left_open(scope: Scope, block: ast.With | ast.AsyncWith, name: str, *, is_as
         if use.role is Role.METHOD and isinstance(statement, ast.Return) and is_async and not use.awaited:
             if use.attribute in METHODS and use.attribute not in SYNC_METHODS:
                 return Obstacle(
-                    f"`{name}.{use.attribute}(...)` is returned at line {use.line} without await: it runs after the block",
+                    f"`{name}.{use.attribute}(...)` is returned at line {use.line} un-awaited: it runs after the block",
                     use.line,
                     "await the call in the block",
                 )

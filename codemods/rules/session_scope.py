@@ -272,7 +272,8 @@ class _Scope:
             life.obstacles.insert(
                 0, Obstacle(f"`{text}()` may give a session that someone else holds", statement.lineno)
             )
-        if session.is_async and not scope.is_async and not life.obstacles:
+        stopped_early = bool(life.obstacles) and life.values is None
+        if session.is_async and not scope.is_async and not stopped_early:
             reason = "an async session in a function that is not async: it cannot be awaited here"
             life.obstacles.insert(0, Obstacle(reason, statement.lineno, "make the function async"))
         if not life.obstacles and life.first is None:
