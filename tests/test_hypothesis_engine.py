@@ -178,7 +178,7 @@ class Writer:
             f"if {name}:\n    await {name}.close()",
             f"found = [{value}]",
             f"note(*[one.name for one in found], {self.number()})",
-            f'text = """\n  {name} = new_session()  # no comment {self.number()}\n"""',
+            f'note("""\n  {name} = new_session()  # no comment {self.number()}\n""")',
         )
 
     def simple(self, indent: str, text: str) -> list[str]:

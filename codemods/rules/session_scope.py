@@ -80,19 +80,20 @@ from codemods.project.sessions import (
 from codemods.rules.base import Keys, ModuleView
 
 NAME = "session-scope"
+_PAGE = __doc__ or ""
 _SELECTING = frozenset({"execute", "scalar", "scalars", "exec", "stream", "stream_scalars"})
 _IN_A_BLOCK = "open the session with a block around the statements that use it"
 
 
 class SessionScope:
-    """The rule; see the module docstring, which is also its page."""
+    """The rule. Its page is the docstring of this module."""
 
     name = NAME
     summary = "a session that a function makes for itself is opened by a block that always closes it"
     level_text = "safe, review"
     # every file in which a session can be made, handed on or declared; the engine adds the names of factories
     words = (b"ession", b"awaitable_attrs")
-    page = __doc__ or ""
+    page = _PAGE
 
     def examine(self, view: ModuleView) -> Iterable[Examined]:
         """A finding or a `Right` for every session that the file makes."""

@@ -1,0 +1,85 @@
+"""The bundled application, migrated by the real command: the patch applies, is quiet, and the application works."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+LEGACY = Path(__file__).parent.parent / "fixtures" / "legacy_app"
+APP = "fixtures/legacy_app"
+LEVELS = ["safe", "review"]
+
+
+def run(command: list[str], folder: Path) -> subprocess.CompletedProcess[bytes]:
+    environment = {**os.environ, "NO_COLOR": "1", "GIT_CONFIG_GLOBAL": os.devnull, "GIT_CONFIG_SYSTEM": os.devnull}
+    for name in ("GITHUB_ACTIONS", "FORCE_COLOR", "DATABASE_URL", "SMOKE_DATABASE_URL"):
+        environment.pop(name, None)
+    return subprocess.run(command, cwd=folder, env=environment, capture_output=True, check=False)
+
+
+def tool(folder: Path, *arguments: str) -> subprocess.CompletedProcess[bytes]:
+    return run([sys.executable, "-m", "codemods", *arguments], folder)
+
+
+def git(folder: Path, *arguments: str) -> subprocess.CompletedProcess[bytes]:
+    done = run(["git", "-c", "user.name=a", "-c", "user.email=a@a.example", *arguments], folder)
+    assert done.returncode == 0, done.stderr.decode()
+    return done
+
+
+@pytest.fixture
+def repository(tmp_path: Path) -> Path:
+    """A git repository of its own in which the application lies below the root, as it does here."""
+    folder = tmp_path / "repository"
+    ignored = shutil.ignore_patterns("__pycache__", "*.db", ".pytest_cache")
+    shutil.copytree(LEGACY, folder / APP, ignore=ignored)
+    git(folder, "init", "-q")
+    git(folder, "add", "-A")
+    git(folder, "commit", "-qm", "as it was")
+    return folder
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    return {
+        path.relative_to(folder).as_posix(): path.read_bytes()
+        for path in folder.rglob("*")
+        if path.is_file() and ".git" not in path.parts and "__pycache__" not in path.parts
+    }
+
+
+@pytest.mark.parametrize("level", LEVELS)
+def test_patch_applies_from_the_root_and_a_second_run_offers_nothing(repository: Path, level: str) -> None:
+    before = contents(repository)
+    patch = tool(repository, "diff", "--level", level, APP)
+    assert patch.returncode == 1, patch.stderr.decode()
+    assert contents(repository) == before
+
+    copy = repository.parent / "applied"
+    shutil.copytree(repository, copy)
+    (repository.parent / "p.patch").write_bytes(patch.stdout)
+    git(repository, "apply", str(repository.parent / "p.patch"))
+    after = contents(repository)
+    assert after != before
+    for path, data in after.items():
+        if path.endswith(".py"):
+            compile(data, path, "exec")
+
+    again = tool(repository, "diff", "--level", level, APP)
+    assert (again.returncode, again.stdout) == (0, b""), again.stderr.decode()
+
+    applied = tool(copy, "apply", "--level", level, APP)
+    assert applied.returncode == 0, applied.stderr.decode()
+    assert contents(copy) == after
+
+
+@pytest.mark.parametrize("level", LEVELS)
+def test_application_works_after_the_migration(repository: Path, level: str) -> None:
+    applied = tool(repository, "apply", "--level", level, APP)
+    assert applied.returncode == 0, applied.stderr.decode()
+    smoke = run([sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "smoke"], repository / APP)
+    assert smoke.returncode == 0, smoke.stdout.decode()[-3000:]
