@@ -104,14 +104,17 @@ class OpenBlock:
     and is taken away; its own comments go to the block's header. `context` is the source text of the context
     expression; None takes the right-hand side of the creation as it is written. `keep_annotation` leaves
     `name: annotation` standing on a line of its own above the block.
+
+    With `creation` None nothing is taken away and `context` is required: the session was made inside of an expression
+    (see `ReplaceExpression`), or is entered late under the name it has. With `name` None there is no `as`.
     """
 
     path: str
-    creation: int
+    creation: int | None
     first: int
     last: int
     is_async: bool
-    name: str
+    name: str | None
     context: str | None = None
     keep_annotation: bool = False
 
@@ -133,7 +136,30 @@ class RemoveStatement:
     line: int
 
 
-Edit = OpenBlock | WidenBlock | RemoveStatement
+@dataclass(frozen=True, slots=True)
+class DissolveTry:
+    """The `try` on this line has a `finally` that a block replaces.
+
+    The statements on the lines `closes` go from its `finally` (statements of that suite, or the whole `if` that guards
+    the close); what else the `finally` holds stays, in order. A `finally` left empty goes; a `try` left without
+    handlers and `finally` gives way to its body, at its place in the suite around it. Every comment stays.
+    """
+
+    path: str
+    line: int
+    closes: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ReplaceExpression:
+    """Put `text` in the place of the expression that stands at exactly this span."""
+
+    path: str
+    span: Span
+    text: str
+
+
+Edit = OpenBlock | WidenBlock | RemoveStatement | DissolveTry | ReplaceExpression
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,17 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
-from codemods.plan import Finding, Group, Level, OpenBlock, RemoveStatement, WidenBlock
+from codemods.plan import (
+    DissolveTry,
+    Edit,
+    Finding,
+    Group,
+    Level,
+    OpenBlock,
+    RemoveStatement,
+    ReplaceExpression,
+    WidenBlock,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,14 +73,16 @@ def _overlapping(live: Mapping[str, Finding]) -> dict[str, str]:
     return gone
 
 
-def _extent(edit: OpenBlock | WidenBlock | RemoveStatement) -> tuple[int, int]:
+def _extent(edit: Edit) -> tuple[int, int]:
     match edit:
         case OpenBlock(first=first, last=last):
             return first, last
         case WidenBlock(block=block, last=last):
             return block, last
-        case RemoveStatement(line=line):
+        case RemoveStatement(line=line) | DissolveTry(line=line):
             return line, line
+        case ReplaceExpression(span=span):
+            return span.line, span.line
 
 
 def _out_of_bounds(live: Mapping[str, Finding], wanted: Collection[str], cross_paths: bool) -> dict[str, str]:
