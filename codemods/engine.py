@@ -103,7 +103,7 @@ def _plan(
     rules = chosen_rules(request.settings)
     examined = _examine(codebase, rules, request, discovery.wanted, tell)
     findings = [one for one in examined if isinstance(one, Finding)]
-    suppressions = Suppressions(codebase.sources[path] for path in sorted({one.site.path for one in examined}))
+    suppressions = Suppressions(codebase.sources[path] for path in sorted(discovery.wanted & set(codebase.sources)))
     suppressed = {finding.key for finding in findings if suppressions.covers(finding)}
     live = [finding for finding in findings if finding.key not in suppressed]
 
@@ -123,7 +123,7 @@ def _plan(
     tell("compose", 1, 1)
 
     ledger = _ledger(examined, suppressed, settled.groups, settled.refused, request.level)
-    ledger = Ledger((*ledger.entries, *suppressions.unused({rule.name for rule in rules}, examined)))
+    ledger = Ledger((*ledger.entries, *suppressions.unused({rule.name for rule in rules})))
     failures = sorted({*discovery.failures, *unread, *codebase.failures.values()})
     return Plan(
         root=str(discovery.root),

@@ -5,10 +5,10 @@ from __future__ import annotations
 import io
 import re
 import tokenize
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 
-from codemods.plan import End, Entry, Examined, Finding, Site, Source
+from codemods.plan import End, Entry, Finding, Site, Source
 
 _MARK = re.compile(r"#\s*session-codemods:\s*(ignore(?:-file)?)\s*\[([^\]]*)\]")
 
@@ -43,11 +43,10 @@ class Suppressions:
                 covered = True
         return covered
 
-    def unused(self, ran: Collection[str], examined: Sequence[Examined]) -> Iterator[Entry]:
+    def unused(self, ran: Collection[str]) -> Iterator[Entry]:
         """A refused entry for every comment that suppresses nothing and whose rules were all run."""
-        seen = {one.site.path for one in examined}
         for comment in self._comments:
-            if comment not in self._used and comment.path in seen and set(comment.rules) <= set(ran):
+            if comment not in self._used and set(comment.rules) <= set(ran):
                 site = Site(comment.path, comment.line, comment.column, comment.line, comment.column, comment.path)
                 text = "this comment suppresses nothing"
                 yield Entry(End.REFUSED, comment.rules[0] if comment.rules else "", site, text, advice="delete it")

@@ -619,7 +619,9 @@ def test_rule_is_ignored_in_files_that_match(tmp_path: Path) -> None:
 def test_declared_factory_is_a_factory(tmp_path: Path) -> None:
     db = "from company import container\n\nnew_session = container.get('s')\n"
     root = written(tmp_path, {**APP, "app/db.py": db, "app/count.py": COUNT})
-    assert planned(root).ledger.entries == ()
+    (refused,) = planned(root).ledger.entries
+    assert refused.end is End.REFUSED
+    assert "`sessions` of the settings" in refused.advice
     plan = planned(root, settings=Settings(sessions=("app.db.new_session",)))
     assert after(plan, "app/count.py") == COUNT_AFTER.lstrip("\n")
 

@@ -22,7 +22,7 @@ from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
 from codemods.engine import RunRequest, run
-from codemods.plan import Level, OpenBlock, Plan, WidenBlock
+from codemods.plan import Level, Plan
 from codemods.settings import Settings
 
 MAKERS = ("new_session", "open_session", "report_session", "audit_session")
@@ -419,10 +419,8 @@ def changed_makers(plan: Plan, function: str) -> set[str]:
     """The makers whose sessions the plan puts into a block."""
     header = HEADER if function.startswith("async ") else SYNC_HEADER
     lines = (header + function).split("\n")
-    edits = [edit for group in plan.included for finding in group.findings for edit in finding.edits]
-    opened = {edit.creation for edit in edits if isinstance(edit, OpenBlock)}
-    widened = {edit.block for edit in edits if isinstance(edit, WidenBlock)}
-    return {name for line in opened | widened for name in MAKERS if f" {name}()" in lines[line - 1]}
+    made = [lines[finding.site.line - 1] for group in plan.included for finding in group.findings]
+    return {name for line in made for name in MAKERS if f" {name}()" in line}
 
 
 def made_in(function: str) -> int:

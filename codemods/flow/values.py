@@ -480,6 +480,23 @@ class Values:
             case _:
                 return None
 
+    def is_sql(self, statement: ast.expr) -> bool:
+        """Whether the expression is built by SQLAlchemy's `select`, `insert`, `update`, `delete` or `text`."""
+        root, seen = statement, set[str]()
+        while True:
+            if isinstance(root, ast.Name) and root.id not in seen and self._assigned.get(root.id):
+                seen.add(root.id)
+                root = self._assigned[root.id][0]
+            elif isinstance(root, ast.Call):
+                called = self.scope.meaning(root.func)
+                if isinstance(called, External):
+                    return called.dotted in _SELECTS | _PLAIN_STATEMENTS
+                root = root.func
+            elif isinstance(root, ast.Attribute):
+                root = root.value
+            else:
+                return False
+
     def selected_class(self, statement: ast.expr) -> ClassMeaning | None:
         """The mapped class that a SQL expression selects, when it is `select` of just that class."""
         root: ast.expr = statement

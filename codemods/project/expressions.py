@@ -99,6 +99,15 @@ def dotted(node: Expression) -> str:
             return ""
 
 
+def chained(text: str) -> Expression:
+    """The expression of a dotted chain; Opaque for "".  The inverse of `dotted`."""
+    first, *rest = text.split(".")
+    node: Expression = Name(first) if first else OPAQUE
+    for name in rest:
+        node = Attribute(node, name)
+    return node
+
+
 def last_name(node: Expression) -> str:
     """The last name of a chain: `c` of `a.b.c` and of `f().c`; "" when there is none."""
     match node:

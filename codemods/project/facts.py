@@ -185,6 +185,7 @@ class FunctionFacts:
     only_returns: bool  # the body is a docstring and one return
     returned_as_is: bool  # the body makes one value, and returns it without doing anything with it
     lends: GeneratorScope | None
+    suspected_later: int = 0  # line of a call in it, nested functions included, that by its name may run things later
 
     @property
     def name(self) -> str:
@@ -219,8 +220,9 @@ class Replaced:
     """A test or a set-up puts something else in the place of a definition."""
 
     target: str | Expression  # dotted text given to `patch`, or the object and attribute
-    how: str  # "patch", "monkeypatch.setattr", "dependency_overrides"
+    how: str  # "patch", "monkeypatch.setattr", "dependency_overrides", "assignment"
     line: int
+    scope: str = ""  # qualified name of the function it stands in
 
 
 @dataclass(frozen=True, slots=True)
@@ -236,5 +238,5 @@ class ModuleFacts:
     classes: tuple[ClassFacts, ...]
     replaced: tuple[Replaced, ...]
     calls: frozenset[str]  # last names of everything called
-    attributes: frozenset[str]  # names of all attributes that are read
+    attributes: frozenset[str]  # dotted chains of all attributes that are read
     object_session_lines: tuple[int, ...]  # where the session of an entity is asked for behind its back (C7 b, c)

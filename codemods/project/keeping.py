@@ -7,12 +7,15 @@ from dataclasses import dataclass
 
 from codemods.plan import Fact
 from codemods.project.expressions import dotted, last_name
-from codemods.project.facts import FunctionFacts, ParameterUse, Passed
+from codemods.project.facts import Call, FunctionFacts, ParameterUse, Passed
 from codemods.project.link import Place, Project
 from codemods.project.schedulers import runs_later
 from codemods.project.sessions import (
+    CONTEXT_MANAGERS,
+    TRANSPARENT_DECORATORS,
     ClassMeaning,
     CoroutineMeaning,
+    External,
     FunctionMeaning,
     InstanceMeaning,
     UnknownMeaning,
@@ -77,7 +80,15 @@ def _handed(
     seen: frozenset[tuple[str, str, str]],
 ) -> Handed:
     worst = Handed(Fate.USED)
+    here = (function.module, function.qualname, "")
+    if here in seen:
+        return worst
+    for override in project.overrides(function):
+        found = _handed(override, position, keyword, project, awaited, seen | {here})
+        worst = max(worst, found, key=lambda one: one.fate)
     for definition in project.symbols.functions(function.module, function.qualname):
+        decorated = _decorated(definition, function, project)
+        worst = max(worst, decorated, key=lambda one: one.fate)
         name = parameter_name(definition, function, position, keyword)
         if name is None:
             return Handed(Fate.UNKNOWN, Fact(function.module, definition.line, f"{definition.name}() takes it in bulk"))
@@ -86,6 +97,25 @@ def _handed(
         if use is None or key in seen:
             continue
         worst = max(worst, _used(definition, function, use, project, seen | {key}), key=lambda one: one.fate)
+    return worst
+
+
+def _decorated(definition: FunctionFacts, function: FunctionMeaning, project: Project) -> Handed:
+    """What a decorator may do with the arguments: one of the project that schedules is as bad as a task."""
+    worst = Handed(Fate.USED)
+    outside = Place(function.module, definition.parent)
+    for decorator in definition.decorators:
+        callee = decorator.function if isinstance(decorator, Call) else decorator
+        means = project.meaning(callee, outside)
+        if isinstance(means, External) and means.dotted.removeprefix("builtins.") in TRANSPARENT_DECORATORS:
+            continue
+        if isinstance(means, External) and means.dotted in CONTEXT_MANAGERS:
+            continue
+        fact = Fact(function.module, definition.line, f"{definition.name}() is decorated with {last_name(callee)}")
+        later = isinstance(means, FunctionMeaning) and any(
+            one.suspected_later for one in project.symbols.functions(means.module, means.qualname)
+        )
+        worst = max(worst, Handed(Fate.SCHEDULED if later else Fate.UNKNOWN, fact), key=lambda one: one.fate)
     return worst
 
 

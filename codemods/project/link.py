@@ -10,6 +10,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 from codemods.project.expressions import last_name
 from codemods.project.facts import (
@@ -356,6 +357,28 @@ class Project:
                         inherited = inherited.of
                     if isinstance(inherited, (ClassMeaning, External)):
                         waiting.append(inherited)
+        return found
+
+    def overrides(self, function: FunctionMeaning) -> list[FunctionMeaning]:
+        """The methods of subclasses that may run instead when this one is called on an instance."""
+        owner, _, name = function.qualname.rpartition(".")
+        if not owner or self.symbols.class_(function.module, owner) is None:
+            return []
+        return [
+            FunctionMeaning(below.module, f"{below.qualname}.{name}", function.bound)
+            for below in self._subclasses.get(ClassMeaning(function.module, owner), ())
+            if self.symbols.functions(below.module, f"{below.qualname}.{name}")
+        ]
+
+    @cached_property
+    def _subclasses(self) -> dict[ClassMeaning, list[ClassMeaning]]:
+        found: dict[ClassMeaning, list[ClassMeaning]] = {}
+        for path in self.symbols.paths():
+            for facts in self.symbols.facts[path].classes:
+                below = ClassMeaning(path, facts.qualname)
+                for above in self.bases(below)[1:]:
+                    if isinstance(above, ClassMeaning):
+                        found.setdefault(above, []).append(below)
         return found
 
     def class_facts(self, class_: ClassMeaning) -> ClassFacts | None:

@@ -115,29 +115,29 @@ def replaced_by(callee: Meaning, path: str, name: str, project: Project) -> tupl
     for test in project.symbols.paths():
         facts = project.symbols.facts[test]
         for replaced in facts.replaced:
-            module, attribute = _replaced_place(replaced.target, facts.path, project)
+            module, attribute = _replaced_place(replaced.target, Place(test, replaced.scope), project)
             if module is not None:
                 # what is replaced in a module is replaced for those who look it up there: itself, and the definition
                 means = project.member(module, attribute)
                 here = module == path and attribute == name.rpartition(".")[2]
                 hit = here or (means == callee and _defined_in(callee) == module)
-            elif isinstance(replaced.target, str):
+            elif isinstance(replaced.target, str) or replaced.how == "assignment":
                 hit = False
             else:
-                means = project.meaning(replaced.target, Place(facts.path))
+                means = project.meaning(replaced.target, Place(test, replaced.scope))
                 hit = means == callee and isinstance(means, (FunctionMeaning, MakerMeaning))
             if hit:
                 found.append(Fact(facts.path, replaced.line, f"{replaced.how} replaces `{name}`"))
     return tuple(found)
 
 
-def _replaced_place(target: str | Expression, test: str, project: Project) -> tuple[str | None, str]:
+def _replaced_place(target: str | Expression, place: Place, project: Project) -> tuple[str | None, str]:
     """(file, name) of a module attribute that a test replaces; (None, "") when it is something else."""
     if isinstance(target, str):
         owner, _, attribute = target.rpartition(".")
-        return project.symbols.module_path(owner, test), attribute
+        return project.symbols.module_path(owner, place.path), attribute
     if isinstance(target, Attribute):
-        owner_means = project.meaning(target.value, Place(test))
+        owner_means = project.meaning(target.value, place)
         if isinstance(owner_means, ModuleMeaning):
             return owner_means.module, target.name
     return None, ""

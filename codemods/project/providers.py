@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from codemods.project.link import Project
+from codemods.project.link import Place, Project
 from codemods.project.sessions import (
     SESSION_CLASSES,
     ClassMeaning,
@@ -29,13 +29,24 @@ def provider_names(project: Project) -> set[str]:
             if gives_session(project.called(FunctionMeaning(path, function.qualname))):
                 found.add(function.name)
         for binding in facts.bindings:
-            if gives_session(project.member(path, binding.name)):
+            if _provides(project.member(path, binding.name), project):
                 found.add(binding.name)
         for imported in facts.imports:
             if imported.attribute is not None and imported.name != imported.attribute:
-                if gives_session(project.member(path, imported.name)):
+                if _provides(project.member(path, imported.name), project):
                     found.add(imported.name)
+        for class_ in facts.classes:
+            owner = ClassMeaning(path, class_.qualname)
+            for name in {attribute.name for attribute in class_.attributes}:
+                if _provides(project.attribute(owner, name, Place(path)), project):
+                    found.add(name)
     return {name for name in found if not (name.startswith("__") and name.endswith("__"))}
+
+
+def _provides(meaning: Meaning, project: Project) -> bool:
+    if isinstance(meaning, FunctionMeaning):
+        return gives_session(project.called(meaning))
+    return gives_session(meaning)
 
 
 def may_give_session(callee: Meaning, project: Project) -> bool:

@@ -7,7 +7,7 @@ import warnings
 from collections.abc import Iterable, Iterator
 
 from codemods.plan import Source
-from codemods.project.expressions import OPAQUE, annotation, declared, expression, last_name
+from codemods.project.expressions import OPAQUE, annotation, declared, dotted, expression, last_name
 from codemods.project.facts import (
     Attribute,
     AttributeSet,
@@ -27,6 +27,7 @@ from codemods.project.facts import (
 )
 from codemods.project.lending import lending
 from codemods.project.name_uses import Function, NameUse, Parents, Role, name_uses
+from codemods.project.scheduler_names import SUSPECTED
 
 _OBJECT_SESSION = {"async_object_session", "object_session", "awaitable_attrs"}
 
@@ -90,6 +91,7 @@ class _Scanner:
         self.attributes: set[str] = set()
         self.object_session_lines: set[int] = set()
         self.globals: Bound = {}
+        self.scope = ""
 
     def body(self, statements: Iterable[ast.stmt], scope: str, in_class: str, bindings: Bound) -> None:
         """Statements of one scope; what they bind is added to `bindings`. `in_class`: the class whose body this is."""
@@ -147,7 +149,7 @@ class _Scanner:
                         self.object_session_lines.add(node.lineno)
                     self.replacement(node, called)
                 case ast.Attribute(attr=attr):
-                    self.attributes.add(attr)
+                    self.attributes.add(dotted(expression(node)))
                     if attr in _OBJECT_SESSION:
                         self.object_session_lines.add(node.lineno)
 
@@ -192,7 +194,9 @@ class _Scanner:
     def function(self, node: Function, scope: str, in_class: str) -> None:
         qualname = f"{scope}.{node.name}" if scope else node.name
         bindings: Bound = {}
+        outer, self.scope = self.scope, qualname
         self.body(node.body, qualname, "", bindings)
+        self.scope = outer
         own = list(_own_statements(node.body))
         declared_global = {name for statement in own if isinstance(statement, ast.Global) for name in statement.names}
         for name in declared_global:
@@ -220,6 +224,7 @@ class _Scanner:
                 only_returns=_only_returns(node.body),
                 returned_as_is=_returned_as_is(node.body),
                 lends=lending(node) if yields else None,
+                suspected_later=_suspected_later(node),
             )
         )
         for decorator in node.decorator_list:
@@ -236,12 +241,17 @@ class _Scanner:
         def line(*roles: Role) -> int:
             return next((use.line for use in uses if use.role in roles), 0)
 
+        returned = line(Role.RETURNED) or next(
+            # `return session.scalar(...)` without await: what comes back still uses it
+            (use.line for use in uses if use.role is Role.METHOD and not use.awaited and self.is_returned(use.call)),
+            0,
+        )
         closed = next((use.line for use in uses if use.role is Role.METHOD and use.attribute in ("close", "aclose")), 0)
         return ParameterUse(
             name,
             kept=line(Role.STORED, Role.CONTAINED),
             captured=line(Role.CAPTURED),
-            returned=line(Role.RETURNED),
+            returned=returned,
             yielded=line(Role.YIELDED),
             closed=closed,
             aliased=line(Role.ALIASED),
@@ -249,6 +259,9 @@ class _Scanner:
                 self.passed(use, use.call) for use in uses if use.role is Role.ARGUMENT and use.call is not None
             ),
         )
+
+    def is_returned(self, call: ast.Call | None) -> bool:
+        return call is not None and isinstance(self.parents.of(call), ast.Return)
 
     def passed(self, use: NameUse, call: ast.Call) -> Passed:
         around: list[Expression] = []
@@ -287,11 +300,13 @@ class _Scanner:
             self.expressions(ast.Expr(decorator), {})
 
     def overrides(self, targets: list[ast.expr], line: int) -> None:
-        """`app.dependency_overrides[get_db] = ...`"""
+        """`app.dependency_overrides[get_db] = ...`, `module.get_db = ...`"""
         for target in targets:
             match target:
                 case ast.Subscript(value=ast.Attribute(attr="dependency_overrides"), slice=key):
-                    self.replaced.append(Replaced(expression(key), "dependency_overrides", line))
+                    self.replaced.append(Replaced(expression(key), "dependency_overrides", line, self.scope))
+                case ast.Attribute(value=ast.Name() | ast.Attribute()):
+                    self.replaced.append(Replaced(expression(target), "assignment", line, self.scope))
 
     def replacement(self, node: ast.Call, called: str) -> None:
         """`patch("a.b")`, `patch.object(a, "b")`, `monkeypatch.setattr("a.b", ...)` or `(a, "b", ...)`."""
@@ -300,11 +315,11 @@ class _Scanner:
         how = "monkeypatch.setattr" if called == "setattr" else "patch"
         match node.args:
             case [ast.Constant(value=str(text)), *_] if "." in text:
-                self.replaced.append(Replaced(text, how, node.lineno))
+                self.replaced.append(Replaced(text, how, node.lineno, self.scope))
             case [target, ast.Constant(value=str(name)), *_]:
                 base = expression(target)
                 if not isinstance(base, Opaque):
-                    self.replaced.append(Replaced(Attribute(base, name), how, node.lineno))
+                    self.replaced.append(Replaced(Attribute(base, name), how, node.lineno, self.scope))
 
 
 def _bindings(found: Bound) -> tuple[Binding, ...]:
@@ -369,6 +384,17 @@ def _parameters(node: Function) -> Iterator[Parameter]:
         yield Parameter(argument.arg, annotation(argument.annotation), default_value, "keyword")
     if arguments.kwarg:
         yield Parameter(arguments.kwarg.arg, None, None, "**")
+
+
+def _suspected_later(node: Function) -> int:
+    return next(
+        (
+            call.lineno
+            for call in ast.walk(node)
+            if isinstance(call, ast.Call) and last_name(expression(call.func)) in SUSPECTED
+        ),
+        0,
+    )
 
 
 def _only_returns(body: list[ast.stmt]) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from codemods.project.scheduler_names import SUSPECTED
 from codemods.project.sessions import External, FunctionMeaning, Meaning, UnknownMeaning
 
 _SCHEDULERS = frozenset(
@@ -25,27 +26,6 @@ _SCHEDULERS = frozenset(
         "starlette.background.BackgroundTasks().add_task",
     }
 )
-# methods of objects that could not be resolved: the name alone does not prove a scheduler, but it forbids a guess
-_SUSPECTED = frozenset(
-    {
-        "add_done_callback",
-        "add_job",
-        "add_task",
-        "apply_async",
-        "call_later",
-        "call_soon",
-        "call_soon_threadsafe",
-        "create_task",
-        "delay",
-        "enqueue",
-        "enqueue_job",
-        "ensure_future",
-        "run_in_executor",
-        "spawn",
-        "start_soon",
-        "submit",
-    }
-)
 
 
 def runs_later(called: Meaning, last_name: str, awaited: bool, factories: frozenset[str] = frozenset()) -> str:
@@ -56,9 +36,9 @@ def runs_later(called: Meaning, last_name: str, awaited: bool, factories: frozen
     if isinstance(called, External):
         if called.dotted in _SCHEDULERS or called.dotted in factories:
             return "task"
-        return "suspected" if last_name in _SUSPECTED and not awaited else ""
+        return "suspected" if last_name in SUSPECTED and not awaited else ""
     if isinstance(called, FunctionMeaning):
         return ""
-    if isinstance(called, UnknownMeaning) and last_name in _SUSPECTED and not awaited:
+    if isinstance(called, UnknownMeaning) and last_name in SUSPECTED and not awaited:
         return "suspected"
     return ""

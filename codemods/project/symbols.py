@@ -59,6 +59,7 @@ class Symbols:
         self._classes: dict[str, dict[str, ClassFacts]] = {}
         self._bindings: dict[str, dict[str, tuple[Expression, ...]]] = {}
         self._imports: dict[str, dict[tuple[str, str], list[Import]]] = {}
+        self._loaded: dict[str, set[str]] = {}
         self._found: dict[tuple[str, str], str | None] = {}
         for fact in sorted(facts, key=lambda fact: fact.path):
             self._add(fact)
@@ -137,6 +138,11 @@ class Symbols:
 
     def imported_modules(self, path: str) -> set[str]:
         """The files that are loaded by the module-level imports of this one."""
+        if path not in self._loaded:
+            self._loaded[path] = self._imported_modules(path)
+        return self._loaded[path]
+
+    def _imported_modules(self, path: str) -> set[str]:
         fact = self.facts.get(path)
         if fact is None:
             return set()

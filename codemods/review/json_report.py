@@ -73,12 +73,13 @@ def _finding(finding: Finding, group: Group, path: Callable[[str], str]) -> Json
 
 def _refusal(entry: Entry, path: Callable[[str], str]) -> Json:
     return {
-        "key": "",
+        "key": entry.key,
         "rule": entry.rule,
         "level": Level.MANUAL.label,
         **_place(entry.site, path),
-        "message": "left alone",
+        "message": f"left alone: {entry.text}",
         "reason": entry.text,
+        "advice": entry.advice,
         "facts": [],
         "group": entry.group or None,
     }

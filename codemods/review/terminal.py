@@ -102,7 +102,7 @@ def holds_command(text: str) -> bool:
 def findings(plan: Plan, seen: Viewpoint, colour: bool = False) -> str:
     """One line for each finding at or below the plan's level and for each place left alone, by place."""
     lines = [(_place(f.site), f.rule, f.level.label, f.message, f.reason) for g in plan.included for f in g.findings]
-    lines += [(_place(entry.site), entry.rule, Level.MANUAL.label, "left alone", entry.text) for entry in plan.refused]
+    lines += [(_place(e.site), e.rule, Level.MANUAL.label, f"left alone: {_with_advice(e)}", "") for e in plan.refused]
     out = []
     for (path, line, column), rule, level, message, reason in sorted(lines):
         place = f"{seen(path)}:{line}:{column}"
@@ -223,8 +223,12 @@ def _listing(title: str, entries: Sequence[Entry], seen: Viewpoint) -> str:
     rule = max(len(entry.rule) for entry in entries)
     out = [f"{title} ({len(entries)})\n"]
     for shown, entry in rows:
-        out.append(f"  {shown:{place}}  {entry.rule:{rule}}  {visible(entry.text)}\n")
+        out.append(f"  {shown:{place}}  {entry.rule:{rule}}  {visible(_with_advice(entry))}\n")
     return "".join(out)
+
+
+def _with_advice(entry: Entry) -> str:
+    return f"{entry.text} -> {entry.advice}" if entry.advice else entry.text
 
 
 def _by_place(entry: Entry) -> tuple[str, int, int, str]:

@@ -60,8 +60,9 @@ from codemods.plan import (
     Right,
     WidenBlock,
 )
-from codemods.project.expressions import dotted, expression
+from codemods.project.expressions import chained, dotted, expression
 from codemods.project.facts import Attribute, Name
+from codemods.project.link import Place
 from codemods.project.name_uses import SCOPES
 from codemods.project.openers import Opener, dependencies, makes_only, openers, replaced_by, source_of
 from codemods.project.providers import may_give_session
@@ -131,11 +132,13 @@ class _Scope:
 
     def examine(self) -> Iterator[Examined]:
         blocks: list[_Block] = []
+        seen: set[ast.stmt] = set()
         for node in self.scope.watched():
             if isinstance(node, ast.Call):
                 made = self._made(node)
                 if made is not None and not self._is_item(made.node):
-                    found = self._place(self.scope.statement(node), made)
+                    seen.add(statement := self.scope.statement(node))
+                    found = self._place(statement, made)
                     if isinstance(found, _Block):
                         blocks.append(found)
                     else:
@@ -144,7 +147,7 @@ class _Scope:
                 yield from self._with(node)
             elif isinstance(node, (ast.For, ast.AsyncFor)):
                 yield from self._driven(node)
-        yield from self._suspected()
+        yield from self._suspected(seen)
         crossing = _fit(blocks)
         for block in blocks:
             if block in crossing:
@@ -407,7 +410,7 @@ class _Scope:
             advice = "open the session with `async with` over the factory"
             yield self._manual(statement.iter, statement, reason, advice)
 
-    def _suspected(self) -> Iterator[Examined]:
+    def _suspected(self, seen: set[ast.stmt]) -> Iterator[Examined]:
         """`session = state["maker"]()`: not in view what gives it, yet it runs ORM selects and nothing closes it."""
         used: dict[str, ast.Call] = {}
         for node in self.scope.watched():
@@ -421,11 +424,13 @@ class _Scope:
         values = Values(self.scope, used, (), is_async=True)
         for statement in self.scope.statements():
             match statement:
-                case ast.Assign(targets=[ast.Name(id=name)], value=value) if name in used:
+                case ast.Assign(targets=[ast.Name(id=name)], value=value) if name in used and statement not in seen:
+                    if isinstance(self.scope.meaning(value), SessionMeaning):
+                        continue
                     call = value.value if isinstance(value, ast.Await) else value
                     if not isinstance(call, ast.Call) or not _out_of_view(self.scope.callee(call)):
                         continue
-                    if values.selected_class(used[name].args[0]) is None:
+                    if not self._is_orm(values, used[name].args[0], f"{name} {ast.unparse(call.func)}"):
                         continue
                     if examine(self.scope, statement, name, is_async=True).right:
                         continue
@@ -435,6 +440,12 @@ class _Scope:
                     )
                     advice = "name the factory in `sessions` of the settings, or open the session with a block by hand"
                     yield self._manual(value, statement, reason, advice)
+
+    def _is_orm(self, values: Values, statement: ast.expr, names: str) -> bool:
+        """Whether running the statement makes its runner a session: it selects entities, or is named like one."""
+        if values.selected_class(statement) is not None:
+            return True
+        return "session" in names.lower() and values.is_sql(statement)
 
     # --- findings ----------------------------------------------------------------------------------------------
 
@@ -564,6 +575,8 @@ class _Scope:
         line, written, module = imported
         if not written or project.member(module, function.qualname) != function:
             return None
+        if project.symbols.loads(module, place.path):
+            return None  # the module may load this one half way: what is imported now need not be there yet
         needs = NeedsImport(place.path, line, written, function.qualname)
         return f"{function.qualname}()", (needs,) if drop is None else (needs, drop)
 
@@ -605,6 +618,15 @@ class _Scope:
             return None
         return DropIfUnused(path, found[0].line, name)
 
+    def _reads(self, chain: str, other: str) -> bool:
+        """Whether `module.name`, read in the file `other`, is a name of this file."""
+        owner = chain.rpartition(".")[0]
+        means = self.view.project.meaning(chained(owner), Place(other))
+        if isinstance(means, ModuleMeaning):
+            return means.module == self.view.source.path
+        # imported in a function, perhaps: the module's own name is reason enough to keep the import
+        return owner.rpartition(".")[2] == self.view.source.module.rpartition(".")[2]
+
     def _is_taken_from_here(self, name: str) -> bool:
         symbols, path = self.view.project.symbols, self.view.source.path
         if self.view.source.is_package:
@@ -618,7 +640,7 @@ class _Scope:
             for imported in facts.imports:
                 if imported.attribute == name and symbols.module_path(imported.module, other) == path:
                     return True
-            if name in facts.attributes and path in symbols.imported_modules(other):
+            if any(self._reads(chain, other) for chain in facts.attributes if chain.endswith(f".{name}")):
                 return True
         return False
 

@@ -1,0 +1,1 @@
+"""The field trial: the tool over packages that people really published."""
