@@ -257,8 +257,8 @@ def test_check_names_each_place_with_its_reason(engine: Engine, project: Path, c
     run("check")
     out, err = capfdbinary.readouterr()
     assert out.decode().splitlines() == [
-        "app/jobs.py:9:1: session-scope [manual] left alone"
-        " (the session goes to a generator that outlives this function)",
+        "app/jobs.py:9:1: session-scope [manual] left alone:"
+        " the session goes to a generator that outlives this function",
         "app/users.py:2:5: session-scope [safe] session is never closed",
         "app/users.py:7:5: session-scope [review] session is never closed (a caller reads `user.orders`)",
     ]
