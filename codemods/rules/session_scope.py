@@ -43,46 +43,38 @@ from dataclasses import dataclass
 
 from codemods.flow.examine import examine
 from codemods.flow.lifetime import Lifetime, Obstacle
+from codemods.flow.made import Made, made
+from codemods.flow.opening import AS_WRITTEN, Openings
 from codemods.flow.scope import Scope, With
-from codemods.flow.values import Values
+from codemods.flow.suspects import suspects
 from codemods.flow.widening import Widening, left_open, widening
 from codemods.plan import (
-    DropIfUnused,
     Edit,
     Examined,
     Fact,
     Finding,
     Level,
-    NeedsImport,
     OpenBlock,
     RemoveStatement,
-    Request,
     Right,
     WidenBlock,
 )
-from codemods.project.expressions import chained, dotted, expression
-from codemods.project.facts import Attribute, Name
-from codemods.project.link import Place
+from codemods.project.expressions import dotted, expression
 from codemods.project.name_uses import SCOPES
-from codemods.project.openers import Opener, dependencies, makes_only, openers, replaced_by, source_of
-from codemods.project.providers import may_give_session
+from codemods.project.openers import dependencies, makes_only, replaced_by
 from codemods.project.sessions import (
-    CoroutineMeaning,
     External,
     FunctionMeaning,
     GeneratorMeaning,
     Meaning,
-    ModuleMeaning,
     Ownership,
     ScopeMeaning,
     SessionMeaning,
-    UnknownMeaning,
 )
 from codemods.rules.base import Keys, ModuleView
 
 NAME = "session-scope"
 _PAGE = __doc__ or ""
-_SELECTING = frozenset({"execute", "scalar", "scalars", "exec", "stream", "stream_scalars"})
 _IN_A_BLOCK = "open the session with a block around the statements that use it"
 
 
@@ -104,20 +96,11 @@ class SessionScope:
 
 
 @dataclass(slots=True, eq=False)
-class _Made:
-    """An expression that makes a session: `F()`, or `await f()`."""
-
-    node: ast.expr
-    call: ast.Call
-    session: SessionMeaning
-
-
-@dataclass(slots=True, eq=False)
 class _Block:
     """A block that could be opened, before blocks of one scope are fitted into each other."""
 
     life: Lifetime
-    made: _Made
+    made: Made
     first: int
     last: int
 
@@ -129,16 +112,17 @@ class _Scope:
         self.view = view
         self.scope = scope
         self.keys = keys
+        self.openings = Openings(scope, view.tree, view.source, view.settings.scope)
 
     def examine(self) -> Iterator[Examined]:
         blocks: list[_Block] = []
         seen: set[ast.stmt] = set()
         for node in self.scope.watched():
             if isinstance(node, ast.Call):
-                made = self._made(node)
-                if made is not None and not self._is_item(made.node):
+                found_made = made(self.scope, node)
+                if found_made is not None and not self._is_item(found_made.node):
                     seen.add(statement := self.scope.statement(node))
-                    found = self._place(statement, made)
+                    found = self._place(statement, found_made)
                     if isinstance(found, _Block):
                         blocks.append(found)
                     else:
@@ -147,7 +131,13 @@ class _Scope:
                 yield from self._with(node)
             elif isinstance(node, (ast.For, ast.AsyncFor)):
                 yield from self._driven(node)
-        yield from self._suspected(seen)
+        for suspect in suspects(self.scope, seen):
+            reason = (
+                f"`{suspect.called}` is not in view, but line {suspect.line} runs an ORM statement on what it gives:"
+                " a session that nothing closes?"
+            )
+            advice = "name the factory in `sessions` of the settings, or open the session with a block by hand"
+            yield self._manual(suspect.value, suspect.statement, reason, advice)
         crossing = _fit(blocks)
         for block in blocks:
             if block in crossing:
@@ -165,19 +155,7 @@ class _Scope:
             parent = self.scope.parents.of(parent)
         return isinstance(parent, ast.withitem)
 
-    def _made(self, node: ast.Call) -> _Made | None:
-        if not may_give_session(self.scope.callee(node), self.view.project):
-            return None
-        means = self.scope.meaning(node)
-        outer: ast.expr = node
-        if isinstance(means, CoroutineMeaning):
-            above = self.scope.parents.of(node)
-            if not isinstance(above, ast.Await):
-                return None
-            means, outer = means.value, above
-        return _Made(outer, node, means) if isinstance(means, SessionMeaning) else None
-
-    def _place(self, statement: ast.stmt, made: _Made) -> Examined | _Block:
+    def _place(self, statement: ast.stmt, made: Made) -> Examined | _Block:
         """What becomes of one session, by where it is made."""
         settled = self._not_ours(statement, made)
         if settled is not None:
@@ -218,7 +196,7 @@ class _Scope:
                 return self._manual(made.node, statement, reason, _IN_A_BLOCK)
         return self._manual(made.node, statement, "made in a form that cannot be followed", _IN_A_BLOCK)
 
-    def _not_ours(self, statement: ast.stmt, made: _Made) -> Examined | None:
+    def _not_ours(self, statement: ast.stmt, made: Made) -> Examined | None:
         """Sessions that no block belongs around, whatever stands around them."""
         scope, session = self.scope, made.session
         if session.through:
@@ -234,7 +212,7 @@ class _Scope:
             return self._right(made.node, "belongs to someone else")
         return None
 
-    def _stored(self, made: _Made, statement: ast.stmt, target: str) -> Examined:
+    def _stored(self, made: Made, statement: ast.stmt, target: str) -> Examined:
         method = self.scope.place.qualname.rpartition(".")[2]
         if method in ("__aenter__", "__enter__") and self._closed_on_exit(target):
             return self._right(made.node, "closed when the object is left")
@@ -254,7 +232,7 @@ class _Scope:
             if isinstance(method, (ast.FunctionDef, ast.AsyncFunctionDef)) and method.name in ("__aexit__", "__exit__")
         )
 
-    def _returned(self, made: _Made, statement: ast.stmt) -> Examined:
+    def _returned(self, made: Made, statement: ast.stmt) -> Examined:
         function = FunctionMeaning(self.view.source.path, self.scope.place.qualname)
         used = dependencies(self.view.project).get(function)
         if used is not None:
@@ -262,7 +240,7 @@ class _Scope:
             return self._manual(made.node, statement, reason, "make it a generator: `async with ... as s: yield s`")
         return self._right(made.node, "a factory: its callers own the session")
 
-    def _bound(self, statement: ast.stmt, name: str, made: _Made) -> Examined | _Block:
+    def _bound(self, statement: ast.stmt, name: str, made: Made) -> Examined | _Block:
         scope, session = self.scope, made.session
         if not scope.is_function:
             where = "the class body" if isinstance(scope.node, ast.ClassDef) else "module level"
@@ -302,7 +280,7 @@ class _Scope:
         first = life.first if self._movable(made, life) else start
         return _Block(life, made, first, life.last)
 
-    def _movable(self, made: _Made, life: Lifetime) -> bool:
+    def _movable(self, made: Made, life: Lifetime) -> bool:
         """Whether the session may be made where it is first used: no effect comes earlier or later by that."""
         assert life.first is not None
         if isinstance(made.node, ast.Await):
@@ -410,43 +388,6 @@ class _Scope:
             advice = "open the session with `async with` over the factory"
             yield self._manual(statement.iter, statement, reason, advice)
 
-    def _suspected(self, seen: set[ast.stmt]) -> Iterator[Examined]:
-        """`session = state["maker"]()`: not in view what gives it, yet it runs ORM selects and nothing closes it."""
-        used: dict[str, ast.Call] = {}
-        for node in self.scope.watched():
-            match node:
-                case ast.Call(func=ast.Attribute(value=ast.Name(id=name), attr=verb), args=[_, *_]) if (
-                    verb in _SELECTING
-                ):
-                    used.setdefault(name, node)
-        if not used or not self.scope.is_function:
-            return
-        values = Values(self.scope, used, (), is_async=True)
-        for statement in self.scope.statements():
-            match statement:
-                case ast.Assign(targets=[ast.Name(id=name)], value=value) if name in used and statement not in seen:
-                    if isinstance(self.scope.meaning(value), SessionMeaning):
-                        continue
-                    call = value.value if isinstance(value, ast.Await) else value
-                    if not isinstance(call, ast.Call) or not _out_of_view(self.scope.callee(call)):
-                        continue
-                    if not self._is_orm(values, used[name].args[0], f"{name} {ast.unparse(call.func)}"):
-                        continue
-                    if examine(self.scope, statement, name, is_async=True).right:
-                        continue
-                    reason = (
-                        f"`{ast.unparse(call.func)}` is not in view, but line {used[name].lineno} runs an ORM select"
-                        f" on what it gives: a session that nothing closes?"
-                    )
-                    advice = "name the factory in `sessions` of the settings, or open the session with a block by hand"
-                    yield self._manual(value, statement, reason, advice)
-
-    def _is_orm(self, values: Values, statement: ast.expr, names: str) -> bool:
-        """Whether running the statement makes its runner a session: it selects entities, or is named like one."""
-        if values.selected_class(statement) is not None:
-            return True
-        return "session" in names.lower() and values.is_sql(statement)
-
     # --- findings ----------------------------------------------------------------------------------------------
 
     def _right(self, node: ast.expr, why: str) -> Right:
@@ -474,8 +415,9 @@ class _Scope:
         view, life, made = self.view, block.life, block.made
         path, suite = view.source.path, life.seat.suite
         statement = life.statement
-        replacers = replaced_by(self.scope.meaning(made.call.func), path, self._called_name(made), view.project)
-        context, requests = (None, ()) if replacers else self._context(made)
+        replacers = replaced_by(self.scope.meaning(made.call.func), path, made.called, view.project)
+        opening = AS_WRITTEN if replacers else self.openings.opening(made)
+        context, requests = opening.context, opening.requests
         reasons = self._reasons(life)
         if replacers:
             reasons.append(
@@ -494,7 +436,7 @@ class _Scope:
         ]
         edits += [RemoveStatement(path, close.lineno) for close in life.removed]
         if isinstance(statement, ast.AnnAssign):
-            requests = (*requests, *self._annotation_imports(statement))
+            requests = (*requests, *self.openings.annotation_imports(statement.annotation))
         site = view.site(made.node, self.scope)
         header = f"{'async ' if made.session.is_async else ''}with {context or ast.unparse(made.node)}"
         return Finding(
@@ -508,141 +450,6 @@ class _Scope:
             edits=tuple(edits),
             requests=tuple(requests),
         )
-
-    def _called_name(self, made: _Made) -> str:
-        return dotted(expression(made.call.func))
-
-    def _annotation_imports(self, statement: ast.AnnAssign) -> tuple[Request, ...]:
-        """The block's name takes no annotation; what only the annotation needed may go."""
-        names = {node.id for node in ast.walk(statement.annotation) if isinstance(node, ast.Name)}
-        return tuple(request for name in sorted(names) if (request := self._drop(name)) is not None)
-
-    # --- the project's own context manager ---------------------------------------------------------------------
-
-    def _context(self, made: _Made) -> tuple[str | None, tuple[Request, ...]]:
-        """The project's context manager over the same factory, when one can be named here; else the factory itself."""
-        if made.call.args or made.call.keywords or isinstance(made.node, ast.Await):
-            return None, ()
-        project, place = self.view.project, self.scope.place
-        source = source_of(expression(made.call.func), place, project)
-        if not source:
-            return None, ()
-        candidates = [
-            opener
-            for opener in openers(project)
-            if opener.source == source
-            and opener.scope.is_async == made.session.is_async
-            and not self._within(opener)
-            and self._settled(opener)
-        ]
-        named = [named for opener in candidates if (named := self._named(opener, made)) is not None]
-        return named[0] if len(named) == 1 else (None, ())
-
-    def _within(self, opener: Opener) -> bool:
-        """Whether this very code is (part of) the context manager."""
-        place = self.scope.place
-        return opener.function.module == place.path and (
-            place.qualname == opener.function.qualname or place.qualname.startswith(f"{opener.function.qualname}.")
-        )
-
-    def _settled(self, opener: Opener) -> bool:
-        wanted = self.view.settings.scope
-        if wanted is None:
-            return True
-        known = self.view.project.symbols.names.get(opener.function.module)
-        return known is not None and f"{known.module}.{opener.function.qualname}" == wanted
-
-    def _named(self, opener: Opener, made: _Made) -> tuple[str, tuple[Request, ...]] | None:
-        """How the context manager is written at this place, and the imports that this needs; None when it cannot be."""
-        project, place, function = self.view.project, self.scope.place, opener.function
-        callee = expression(made.call.func)
-        if isinstance(callee, Attribute):
-            owner = project.meaning(callee.value, place)
-            if isinstance(owner, ModuleMeaning) and project.member(owner.module, function.qualname) == function:
-                return f"{dotted(callee.value)}.{function.qualname}()", ()
-            return None
-        if not isinstance(callee, Name):
-            return None
-        seen = project.name(function.qualname, place)
-        drop = self._drop(callee.id)
-        if seen == function:
-            return f"{function.qualname}()", () if drop is None else (drop,)
-        if self._is_bound(function.qualname):
-            return None
-        imported = self._import_of(callee.id)
-        if imported is None:
-            return None
-        line, written, module = imported
-        if not written or project.member(module, function.qualname) != function:
-            return None
-        if project.symbols.loads(module, place.path):
-            return None  # the module may load this one half way: what is imported now need not be there yet
-        needs = NeedsImport(place.path, line, written, function.qualname)
-        return f"{function.qualname}()", (needs,) if drop is None else (needs, drop)
-
-    def _is_bound(self, name: str) -> bool:
-        """Whether the name already means something in this file or function: then it cannot be imported over it."""
-        for node in ast.walk(self.view.tree):
-            match node:
-                case ast.Name(id=found) | ast.arg(arg=found) if found == name:
-                    return True
-                case ast.FunctionDef(name=found) | ast.AsyncFunctionDef(name=found) | ast.ClassDef(name=found):
-                    if found == name:
-                        return True
-                case ast.alias(name=found, asname=alias) if (alias or found.partition(".")[0]) == name:
-                    return True
-        return False
-
-    def _import_of(self, name: str) -> tuple[int, str, str] | None:
-        """(line, module as written, file) of the import that binds the name here, the innermost one."""
-        symbols, path = self.view.project.symbols, self.view.source.path
-        qualname = self.scope.place.qualname
-        while True:
-            found = symbols.imports(path, qualname, name)
-            if len(found) == 1 and found[0].attribute is not None:
-                module = symbols.module_path(found[0].module, path)
-                return (found[0].line, found[0].written_module, module) if module else None
-            if found or not qualname:
-                return None
-            qualname = qualname.rpartition(".")[0]
-
-    def _drop(self, name: str) -> DropIfUnused | None:
-        """The import of a name may go with its last use, unless another file takes the name from here."""
-        symbols, path = self.view.project.symbols, self.view.source.path
-        qualname = self.scope.place.qualname
-        found = symbols.imports(path, qualname, name)
-        while not found and qualname:
-            qualname = qualname.rpartition(".")[0]
-            found = symbols.imports(path, qualname, name)
-        if len(found) != 1 or (not qualname and self._is_taken_from_here(name)):
-            return None
-        return DropIfUnused(path, found[0].line, name)
-
-    def _reads(self, chain: str, other: str) -> bool:
-        """Whether `module.name`, read in the file `other`, is a name of this file."""
-        owner = chain.rpartition(".")[0]
-        means = self.view.project.meaning(chained(owner), Place(other))
-        if isinstance(means, ModuleMeaning):
-            return means.module == self.view.source.path
-        # imported in a function, perhaps: the module's own name is reason enough to keep the import
-        return owner.rpartition(".")[2] == self.view.source.module.rpartition(".")[2]
-
-    def _is_taken_from_here(self, name: str) -> bool:
-        symbols, path = self.view.project.symbols, self.view.source.path
-        if self.view.source.is_package:
-            return True  # what a package's `__init__` imports is often meant for others
-        for other in symbols.paths():
-            if other == path:
-                continue
-            facts = symbols.facts[other]
-            if any(symbols.module_path(star, other) == path for star in facts.stars):
-                return True
-            for imported in facts.imports:
-                if imported.attribute == name and symbols.module_path(imported.module, other) == path:
-                    return True
-            if any(self._reads(chain, other) for chain in facts.attributes if chain.endswith(f".{name}")):
-                return True
-        return False
 
 
 def _closes_in(body: list[ast.stmt], target: str) -> bool:
@@ -661,13 +468,7 @@ def _contextlib(callee: Meaning) -> bool:
     return isinstance(callee, External) and callee.dotted.startswith("contextlib.")
 
 
-def _out_of_view(callee: Meaning) -> bool:
-    if isinstance(callee, External):
-        return not callee.dotted.startswith("sqlalchemy.")  # `engine.connect()` and its like are known: no sessions
-    return isinstance(callee, UnknownMeaning)
-
-
-def _given_to_exit_stack(scope: Scope, made: _Made) -> bool:
+def _given_to_exit_stack(scope: Scope, made: Made) -> bool:
     parent = scope.parents.of(made.node)
     if not isinstance(parent, ast.Call):
         return False

@@ -1,0 +1,170 @@
+"""How a block over a factory is written at a place: with which context manager, and with what imports. Decides no edit.
+
+The project's own context manager over the same factory is taken where there is exactly one that only opens, rolls
+back and closes, and where its name can be had without a new import between modules; else the factory itself.
+"""
+
+from __future__ import annotations
+
+import ast
+from dataclasses import dataclass
+
+from codemods.flow.made import Made
+from codemods.flow.scope import Scope
+from codemods.plan import DropIfUnused, NeedsImport, Request, Source
+from codemods.project.expressions import chained, dotted, expression
+from codemods.project.facts import Attribute, Name
+from codemods.project.link import Place
+from codemods.project.openers import Opener, openers, source_of
+from codemods.project.sessions import ModuleMeaning
+
+
+@dataclass(frozen=True, slots=True)
+class Opening:
+    """`context` is the text of the context expression; None: what makes the session, as it is written."""
+
+    context: str | None
+    requests: tuple[Request, ...] = ()
+
+
+AS_WRITTEN = Opening(None)
+
+
+class Openings:
+    """Answers for one scope of one file. `wanted` is the setting `scope`: the dotted name of the one to use."""
+
+    def __init__(self, scope: Scope, tree: ast.Module, source: Source, wanted: str | None) -> None:
+        self.scope = scope
+        self.tree = tree
+        self.source = source
+        self.wanted = wanted
+        self.project = scope.project
+        self.symbols = scope.project.symbols
+
+    def opening(self, made: Made) -> Opening:
+        """How to open a block in the place of what makes this session."""
+        if made.has_arguments or isinstance(made.node, ast.Await):
+            return AS_WRITTEN
+        source = source_of(expression(made.call.func), self.scope.place, self.project)
+        if not source:
+            return AS_WRITTEN
+        found = [
+            named
+            for opener in openers(self.project)
+            if opener.source == source
+            and opener.scope.is_async == made.session.is_async
+            and not self._within(opener)
+            and self._is_wanted(opener)
+            and (named := self._named(opener, made)) is not None
+        ]
+        return found[0] if len(found) == 1 else AS_WRITTEN
+
+    def _within(self, opener: Opener) -> bool:
+        """Whether this very code is (part of) the context manager."""
+        place = self.scope.place
+        return opener.function.module == place.path and (
+            place.qualname == opener.function.qualname or place.qualname.startswith(f"{opener.function.qualname}.")
+        )
+
+    def _is_wanted(self, opener: Opener) -> bool:
+        if self.wanted is None:
+            return True
+        known = self.symbols.names.get(opener.function.module)
+        return known is not None and f"{known.module}.{opener.function.qualname}" == self.wanted
+
+    def _named(self, opener: Opener, made: Made) -> Opening | None:
+        """How the context manager is written here; None when it cannot be."""
+        place, function = self.scope.place, opener.function
+        callee = expression(made.call.func)
+        if isinstance(callee, Attribute):
+            owner = self.project.meaning(callee.value, place)
+            if isinstance(owner, ModuleMeaning) and self.project.member(owner.module, function.qualname) == function:
+                return Opening(f"{dotted(callee.value)}.{function.qualname}()")
+            return None
+        if not isinstance(callee, Name):
+            return None
+        drop = self.drop(callee.id)
+        if self.project.name(function.qualname, place) == function:
+            return Opening(f"{function.qualname}()", () if drop is None else (drop,))
+        if self._is_bound(function.qualname):
+            return None
+        imported = self._import_of(callee.id)
+        if imported is None:
+            return None
+        line, written, module = imported
+        if not written or self.project.member(module, function.qualname) != function:
+            return None
+        if self.symbols.loads(module, place.path):
+            return None  # the module may load this one half way: what is imported now need not be there yet
+        needs = NeedsImport(place.path, line, written, function.qualname)
+        return Opening(f"{function.qualname}()", (needs,) if drop is None else (needs, drop))
+
+    def _is_bound(self, name: str) -> bool:
+        """Whether the name already means something in this file or function: then it cannot be imported over it."""
+        for node in ast.walk(self.tree):
+            match node:
+                case ast.Name(id=found) | ast.arg(arg=found) if found == name:
+                    return True
+                case ast.FunctionDef(name=found) | ast.AsyncFunctionDef(name=found) | ast.ClassDef(name=found):
+                    if found == name:
+                        return True
+                case ast.alias(name=found, asname=alias) if (alias or found.partition(".")[0]) == name:
+                    return True
+        return False
+
+    def _import_of(self, name: str) -> tuple[int, str, str] | None:
+        """(line, module as written, file) of the import that binds the name here, the innermost one."""
+        path = self.source.path
+        qualname = self.scope.place.qualname
+        while True:
+            found = self.symbols.imports(path, qualname, name)
+            if len(found) == 1 and found[0].attribute is not None:
+                module = self.symbols.module_path(found[0].module, path)
+                return (found[0].line, found[0].written_module, module) if module else None
+            if found or not qualname:
+                return None
+            qualname = qualname.rpartition(".")[0]
+
+    # --- imports that may go -----------------------------------------------------------------------------------
+
+    def drop(self, name: str) -> DropIfUnused | None:
+        """The import of a name may go with its last use, unless another file takes the name from here."""
+        path, qualname = self.source.path, self.scope.place.qualname
+        found = self.symbols.imports(path, qualname, name)
+        while not found and qualname:
+            qualname = qualname.rpartition(".")[0]
+            found = self.symbols.imports(path, qualname, name)
+        if len(found) != 1 or (not qualname and self._is_taken_from_here(name)):
+            return None
+        return DropIfUnused(path, found[0].line, name)
+
+    def annotation_imports(self, annotation: ast.expr) -> tuple[Request, ...]:
+        """A block's name takes no annotation; what only the annotation needed may go."""
+        names = {node.id for node in ast.walk(annotation) if isinstance(node, ast.Name)}
+        return tuple(request for name in sorted(names) if (request := self.drop(name)) is not None)
+
+    def _reads(self, chain: str, other: str) -> bool:
+        """Whether `module.name`, read in the file `other`, is a name of this file."""
+        owner = chain.rpartition(".")[0]
+        means = self.project.meaning(chained(owner), Place(other))
+        if isinstance(means, ModuleMeaning):
+            return means.module == self.source.path
+        # imported in a function, perhaps: the module's own name is reason enough to keep the import
+        return owner.rpartition(".")[2] == self.source.module.rpartition(".")[2]
+
+    def _is_taken_from_here(self, name: str) -> bool:
+        path = self.source.path
+        if self.source.is_package:
+            return True  # what a package's `__init__` imports is often meant for others
+        for other in self.symbols.paths():
+            if other == path:
+                continue
+            facts = self.symbols.facts[other]
+            if any(self.symbols.module_path(star, other) == path for star in facts.stars):
+                return True
+            for imported in facts.imports:
+                if imported.attribute == name and self.symbols.module_path(imported.module, other) == path:
+                    return True
+            if any(self._reads(chain, other) for chain in facts.attributes if chain.endswith(f".{name}")):
+                return True
+        return False

@@ -1,0 +1,63 @@
+"""Sessions that cannot be proved to be any: what makes them is not in view, yet they run ORM statements. Reads only."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass
+
+from codemods.flow.examine import examine
+from codemods.flow.scope import Scope
+from codemods.flow.values import Values
+from codemods.project.sessions import External, Meaning, SessionMeaning, UnknownMeaning
+
+_SELECTING = frozenset({"execute", "scalar", "scalars", "exec", "stream", "stream_scalars"})
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Suspect:
+    """`session = state["maker"]()`: used like a session at `line`, and nothing closes it."""
+
+    value: ast.expr
+    statement: ast.stmt
+    called: str
+    line: int
+
+
+def suspects(scope: Scope, known: Collection[ast.stmt]) -> Iterator[Suspect]:
+    """The suspects of one function; `known` are the statements whose sessions were already looked at."""
+    used: dict[str, ast.Call] = {}
+    for node in scope.watched():
+        match node:
+            case ast.Call(func=ast.Attribute(value=ast.Name(id=name), attr=verb), args=[_, *_]):
+                if verb in _SELECTING:
+                    used.setdefault(name, node)
+    if not used or not scope.is_function:
+        return
+    values = Values(scope, used, (), is_async=True)
+    for statement in scope.statements():
+        match statement:
+            case ast.Assign(targets=[ast.Name(id=name)], value=value) if name in used and statement not in known:
+                if isinstance(scope.meaning(value), SessionMeaning):
+                    continue
+                call = value.value if isinstance(value, ast.Await) else value
+                if not isinstance(call, ast.Call) or not _out_of_view(scope.callee(call)):
+                    continue
+                called = ast.unparse(call.func)
+                if not _is_orm(values, used[name].args[0], f"{name} {called}"):
+                    continue
+                if not examine(scope, statement, name, is_async=True).right:
+                    yield Suspect(value, statement, called, used[name].lineno)
+
+
+def _is_orm(values: Values, statement: ast.expr, names: str) -> bool:
+    """Whether running the statement makes its runner a session: it selects entities, or is named like one."""
+    if values.selected_class(statement) is not None:
+        return True
+    return "session" in names.lower() and values.is_sql(statement)
+
+
+def _out_of_view(callee: Meaning) -> bool:
+    if isinstance(callee, External):
+        return not callee.dotted.startswith("sqlalchemy.")  # `engine.connect()` and its like are known: no sessions
+    return isinstance(callee, UnknownMeaning)
