@@ -15,7 +15,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export PIP_NO_INPUT := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint format clean
+.PHONY: help demo test field lint format clean
 
 help:  ## what there is to type
 	@sed -n 's/^\([a-z]*\):.*  ## \(.*\)/make \1\t\2/p' Makefile
@@ -27,6 +27,12 @@ demo: $(TOOL_INSTALLED)  ## print the explained patch for the legacy application
 test: $(DEVELOPMENT_INSTALLED)  ## run the tests
 	$(BIN)/python -m pytest -n auto -q $(PYTEST)
 
+# `make field FIELD=--short` takes a few small packages; FIELD="--only NAME --keep" one, and leaves what came out.
+FIELD ?=
+
+field: $(TOOL_INSTALLED)  ## try the tool on pinned packages from PyPI and check what it promises; minutes
+	@PYTHONPATH=tests $(BIN)/python -m field.run $(FIELD)
+
 lint: $(DEVELOPMENT_INSTALLED)  ## ruff and mypy, changing nothing
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -37,7 +43,7 @@ format: $(DEVELOPMENT_INSTALLED)  ## let ruff put the code in shape
 	$(BIN)/ruff format .
 
 clean:  ## take away what the other targets made, .venv too
-	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis tests/field/.packages
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(BIN)/python:

@@ -31,6 +31,7 @@ from codemods.plan import (
 )
 from codemods.project.facts import ModuleFacts
 from codemods.project.link import Project, link
+from codemods.project.openers import Customs
 from codemods.project.providers import provider_names
 from codemods.project.scan import parse, scan_tree
 from codemods.project.symbols import ModuleName
@@ -204,7 +205,8 @@ def _linked(codebase: _Codebase, rules: Sequence[Rule], request: RunRequest, tel
         }
         _scan(codebase, wanted, tell)
         waiting -= wanted
-        project = link(codebase.facts.values(), codebase.names(), request.settings.sessions, load)
+        settings = request.settings
+        project = link(codebase.facts.values(), codebase.names(), settings.sessions, load, settings.schedulers)
         learned = {name.encode("utf-8", "surrogatepass") for name in provider_names(project)} - words
         if not learned or not waiting:
             return project
@@ -216,11 +218,12 @@ def _examine(
 ) -> list[Examined]:
     """What the rules say of the wanted files, in the order of paths and of RULES."""
     project = _linked(codebase, rules, request, tell)
+    customs = Customs(project)
     examined: list[Examined] = []
     paths = [path for path in project.symbols.paths() if path in wanted]
     for done, path in enumerate(paths):
         tell("examine", done, len(paths))
-        view = ModuleView(codebase.sources[path], codebase.trees[path], project, request.settings)
+        view = ModuleView(codebase.sources[path], codebase.trees[path], project, request.settings, customs)
         ignored = request.settings.ignored_in(path)
         try:
             examined += [one for rule in rules if rule.name not in ignored for one in rule.examine(view)]

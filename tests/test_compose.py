@@ -73,7 +73,7 @@ def drop(start: str, name: str) -> Asked:
 
 def composed(given: Source, asked: Sequence[Asked]) -> bytes:
     made = [ask(given.text) for ask in asked]
-    edits = [one for one in made if isinstance(one, OpenBlock | WidenBlock | RemoveStatement)]
+    edits = [one for one in made if not isinstance(one, NeedsImport | DropIfUnused)]
     requests = [one for one in made if isinstance(one, NeedsImport | DropIfUnused)]
     return compose(given, edits, requests)
 

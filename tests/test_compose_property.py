@@ -11,7 +11,7 @@ from collections.abc import Iterator, Set
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from codemods.plan import Edit, OpenBlock, RemoveStatement, Source, WidenBlock
+from codemods.plan import DissolveTry, Edit, OpenBlock, RemoveStatement, ReplaceExpression, Source, Span, WidenBlock
 from codemods.transformers.compose import compose
 
 SIMPLE = [
@@ -41,6 +41,29 @@ CREATIONS = [
     ["s = await F(", "    1,  # one", ")  # x"],
     ["s = \\", "    F()"],
 ]
+HANDLERS = [
+    [],
+    ["except E:  # e", "    pass"],
+    ["except (A, B) as e:", "", "    # h", "    raise", "    # raised", "else:  # fine", "    done(1)"],
+]
+FINALS = [
+    ["finally: await s.close()  # done"],
+    ["finally:", "    await s.close()"],
+    ["# always", "finally:  # f", "", "    # back", "    await s.close()  # done", "    # gone"],
+    ["", "finally:", "    log()", "", "    # back", "    await s.close()", "    # gone"],
+    ["finally:", "    await s.close()  # done", "", "    # log", "    log()"],
+    ["finally:", "    if s: await s.close()  # done", "    await s.close(", "        # none", "    )"],
+    ["finally:", "", "    if s:  # made", "        # back", "        await s.close()", "        # gone", "# out", ""],
+    ["finally:", "    log()", "    if s and \\", "            s.x:", "        await s.close()", "    log()"],
+]
+MADE_INSIDE = [
+    ["await run(F())"],
+    ['x = await run("é", (F()), 1)  # made'],
+    ["y = await run(", "    # it", "    F(),  # made", ")"],
+    ["if await run(F()): x = 1"],
+    ["for i in await run(F()):", "    await run(i)  # each"],
+    ["z = (await F()).x"],
+]
 BETWEEN = [[], [], [""], ["# above"], ["", "# above"], ["# far", ""], ["", "", "# far", "", "# near"], ["   "]]
 OUTDENTED = ["#left"]
 
@@ -59,8 +82,8 @@ def indented(lines: list[str], step: str) -> list[str]:
 @st.composite
 def statements(draw: st.DrawFn, step: str, depth: int = 0) -> list[str]:
     lines: list[str] = []
-    kinds = ["simple", "simple", "creation", "close", "block"] + (
-        ["compound", "compound", "try", "match"] * (depth < 2)
+    kinds = ["simple", "simple", "creation", "close", "block", "made inside"] + (
+        ["compound", "compound", "try", "given back", "given back", "match"] * (depth < 2)
     )
     chosen = draw(st.lists(st.sampled_from(kinds), min_size=1, max_size=6 if depth == 0 else 3))
     if depth == 0:
@@ -71,6 +94,8 @@ def statements(draw: st.DrawFn, step: str, depth: int = 0) -> list[str]:
             lines += OUTDENTED
         if kind == "simple":
             lines += draw(st.sampled_from(SIMPLE))
+        elif kind == "made inside":
+            lines += draw(st.sampled_from(MADE_INSIDE))
         elif kind == "creation":
             lines += draw(st.sampled_from(CREATIONS))
         elif kind == "close":
@@ -91,6 +116,10 @@ def statements(draw: st.DrawFn, step: str, depth: int = 0) -> list[str]:
                     step + "# f",
                     step + "done()",
                 ]
+            elif kind == "given back":
+                lines += [draw(st.sampled_from(["try:", "try:  # guard"])), *draw(st.sampled_from([[], [""]])), *inner]
+                for part in (draw(st.sampled_from(HANDLERS)), draw(st.sampled_from(FINALS))):
+                    lines += [line.replace("    ", step) for line in part]
             elif kind == "match":
                 lines += ["match x:", step + "case 1:", *indented(inner, step), step + "case _:", step * 2 + "pass"]
             else:
@@ -110,18 +139,33 @@ def edited_functions(draw: st.DrawFn) -> tuple[Source, list[Edit], int, int]:
     text += draw(st.sampled_from(["", newline]))
     source = Source("a.py", "a", False, text.encode(), text, "utf-8", b"", newline, step)
     edits: list[Edit] = []
-    for suite in suites(ast.parse(text)):
+    tree = ast.parse(text)
+    for suite in suites(tree, text.split(newline)):
         edits += draw(edits_of(suite))
+    awaited = {id(node.value): node for node in ast.walk(tree) if isinstance(node, ast.Await)}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Call) and ast.unparse(node) == "F()" and draw(st.booleans()):
+            whole = awaited.get(id(node), node) if draw(st.booleans()) else node
+            edits.append(ReplaceExpression("a.py", span_of(whole, text.split(newline)), "s"))
     return source, edits, len(head), len(head) + len(body)
 
 
-def suites(tree: ast.Module) -> Iterator[list[ast.stmt]]:
-    """The suites of a tree whose statements have lines of their own."""
+def suites(tree: ast.Module, lines: list[str]) -> Iterator[list[ast.stmt]]:
+    """The suites of the functions of a tree whose statements have lines of their own."""
     for node in ast.walk(tree):
+        if isinstance(node, ast.Module):
+            continue
         for name in ("body", "orelse", "finalbody"):
             suite = getattr(node, name, None)
-            if suite and not (isinstance(node, ast.If) and suite[0].lineno == node.lineno):
+            if suite and not lines[suite[0].lineno - 1].encode()[: suite[0].col_offset].strip():
                 yield suite
+
+
+def span_of(node: ast.expr, lines: list[str]) -> Span:
+    assert node.end_lineno is not None
+    start, end = lines[node.lineno - 1].encode(), lines[node.end_lineno - 1].encode()
+    columns = (len(start[: node.col_offset].decode()), len(end[: node.end_col_offset].decode()))
+    return Span(node.lineno, columns[0], node.end_lineno, columns[1])
 
 
 @st.composite
@@ -135,12 +179,20 @@ def edits_of(draw: st.DrawFn, suite: list[ast.stmt]) -> list[Edit]:
         is_close = isinstance(statement, ast.Expr) and ast.unparse(statement) == "await s.close()"
         if is_close and draw(often):
             made.append(RemoveStatement("a.py", statement.lineno))
-        is_creation = isinstance(statement, ast.Assign | ast.AnnAssign) and "F(" in ast.unparse(statement)
+        if isinstance(statement, ast.Try) and statement.finalbody and draw(often):
+            closes = [final.lineno for final in statement.finalbody if "s.close()" in ast.unparse(final)]
+            if closes:
+                chosen = draw(st.sets(st.sampled_from(closes), min_size=1))
+                made.append(DissolveTry("a.py", statement.lineno, tuple(sorted(chosen))))
+        is_creation = isinstance(statement, ast.Assign | ast.AnnAssign) and ast.unparse(statement).startswith("s")
         is_block = isinstance(statement, ast.AsyncWith) and "F()" in ast.unparse(statement.items[0])
-        if not (is_creation or is_block) or index + 1 == len(suite) or not draw(often):
+        is_made_inside = not is_creation and not is_block and "F()" in ast.unparse(statement)
+        if not (is_creation or is_block or is_made_inside) or not draw(often):
+            continue
+        if index + 1 == len(suite) and not is_made_inside:
             continue
         first = draw(st.integers(index + 1, len(suite) - 1)) if is_creation else index
-        last = draw(st.integers(max(first, index + 1), len(suite) - 1))
+        last = draw(st.integers(first if is_made_inside else max(first, index + 1), len(suite) - 1))
         if any(not (last < a or b < first or (a < first and last <= b)) for a, b in taken):
             continue
         if {suite[first].lineno, suite[last].lineno} & joined:
@@ -148,14 +200,22 @@ def edits_of(draw: st.DrawFn, suite: list[ast.stmt]) -> list[Edit]:
         taken.append((first, last))
         if is_creation:
             made.append(OpenBlock("a.py", statement.lineno, suite[first].lineno, suite[last].lineno, True, "s"))
-        else:
+        elif is_block and last > index and draw(often):
             made.append(WidenBlock("a.py", statement.lineno, suite[last].lineno))
+        else:
+            name = draw(st.sampled_from(["s", None]))
+            made.append(OpenBlock("a.py", None, statement.lineno, suite[last].lineno, True, name, "G()"))
     return made
 
 
 def comment_texts(text: str) -> Counter[str]:
     tokens = tokenize.generate_tokens(io.StringIO(text, newline="").readline)
     return Counter(token.string.rstrip("\r") for token in tokens if token.type == tokenize.COMMENT)
+
+
+def longest_blank(text: str) -> int:
+    """How many lines without anything follow one another at most."""
+    return max(len(run) for run in "".join(" " if line.strip() else "b" for line in text.splitlines()).split(" "))
 
 
 def strings(text: str) -> Counter[str]:
@@ -190,14 +250,26 @@ def test_nothing_is_lost_and_nothing_else_changes(case: tuple[Source, list[Edit]
     assert comment_texts(after) == comment_texts(source.text)
     assert strings(after) == strings(source.text)
     assert after.endswith("\n") == source.text.endswith("\n")
+    assert longest_blank(after) <= longest_blank(source.text)
 
     old = source.text.split(source.newline)
     assert after.startswith(source.newline.join(old[:first]) + source.newline)
     assert after.endswith(source.newline.join(old[last:]))
 
     gone = {edit.line for edit in edits if isinstance(edit, RemoveStatement)}
-    gone |= {edit.creation for edit in edits if isinstance(edit, OpenBlock)}
-    assert list(flattened(ast.parse(after))) == list(flattened(ast.parse(source.text), gone))
+    gone |= {edit.creation for edit in edits if isinstance(edit, OpenBlock) and edit.creation is not None}
+    gone |= {line for edit in edits if isinstance(edit, DissolveTry) for line in edit.closes}
+    assert list(flattened(ast.parse(after))) == list(flattened(ast.parse(with_expressions(source, edits)), gone))
+
+
+def with_expressions(source: Source, edits: list[Edit]) -> str:
+    """The original text with its expressions replaced, each on its one line."""
+    lines = source.text.split(source.newline)
+    spans = sorted((edit.span for edit in edits if isinstance(edit, ReplaceExpression)), reverse=True)
+    for span in spans:
+        line = lines[span.line - 1]
+        lines[span.line - 1] = f"{line[: span.column]}s{line[span.end_column :]}"
+    return source.newline.join(lines)
 
 
 @settings(deadline=None, max_examples=40, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])

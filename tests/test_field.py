@@ -272,6 +272,13 @@ def test_archive_that_swells_is_stopped(tmp_path: Path, monkeypatch: pytest.Monk
     assert run.digests(tmp_path / "unpacked-whole").keys() == {"a.py", "b.py"}
 
 
+def test_large_file_is_unpacked_only_when_it_is_python(tmp_path: Path) -> None:
+    large = "#" * (fetch.LARGE + 1)
+    wheel = wheel_of(tmp_path, {"large.py": large, "large.js": large, "small.js": "#"})
+    fetch.unpack(wheel, tmp_path / "unpacked")
+    assert run.digests(tmp_path / "unpacked").keys() == {"large.py", "small.js"}
+
+
 def test_file_that_is_no_archive_is_an_error_of_its_package(tmp_path: Path) -> None:
     wheel = tmp_path / "made.whl"
     wheel.write_bytes(b"not a zip")
@@ -297,9 +304,12 @@ def test_kept_wheel_is_used_only_with_the_pinned_bytes(tmp_path: Path, monkeypat
     [
         ("WARNING: Retrying (Retry(total=0)) after connection broken by 'NewConnectionError'\nERROR: No", True),
         ("ERROR: Could not find a version that satisfies the requirement made==1.0 (from versions: 0.9)", False),
+        ("ERROR: Could not find a version that satisfies the requirement made==1.0 (from versions: none)", False),
         ("ERROR: THESE PACKAGES DO NOT MATCH THE HASHES FROM THE REQUIREMENTS FILE.", False),
+        ("WARNING: Retrying after connection broken by 'x'\nERROR: THESE PACKAGES DO NOT MATCH THE HASHES", False),
+        ("WARNING: Retrying after connection broken by 'x'\nERROR: No made==1.0 (from versions: 0.9)", False),
     ],
-    ids=["no-line", "no-such-version", "other-bytes"],
+    ids=["no-line", "no-such-version", "no-such-name", "other-bytes", "bad-line-other-bytes", "bad-line-no-version"],
 )
 def test_only_a_dead_line_counts_as_unreachable(said: str, kind: bool) -> None:
     assert isinstance(fetch.failure(package(), said), fetch.Unreachable) is kind

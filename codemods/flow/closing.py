@@ -6,11 +6,12 @@ import ast
 from collections.abc import Sequence
 
 from codemods.flow.lifetime import Closed, Lifetime
+from codemods.flow.reaching import bindings_inside
 from codemods.flow.scope import Loop, With, inside
-from codemods.project.expressions import expression, last_name
+from codemods.project.expressions import dotted, expression, is_logging, last_name
 from codemods.project.keeping import closes
 from codemods.project.name_uses import NameUse, Role
-from codemods.project.sessions import FunctionMeaning
+from codemods.project.sessions import ClassMeaning, External, FunctionMeaning
 
 CLOSES = frozenset({"close", "aclose"})
 
@@ -27,15 +28,67 @@ def settled(life: Lifetime) -> bool:
             life.right = f"entered by `with` at line {use.holder.lineno}"
             return True
     for use in life.uses:
-        if not is_closing(life, use):
+        if not is_closing(life, use) or (life.is_async and not use.awaited):
             continue
         statement = life.scope.statement(use.node)
         guard = _finally_around(life, statement)
-        if guard is not None and (_all_within(life, guard) or _is_inside(life, guard)):
+        if guard is None or not _one_binding(life, guard) or not _unconditional(life, statement, guard):
+            continue
+        if _all_within(life, guard) or _is_inside(life, guard):
             life.closing.append(statement)
             life.right = f"closed in `finally` (line {statement.lineno})"
             return True
     return False
+
+
+def _one_binding(life: Lifetime, guard: ast.Try) -> bool:
+    """Whether the `finally` can only close this session: the try binds the name to nothing else, once."""
+    handlers = [statement for handler in guard.handlers for statement in handler.body]
+    inner = bindings_inside([*guard.body, *handlers, *guard.orelse], life.name) - {life.statement}
+    if inner and life.statement not in set(inside(guard)):
+        return False
+    if any(_is_made(life, other) for other in inner):
+        return _is_alternative(life, inner)
+    current: ast.stmt | None = life.statement
+    around = set(inside(guard))
+    while current is not None and current is not guard:
+        if isinstance(current, Loop) and (current in around or guard not in set(inside(current))):
+            return False
+        current = life.scope.owner_statement(current)
+    return True
+
+
+def _is_made(life: Lifetime, statement: ast.stmt) -> bool:
+    return isinstance(statement, (ast.Assign, ast.AnnAssign)) and isinstance(statement.value, (ast.Call, ast.Await))
+
+
+def _is_alternative(life: Lifetime, others: set[ast.stmt]) -> bool:
+    """`if a: s = F() else: s = G()`: only one of them runs."""
+    mine = life.scope.owner_statement(life.statement)
+    return isinstance(mine, (ast.If, ast.Try)) and all(
+        life.scope.owner_statement(other) is mine and life.scope.seat(other).suite is not life.seat.suite
+        for other in others
+    )
+
+
+def _unconditional(life: Lifetime, close: ast.stmt, guard: ast.Try) -> bool:
+    """A close under an `if` counts only when the test is about the session, or a flag that this function sets."""
+    current = life.scope.owner_statement(close)
+    while current is not None and current is not guard:
+        if isinstance(current, ast.If):
+            tested = {node.id for node in ast.walk(current.test) if isinstance(node, ast.Name)}
+            set_here = {name for name in tested if bindings_inside(list(life.scope.statements()), name)}
+            if not (tested and (life.name in tested or set_here or _is_parameter(life, tested))):
+                return False
+        elif isinstance(current, Loop):
+            return False
+        current = life.scope.owner_statement(current)
+    return True
+
+
+def _is_parameter(life: Lifetime, names: set[str]) -> bool:
+    arguments = getattr(life.scope.node, "args", None)
+    return arguments is not None and any(argument.arg in names for argument in [*arguments.args, *arguments.kwonlyargs])
 
 
 def _all_within(life: Lifetime, around: ast.stmt) -> bool:
@@ -69,7 +122,7 @@ def is_closing(life: Lifetime, use: NameUse) -> bool:
         called = life.scope.meaning(use.call.func)
         if isinstance(called, FunctionMeaning):
             return closes(called, use.position, use.keyword, life.scope.project)
-        return "close" in last_name(expression(use.call.func))
+        return bool(CLOSES & set(last_name(expression(use.call.func)).split("_")))
     return False
 
 
@@ -191,15 +244,27 @@ def _use_can_follow(life: Lifetime, close: ast.stmt, real: list[NameUse]) -> boo
 
 
 def _may_go(life: Lifetime, close: ast.stmt) -> bool:
-    """A close may go when the block ends soon after: it is not alone in its suite, and nothing slow follows."""
+    """A close may go when the block ends next: its suite then leaves, and nothing that takes time runs between."""
     seat = life.scope.seat(close)
-    if len(seat.suite) == 1:
-        return False
-    return not any(
-        isinstance(node, (ast.Await, ast.AsyncFor, ast.AsyncWith))
-        for statement in seat.suite[seat.index + 1 :]
-        for node in ast.walk(statement)
-    )
+    rest = seat.suite[seat.index + 1 :]
+    leaves = bool(rest) and isinstance(rest[-1], (ast.Return, ast.Raise, ast.Break, ast.Continue))
+    return leaves and all(_is_quick(life, statement) for statement in rest)
+
+
+def _is_quick(life: Lifetime, statement: ast.stmt) -> bool:
+    """No call but of builtins, of exceptions and other classes outside of the project, and of loggers."""
+    for node in ast.walk(statement):
+        if isinstance(node, (ast.Await, ast.AsyncFor, ast.AsyncWith, ast.Yield, ast.YieldFrom)):
+            return False
+        if isinstance(node, ast.Call):
+            called, name = life.scope.callee(node), dotted(expression(node.func))
+            last = name.rpartition(".")[2]
+            is_class = last[:1].isupper() and not isinstance(called, ClassMeaning)
+            is_error = last.endswith(("Error", "Exception"))
+            is_builtin = isinstance(called, External) and called.dotted.startswith("builtins.")
+            if not (is_class or is_error or is_builtin or is_logging(expression(node.func))):
+                return False
+    return True
 
 
 def end_close(life: Lifetime, close_uses: list[NameUse], last_use: int | None) -> ast.stmt | None:

@@ -9,24 +9,18 @@ from codemods.flow.lifetime import HAND_OVER, TO_TASK, Leave, Lifetime
 from codemods.flow.scope import With, inside
 from codemods.flow.values import METHODS, SYNC_METHODS
 from codemods.plan import Fact
-from codemods.project.expressions import dotted, expression, last_name
-from codemods.project.keeping import Fate, handed
+from codemods.project.expressions import LOG_METHODS, dotted, expression, is_logging, last_name
+from codemods.project.keeping import Fate, constructed, handed
 from codemods.project.name_uses import COMPREHENSIONS, NameUse, Role
 from codemods.project.schedulers import runs_later
-from codemods.project.sessions import ClassMeaning, External, FunctionMeaning
+from codemods.project.sessions import ClassMeaning, External, FunctionMeaning, Meaning
 
 _QUIET_BUILTINS = frozenset({"print", "repr", "str", "id", "type", "isinstance", "hasattr", "getattr", "bool", "hash"})
-
-
-_LOGGING = frozenset({"debug", "info", "warning", "error", "exception", "critical", "log"})
 
 
 _IMMEDIATE = frozenset(
     {"list", "tuple", "set", "dict", "frozenset", "sorted", "sum", "any", "all", "min", "max", "join", "gather"}
 )
-
-
-QUIET = _QUIET_BUILTINS | _LOGGING
 
 
 def check_uses(life: Lifetime) -> None:
@@ -162,21 +156,37 @@ def _argument(life: Lifetime, use: NameUse) -> None:
         case FunctionMeaning():
             _handed_to_function(life, use, called, name)
         case ClassMeaning():
-            pass  # an object that holds the session: `Values` follows it as a HOLDER
+            # an object that holds the session: `Values` follows it as a HOLDER
+            built = constructed(called, use.position, use.keyword, life.scope.project)
+            if built.fate > Fate.IN_RESULT:
+                where = f" ({_place(built.fact)})" if built.fact else ""
+                life.stop(f"`{name}()` keeps it or starts something with it{where}", use.line, HAND_OVER)
         case External(dotted="functools.partial" | "functools.partialmethod"):
             pass  # `Values` follows it as a HOLDER
-        case External(dotted=dotted_name) if dotted_name.startswith(("builtins.", "sqlalchemy.", "asyncio.")):
-            if dotted_name.rpartition(".")[2] not in QUIET and not dotted_name.startswith("sqlalchemy.inspect"):
-                _unfollowed(life, use, call, name)
-        case _ if last_name(expression(call.func)) not in QUIET:
+        case _ if not is_quiet(called, call):
             _unfollowed(life, use, call, name)
+
+
+def is_quiet(called: Meaning, call: ast.Call) -> bool:
+    """Builtins that look at a value and let go of it, `sqlalchemy.inspect`, and calls of a logger."""
+    if isinstance(called, External):
+        module, _, last = called.dotted.rpartition(".")
+        if (module == "builtins" and last in _QUIET_BUILTINS) or (module == "logging" and last in LOG_METHODS):
+            return True
+        if called.dotted.startswith("sqlalchemy.inspect"):
+            return True
+    return is_logging(expression(call.func))
 
 
 def _unfollowed(life: Lifetime, use: NameUse, call: ast.Call, name: str) -> None:
     """A call that is not in view. Awaited it is over with the block, as far as anyone can see; else it may keep it."""
+    last = name.rpartition(".")[2]
     if use.awaited:
         life.notes.append(Leave(use.line, f"`{name}()` is not in view: it should not keep the session"))
-    elif isinstance(life.scope.parents.of(call), ast.Expr):
+    elif last[:1].isupper():
+        # the object that holds it is followed; what else making it does cannot be seen
+        life.notes.append(Leave(use.line, f"`{name}(...)` is not in view: it should only hold the session"))
+    else:
         life.stop(
             f"handed to `{name}()` at line {use.line}, which is not in view and may keep it or run it later",
             use.line,
@@ -243,7 +253,7 @@ def _scheduled(life: Lifetime, use: NameUse, call: ast.Call) -> bool:
         if not isinstance(around, ast.Call):
             continue
         awaited = scope.parents.is_awaited(around)
-        how = runs_later(scope.meaning(around.func), last_name(expression(around.func)), awaited)
+        how = runs_later(scope.callee(around), last_name(expression(around.func)), awaited, scope.project)
         if how and not (awaited and how == "suspected"):
             name = dotted(expression(around.func)) or last_name(expression(around.func))
             kind = "runs it later" if how == "task" else "may run it later"

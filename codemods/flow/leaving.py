@@ -4,18 +4,16 @@ from __future__ import annotations
 
 import ast
 
-from codemods.flow.escapes import QUIET
+from codemods.flow.escapes import is_quiet
 from codemods.flow.lifetime import HAND_OVER, TO_TASK, Leave, Lifetime
 from codemods.flow.reaching import binds_directly
 from codemods.flow.scope import With, inside, own_expressions
 from codemods.flow.values import Carry
 from codemods.project.expressions import dotted, expression, last_name
-from codemods.project.keeping import Fate, handed
+from codemods.project.keeping import KEEPING, Fate, handed
 from codemods.project.name_uses import SCOPES, binds
 from codemods.project.schedulers import runs_later
-from codemods.project.sessions import ClassMeaning, FunctionMeaning, Meaning
-
-_STORING = frozenset({"append", "appendleft", "extend", "put", "put_nowait", "setdefault"})
+from codemods.project.sessions import ClassMeaning, External, FunctionMeaning, Meaning
 
 
 def find_leaves(life: Lifetime) -> None:
@@ -28,11 +26,16 @@ def find_leaves(life: Lifetime) -> None:
                 _leave(life, node.value, node.lineno, "yielded")
             if isinstance(node, ast.Call):
                 _call_leaves(life, node)
+                _started(life, node)
         for target, value in _stores(statement):
-            if _outlives(life, target):
+            if _outlives(life, target, augmented=isinstance(statement, ast.AugAssign)):
                 _leave(life, value, statement.lineno, "stored")
     assert life.values is not None
-    loaded = {name for name, carry in life.values.names.items() if carry > Carry.BUFFERED}
+    least = Carry.LOADED if life.is_async else Carry.BUFFERED  # a sync result reads from its cursor (semantics B6)
+    loaded = {name for name, carry in life.values.names.items() if carry >= least}
+    for name, line in life.values.attached.items():
+        if not _is_own(life, name):
+            life.leaves.append(Leave(line, f"`{name}` comes from outside, is tied to the session at line {line}"))
     _captured(life, loaded)
     if life.last is not None and not isinstance(life.statement, With):
         _read_outside(life, loaded)
@@ -58,12 +61,14 @@ def _stores(statement: ast.stmt) -> list[tuple[ast.expr, ast.expr]]:
             return []
 
 
-def _outlives(life: Lifetime, target: ast.expr) -> bool:
+def _outlives(life: Lifetime, target: ast.expr, *, augmented: bool = False) -> bool:
     """`self.x = ...`, `cache[k] = ...` of something that this function did not make or load itself."""
     if isinstance(target, (ast.Attribute, ast.Subscript)):
         root = _root(target)
-        return root is None or not _is_local(life, root)
+        return root is None or not _is_own(life, root)
     if isinstance(target, ast.Name):
+        if augmented:
+            return not _is_own(life, target.id)  # `found += ...` changes the list in its place
         return any(
             isinstance(statement, (ast.Global, ast.Nonlocal)) and target.id in statement.names
             for statement in life.scope.statements()
@@ -71,8 +76,47 @@ def _outlives(life: Lifetime, target: ast.expr) -> bool:
     return False
 
 
-def _is_local(life: Lifetime, name: str) -> bool:
-    return any(binds_directly(statement, name) for statement in life.scope.statements())
+def _is_own(life: Lifetime, name: str) -> bool:
+    """Whether what the name stands for was made or loaded by this function: nobody else holds it."""
+    values: list[ast.expr | None] = []
+    for statement in life.scope.statements():
+        if not binds_directly(statement, name):
+            continue
+        match statement:
+            case ast.Assign(value=value) | ast.AnnAssign(value=value):
+                values.append(value)
+            case ast.AugAssign():
+                continue
+            case ast.For(iter=iterated) | ast.AsyncFor(iter=iterated):
+                root = _root(iterated)
+                if isinstance(iterated, ast.Name) and root is not None and root != name and _is_own(life, root):
+                    continue
+                values.append(iterated)
+            case ast.With() | ast.AsyncWith():
+                continue
+            case _:
+                return False
+    return bool(values) and all(value is not None and _makes(life, value) for value in values)
+
+
+def _makes(life: Lifetime, value: ast.expr) -> bool:
+    """A display, a comprehension, an object made by calling a class, or something loaded through the session."""
+    assert life.values is not None
+    match value:
+        case ast.List() | ast.Dict() | ast.Set() | ast.Tuple() | ast.Constant() | ast.JoinedStr():
+            return True
+        case ast.ListComp() | ast.DictComp() | ast.SetComp() | ast.GeneratorExp() | ast.BinOp() | ast.Compare():
+            return True
+        case ast.IfExp(body=body, orelse=orelse):
+            return _makes(life, body) and _makes(life, orelse)
+    if life.values.carry(value) is not Carry.PLAIN:
+        return True
+    if isinstance(value, ast.Call):
+        called, last = life.scope.callee(value), last_name(expression(value.func))
+        if isinstance(called, ClassMeaning) or last[:1].isupper():
+            return True
+        return isinstance(called, External) and called.dotted.startswith(("builtins.", "collections."))
+    return False
 
 
 def _call_leaves(life: Lifetime, call: ast.Call) -> None:
@@ -87,42 +131,86 @@ def _call_leaves(life: Lifetime, call: ast.Call) -> None:
         return
     called, last = scope.callee(call), last_name(expression(call.func))
     name = dotted(expression(call.func)) or last
-    if scope.parents.is_awaited(call):
-        return
-    how = runs_later(called, last, awaited=False)
+    awaited = scope.parents.is_awaited(call)
+    how = "" if awaited else runs_later(called, last, awaited=False, project=scope.project)
     if how:
         what = "something loaded" if given is Carry.LOADED else f"what holds `{life.name}`"
         when = "runs later" if how == "task" else "may run later"
         life.stop(f"{what} goes to `{name}()` at line {call.lineno}, which {when}", call.lineno, TO_TASK)
-    elif last in _STORING and isinstance(call.func, ast.Attribute):
+    elif last in KEEPING and isinstance(call.func, ast.Attribute) and not isinstance(called, FunctionMeaning):
         root = _root(call.func.value)
-        if root is None or not _is_local(life, root):
+        if root == life.name:
+            return  # `session.add(user)`
+        if root is None or not _is_own(life, root):
             if given is Carry.HOLDER:
                 life.stop(f"what holds `{life.name}` is stored at line {call.lineno}", call.lineno, HAND_OVER)
             else:
                 life.leaves.append(Leave(call.lineno, f"something loaded is put into `{name.rpartition('.')[0]}`"))
-    elif given is Carry.HOLDER:
+    elif given is Carry.HOLDER and not awaited:
         _holder_given(life, call, called, name)
+    else:
+        _loaded_given(life, call, called, name, awaited=awaited)
+
+
+def _loaded_given(life: Lifetime, call: ast.Call, called: Meaning, name: str, *, awaited: bool) -> None:
+    """An entity is handed to a function: one in view is asked what it does with it."""
+    assert life.values is not None
+    if isinstance(called, FunctionMeaning):
+        for argument, position, keyword in _arguments(call):
+            if life.values.carry(argument) is Carry.LOADED:
+                if handed(called, position, keyword, life.scope.project).fate >= Fate.CAPTURED:
+                    life.leaves.append(Leave(call.lineno, f"`{name}()` keeps something loaded"))
+                    return
+    elif not life.is_async and not awaited and isinstance(life.scope.parents.of(call), ast.Expr):
+        if not isinstance(called, ClassMeaning) and not is_quiet(called, call) and _root(call.func) != life.name:
+            life.leaves.append(Leave(call.lineno, f"something loaded goes to `{name}()`, which is not in view"))
+
+
+def _arguments(call: ast.Call) -> list[tuple[ast.expr, int | None, str | None]]:
+    """The arguments of a call, each with its position or its keyword."""
+    places: list[tuple[ast.expr, int | None, str | None]] = [(one, index, None) for index, one in enumerate(call.args)]
+    return places + [(keyword.value, None, keyword.arg) for keyword in call.keywords]
 
 
 def _holder_given(life: Lifetime, call: ast.Call, called: Meaning, name: str) -> None:
     """A service made with the session, or its method, is handed to a call that is not awaited."""
     assert life.values is not None
     if isinstance(called, FunctionMeaning):
-        places: list[tuple[ast.expr, int | None, str | None]] = [(arg, i, None) for i, arg in enumerate(call.args)]
-        places += [(keyword.value, None, keyword.arg) for keyword in call.keywords]
-        for argument, position, keyword_name in places:
+        for argument, position, keyword in _arguments(call):
             if life.values.carry(argument) is Carry.HOLDER:
-                fate = handed(called, position, keyword_name, life.scope.project).fate
+                fate = handed(called, position, keyword, life.scope.project).fate
                 if fate >= Fate.CAPTURED:
-                    life.stop(
-                        f"`{name}()` at line {call.lineno} keeps what holds `{life.name}`", call.lineno, HAND_OVER
-                    )
+                    reason = f"`{name}()` at line {call.lineno} keeps what holds `{life.name}`"
+                    life.stop(reason, call.lineno, HAND_OVER)
                     return
-    elif isinstance(life.scope.parents.of(call), ast.Expr) and name.rpartition(".")[2] not in QUIET:
+                if fate is Fate.UNKNOWN:
+                    text = f"`{name}()` hands what holds `{life.name}` on to something that is not in view"
+                    life.notes.append(Leave(call.lineno, text))
+    elif isinstance(life.scope.parents.of(call), ast.Expr) and not is_quiet(called, call):
         if not isinstance(called, ClassMeaning):
             reason = f"what holds `{life.name}` goes to `{name}()` at line {call.lineno}, which is not in view"
             life.stop(reason, call.lineno, HAND_OVER)
+
+
+def _started(life: Lifetime, call: ast.Call) -> None:
+    """`await worker.start()` of an object that holds the session: a method that starts something to run later."""
+    assert life.values is not None
+    if not isinstance(call.func, ast.Attribute) or _root(call.func.value) == life.name:
+        return
+    if life.values.carry(call.func.value) is not Carry.HOLDER:
+        return
+    called, name = life.scope.callee(call), dotted(expression(call.func))
+    if isinstance(called, FunctionMeaning):
+        for definition in life.scope.project.symbols.functions(called.module, called.qualname):
+            if definition.suspected_later:
+                place = f"{called.module}:{definition.suspected_later}"
+                reason = f"`{name}()` at line {call.lineno} starts something that runs later ({place})"
+                life.stop(reason, call.lineno, TO_TASK)
+                return
+    elif (
+        not life.scope.parents.is_awaited(call) and isinstance(life.scope.parents.of(call), ast.Expr) and life.is_async
+    ):
+        life.notes.append(Leave(call.lineno, f"`{name}()` is not in view: it should not start anything"))
 
 
 def _root(node: ast.expr) -> str | None:
@@ -182,7 +270,7 @@ def _read_outside(life: Lifetime, loaded: set[str]) -> None:
     """Loaded names that are read behind the suite, where the block cannot reach."""
     suite = life.seat.suite
     for statement in _after(life):
-        if isinstance(statement, ast.Return) or life.scope.in_suite(suite, statement) is not None:
+        if life.scope.in_suite(suite, statement) is not None:
             continue
         for node in own_expressions(statement):
             if isinstance(node, ast.Name) and node.id in loaded and isinstance(node.ctx, ast.Load):

@@ -15,7 +15,7 @@ from codemods.plan import DropIfUnused, NeedsImport, Request, Source
 from codemods.project.expressions import chained, dotted, expression
 from codemods.project.facts import Attribute, Name
 from codemods.project.link import Place
-from codemods.project.openers import Opener, openers, source_of
+from codemods.project.openers import Opener, source_of
 from codemods.project.sessions import ModuleMeaning
 
 
@@ -31,9 +31,15 @@ AS_WRITTEN = Opening(None)
 
 
 class Openings:
-    """Answers for one scope of one file. `wanted` is the setting `scope`: the dotted name of the one to use."""
+    """Answers for one scope of one file.
 
-    def __init__(self, scope: Scope, tree: ast.Module, source: Source, wanted: str | None) -> None:
+    `openers` are those of the project; `wanted` is the setting `scope`: the dotted name of the one to use.
+    """
+
+    def __init__(
+        self, scope: Scope, tree: ast.Module, source: Source, openers: tuple[Opener, ...], wanted: str | None
+    ) -> None:
+        self.openers = openers
         self.scope = scope
         self.tree = tree
         self.source = source
@@ -50,7 +56,7 @@ class Openings:
             return AS_WRITTEN
         found = [
             named
-            for opener in openers(self.project)
+            for opener in self.openers
             if opener.source == source
             and opener.scope.is_async == made.session.is_async
             and not self._within(opener)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from codemods.flow.scope import Loop, Scope, With, inside, own_expressions
@@ -23,10 +23,32 @@ def binds_directly(statement: ast.stmt, name: str) -> bool:
         return statement.name == name
     if isinstance(statement, (ast.Import, ast.ImportFrom)):
         return any((alias.asname or alias.name.partition(".")[0]) == name for alias in statement.names)
-    return any(
-        isinstance(node, ast.Name) and node.id == name and isinstance(node.ctx, (ast.Store, ast.Del))
-        for node in own_expressions(statement)
-    ) or any(handler.name == name for handler in getattr(statement, "handlers", ()))
+    return (
+        any(
+            isinstance(node, ast.Name) and node.id == name and isinstance(node.ctx, (ast.Store, ast.Del))
+            for node in _expressions(statement)
+        )
+        or any(handler.name == name for handler in getattr(statement, "handlers", ()))
+        or any(name in captures(case.pattern) for case in getattr(statement, "cases", ()))
+    )
+
+
+def captures(pattern: ast.pattern) -> set[str]:
+    """The names that a `case` pattern binds."""
+    found = {getattr(node, "name", None) or getattr(node, "rest", None) for node in ast.walk(pattern)}
+    return {name for name in found if isinstance(name, str)}
+
+
+def _expressions(statement: ast.stmt) -> Iterator[ast.AST]:
+    """Its own expressions; not the targets of comprehensions and not the insides of lambdas: other scopes."""
+    hidden: set[ast.AST] = set()
+    for node in own_expressions(statement):
+        if isinstance(node, ast.comprehension):
+            hidden.update(ast.walk(node.target))
+        elif isinstance(node, ast.Lambda):
+            hidden.update(ast.walk(node.body))
+        if node not in hidden:
+            yield node
 
 
 def bindings_inside(statements: Sequence[ast.stmt], name: str) -> set[ast.stmt]:
@@ -36,6 +58,9 @@ def bindings_inside(statements: Sequence[ast.stmt], name: str) -> set[ast.stmt]:
 def reaching(scope: Scope, statement: ast.stmt, name: str) -> Reaching:
     """The bindings of `name` that may hold when `statement` starts to run."""
     found: set[ast.stmt] = set()
+    if isinstance(statement, ast.While):
+        # the use stands in the test, which runs again after the body
+        found |= bindings_inside(statement.body, name)
     current: ast.stmt | None = statement
     while current is not None:
         seat = scope.seat(current)
@@ -58,7 +83,7 @@ def _look_back(before: Sequence[ast.stmt], name: str, found: set[ast.stmt]) -> b
             found |= bindings_inside([statement], name) - {statement}
         if binds_directly(statement, name):
             found.add(statement)
-            if not isinstance(statement, (*Loop, ast.Try)):
+            if not isinstance(statement, (*Loop, ast.Try, ast.Match)):
                 return True
     return False
 
@@ -77,6 +102,10 @@ def _leave(
         if binds_directly(above, name):
             found.add(above)
             return True
+    if isinstance(above, Loop) and suite is above.orelse:
+        found |= bindings_inside(above.body, name)
+        if binds_directly(above, name):
+            found.add(above)
     if isinstance(above, ast.Try):
         if suite is above.orelse and _look_back(above.body, name, found):
             return True

@@ -11,10 +11,11 @@ import ast
 import enum
 from collections.abc import Iterable
 
+from codemods.flow.reaching import binds_directly, captures
 from codemods.flow.scope import Scope, own_expressions
-from codemods.project.expressions import dotted
+from codemods.project.expressions import dotted, expression, is_logging
 from codemods.project.facts import Attribute, Either, Expression, FunctionFacts, Item, Literal, Name
-from codemods.project.keeping import Fate, handed
+from codemods.project.keeping import KEEPING, Fate, handed
 from codemods.project.link import Place, Project
 from codemods.project.models import Member, is_mapped, is_schema, member
 from codemods.project.sessions import ClassMeaning, External, FunctionMeaning, InstanceMeaning
@@ -74,7 +75,6 @@ METHODS = (
 ATTACHING = frozenset({"add", "add_all", "refresh", "merge", "delete", "enable_relationship_loading"})
 _SELECTING = frozenset({"execute", "scalar", "scalars", "exec", "stream", "stream_scalars"})
 _STREAMING = frozenset({"stream", "stream_scalars"})
-_MUTATING = frozenset({"append", "extend", "add", "insert", "update", "setdefault", "put", "put_nowait", "appendleft"})
 _PLAIN_BUILTINS = frozenset(
     f"builtins.{name}"
     for name in (
@@ -122,6 +122,7 @@ _PLAIN_ATTRIBUTES = frozenset({"rowcount", "inserted_primary_key", "lastrowid", 
 
 # methods of a legacy Query that give the same query, narrowed
 _QUERYING = frozenset({"filter", "filter_by", "where", "order_by", "options", "limit", "offset", "join", "outerjoin"})
+_OTHER_BINDINGS = (ast.For, ast.AsyncFor, ast.With, ast.AsyncWith)
 _GATHERING = frozenset({"asyncio.gather", "asyncio.wait_for", "asyncio.shield"})
 _LOADED_SETS = frozenset({"new", "dirty", "deleted", "identity_map"})
 _STILL_RESULTS = frozenset({"scalars", "mappings", "tuples", "unique", "columns", "yield_per", "freeze", "partitions"})
@@ -149,7 +150,8 @@ class Values:
         self.names: dict[str, Carry] = {}
         self.entities: dict[str, ClassMeaning] = {}
         self._assigned: dict[str, list[ast.expr]] = {}
-        self._plain_rows: set[str] = set()
+        self._ambiguous: set[str] = set()
+        self.attached: dict[str, int] = {}  # names of objects tied to the session by `add` and its like, first line
         every = list(statements)
         for statement in scope.statements():
             self._note(statement)
@@ -170,12 +172,17 @@ class Values:
     def _run(self, statement: ast.stmt) -> None:
         for target, value in _assignments(statement):
             self._bind(target, self.carry(value))
-            if isinstance(target, ast.Name) and (found := self.entity(value)) is not None:
-                self.entities[target.id] = found
+            self._is_entity(target, value)
+        for node in own_expressions(statement):
+            if isinstance(node, ast.NamedExpr):
+                self._bind(node.target, max(self.carry(node.value), self._around(node)))
         if isinstance(statement, (ast.For, ast.AsyncFor)):
             self._bind(statement.target, self._element(statement.iter))
-            if isinstance(statement.target, ast.Name) and (found := self.entity(statement.iter)) is not None:
-                self.entities[statement.target.id] = found
+            self._is_entity(statement.target, statement.iter)
+        if isinstance(statement, ast.Match):
+            for case in statement.cases:
+                for name in captures(case.pattern):
+                    self._bind(ast.Name(name, ast.Store()), self.carry(statement.subject))
         if isinstance(statement, (ast.With, ast.AsyncWith)):
             for item in statement.items:
                 if item.optional_vars is not None:
@@ -183,6 +190,29 @@ class Values:
         for node in own_expressions(statement):
             if isinstance(node, ast.Call):
                 self._effects(node)
+
+    def _is_entity(self, target: ast.expr, value: ast.expr) -> None:
+        """A name that is bound to entities of two classes is of neither."""
+        if not isinstance(target, ast.Name) or target.id in self._ambiguous:
+            return
+        found, before = self.entity(value), self.entities.get(target.id)
+        if found is None or found == before:
+            return
+        if before is None:
+            self.entities[target.id] = found
+        else:
+            del self.entities[target.id]
+            self._ambiguous.add(target.id)
+
+    def _around(self, node: ast.expr) -> Carry:
+        """What the comprehensions around an expression run over."""
+        found = Carry.PLAIN
+        for around in self.scope.parents.chain(node):
+            if isinstance(around, ast.stmt):
+                break
+            for generator in getattr(around, "generators", ()):
+                found = max(found, self._element(generator.iter))
+        return found
 
     def _element(self, iterated: ast.expr) -> Carry:
         """What one element carries: the rows of a buffered result are plain."""
@@ -204,6 +234,7 @@ class Values:
     def _effects(self, node: ast.Call) -> None:
         """`session.add(user)` ties user to the session; `found.append(user)` puts it into found."""
         if not isinstance(node.func, ast.Attribute):
+            self._filled(node)
             return
         base = node.func.value
         if isinstance(base, ast.Name) and base.id in self.sessions and node.func.attr in ATTACHING:
@@ -211,11 +242,39 @@ class Values:
                 for given in argument.elts if isinstance(argument, (ast.List, ast.Tuple)) else [argument]:
                     if isinstance(given, ast.Name):
                         self._bind(given, Carry.LOADED)
+                        self.attached.setdefault(given.id, node.lineno)
                         if (found := self.entity(given)) is not None:
                             self.entities[given.id] = found
-        elif node.func.attr in _MUTATING:
-            given_carry = max([self.carry(argument) for argument in node.args], default=Carry.PLAIN)
-            self._bind(base, given_carry)
+        elif node.func.attr in KEEPING:
+            self._bind(base, self._most([*node.args, *(keyword.value for keyword in node.keywords)]))
+        else:
+            self._filled(node)
+
+    def _filled(self, node: ast.Call) -> None:
+        """`heappush(box, user)`, `setattr(dto, "user", user)`: made for its effect, it may put one into the other."""
+        statement = self.scope.parents.of(node)
+        if isinstance(statement, ast.Await):
+            statement = self.scope.parents.of(statement)
+        if not isinstance(statement, ast.Expr):
+            return
+        called = self.scope.callee(node)
+        names = [argument for argument in node.args if isinstance(argument, ast.Name)]
+        given = self._most([*node.args, *(keyword.value for keyword in node.keywords)])
+        if given <= Carry.BUFFERED or any(name.id in self.sessions for name in names):
+            return
+        if isinstance(called, External) and called.dotted in _PLAIN_BUILTINS:
+            return
+        if is_logging(expression(node.func)):
+            return
+        for index, argument in enumerate(node.args):
+            if not isinstance(argument, ast.Name) or argument.id in self.sessions:
+                continue
+            if isinstance(called, FunctionMeaning):
+                others = [other for other in range(len(node.args)) if other != index]
+                project = self.scope.project
+                if all(handed(called, other, None, project).fate < Fate.UNKNOWN for other in others):
+                    continue
+            self._bind(argument, given)
 
     # --- expressions -------------------------------------------------------------------------------------------
 
@@ -295,6 +354,10 @@ class Values:
                 return self._session_method(node, node.func.attr, awaited=awaited)
             if base is not Carry.PLAIN:
                 return self._method(node, node.func.attr, base, given, awaited=awaited)
+        held = self.carry(node.func) if not isinstance(node.func, ast.Attribute) else Carry.PLAIN
+        if held > Carry.BUFFERED:
+            # `run = session.execute`, `partial(load, session)`, an object that holds it and is called
+            return Carry.LOADED if awaited or held is Carry.LOADED else Carry.HOLDER
         if given <= Carry.BUFFERED:
             return Carry.PLAIN
         return self._function(node, given, awaited=awaited)
@@ -381,6 +444,8 @@ class Values:
             if statement.id in seen:
                 return True  # `statement = statement.where(...)`: what it was before decides
             values = self._assigned.get(statement.id, [])
+            if self._bound_otherwise(statement.id):
+                return False
             return bool(values) and all(self._selects_plain(value, seen | {statement.id}) for value in values)
         root = statement
         while isinstance(root, ast.Call) and isinstance(root.func, ast.Attribute):
@@ -399,6 +464,21 @@ class Values:
         if called.dotted in _SELECTS:
             return bool(root.args) and all(self._plain_column(argument) for argument in root.args)
         return called.dotted in _PLAIN_STATEMENTS or called.dotted.startswith("sqlalchemy.func.")
+
+    def _bound_otherwise(self, name: str) -> bool:
+        """Whether the name is a parameter, or bound by something else than an assignment."""
+        arguments = getattr(self.scope.node, "args", None)
+        if arguments is not None:
+            every = [*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs, arguments.vararg, arguments.kwarg]
+            if any(argument is not None and argument.arg == name for argument in every):
+                return True
+        return any(
+            isinstance(
+                statement, (ast.For, ast.AsyncFor, ast.With, ast.AsyncWith, ast.Match, ast.Import, ast.ImportFrom)
+            )
+            and binds_directly(statement, name)
+            for statement in self.scope.statements()
+        )
 
     def _plain_column(self, node: ast.expr) -> bool:
         if isinstance(node, ast.Call):

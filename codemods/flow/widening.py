@@ -12,6 +12,7 @@ from codemods.flow.scope import Scope, inside, own_expressions
 from codemods.flow.values import METHODS, SYNC_METHODS, Carry
 from codemods.project.name_uses import Role
 
+_REREADING = frozenset({"get", "get_one", "merge", "refresh", "execute", "scalar", "scalars", "exec", "stream_scalars"})
 _READING = frozenset({"get", "get_one", "scalar", "scalars", "stream", "stream_scalars", "execute", "exec"})
 _WRITING_STATEMENTS = frozenset({"insert", "update", "delete", "text"})
 
@@ -33,8 +34,42 @@ def widening(scope: Scope, block: ast.With | ast.AsyncWith, name: str, *, is_asy
     real = [use for use in later if not (use.role is Role.METHOD and use.attribute in CLOSES)]
     if not real:
         return None
-    reasons = _pending(life, block, {id(use) for use in later})
+    reasons = _pending(life, block, {id(use) for use in later}) + _later(life, block, {id(use) for use in later})
     return Widening(life, real[0].line, reasons)
+
+
+def _later(life: Lifetime, block: ast.With | ast.AsyncWith, later: set[int]) -> list[str]:
+    """What a wider block changes for the statements behind it: objects stay attached, the connection stays out."""
+    reasons = []
+    using = {life.scope.statement(use.node) for use in life.uses if id(use) in later}
+    for use in life.uses:
+        if id(use) in later and use.role is Role.METHOD and use.attribute in _REREADING and use.call is not None:
+            if use.attribute in ("get", "get_one", "merge", "refresh") or _selects_entities(life, use.call):
+                reasons.append(
+                    f"what line {use.line} loads was read anew; in one block, objects loaded before are kept"
+                )
+                break
+    if life.last is None:
+        return reasons
+    behind = [
+        inner for statement in life.seat.suite[life.seat.index + 1 : life.last + 1] for inner in inside(statement)
+    ]
+    for statement in behind:
+        for node in own_expressions(statement):
+            if isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Store) and _loaded(life, node.value):
+                reasons.append(
+                    f"line {statement.lineno} changes an object that was detached; a later commit would write it"
+                )
+            if isinstance(node, ast.Call) and any(_loaded(life, argument) for argument in node.args):
+                reasons.append(f"line {statement.lineno} hands on an object that was detached and stays attached now")
+        waits = any(isinstance(node, ast.Await) for node in own_expressions(statement))
+        if (waits or isinstance(statement, (ast.AsyncFor, ast.AsyncWith))) and statement not in using:
+            reasons.append(f"the connection is held while line {statement.lineno} waits for something else")
+    return list(dict.fromkeys(reasons))[:3]
+
+
+def _selects_entities(life: Lifetime, call: ast.Call) -> bool:
+    return life.values is not None and bool(call.args) and not life.values.selects_plain(call.args[0])
 
 
 def left_open(scope: Scope, block: ast.With | ast.AsyncWith, name: str, *, is_async: bool) -> Obstacle | None:

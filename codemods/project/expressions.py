@@ -12,7 +12,9 @@ from codemods.project.facts import (
     Either,
     Expression,
     Item,
+    Lambda,
     Literal,
+    Mapping,
     Name,
     Opaque,
 )
@@ -47,6 +49,11 @@ def expression(node: ast.expr | None) -> Expression:
             return Either((expression(body), expression(orelse)))
         case ast.NamedExpr(value=value):
             return expression(value)
+        case ast.Lambda(args=ast.arguments(args=[], posonlyargs=[], kwonlyargs=[]), body=body):
+            return Lambda(expression(body))
+        case ast.Dict(keys=keys, values=values) if keys and all(isinstance(key, ast.Constant) for key in keys):
+            pairs = zip(keys, values, strict=True)
+            return Mapping(tuple((k.value, expression(v)) for k, v in pairs if isinstance(k, ast.Constant)))
         case ast.Constant(value=value):
             return Literal(value if isinstance(value, (str, int, float, bool, type(None))) else "")
         case _:
@@ -97,6 +104,15 @@ def dotted(node: Expression) -> str:
             return f"{front}.{name}" if front else ""
         case _:
             return ""
+
+
+LOG_METHODS = frozenset({"debug", "info", "warning", "warn", "error", "exception", "critical", "log"})
+
+
+def is_logging(callee: Expression) -> bool:
+    """`logger.info`, `self._log.exception`: a method of something that goes by a logger's name."""
+    receiver, _, last = dotted(callee).rpartition(".")
+    return last in LOG_METHODS and receiver.rpartition(".")[2].strip("_").lower() in ("log", "logger", "logging")
 
 
 def chained(text: str) -> Expression:

@@ -92,11 +92,39 @@ class Literal:
 
 
 @dataclass(frozen=True, slots=True)
+class Lambda:
+    """`lambda: value`, without parameters."""
+
+    value: Expression
+
+
+@dataclass(frozen=True, slots=True)
+class Mapping:
+    """`{"key": value}`, with literal keys."""
+
+    items: tuple[tuple[object, Expression], ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Opaque:
     """An expression that says nothing about sessions."""
 
 
-Expression = Name | Attribute | Call | Awaited | Item | Either | Entered | Iterated | Annotated | Literal | Opaque
+Expression = (
+    Name
+    | Attribute
+    | Call
+    | Awaited
+    | Item
+    | Either
+    | Entered
+    | Iterated
+    | Annotated
+    | Literal
+    | Lambda
+    | Mapping
+    | Opaque
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,7 +157,7 @@ class Passed:
     awaited: bool
     line: int
     around: tuple[Expression, ...] = ()  # the functions of the calls around this call: `create_task` of `f(s)` in it
-    result_stored: bool = False  # the result goes to an attribute, a subscript or a global
+    result_kept: bool = False  # the result outlives the call: stored, or bound to a name that is stored or handed on
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,6 +166,7 @@ class ParameterUse:
 
     name: str
     kept: int = 0  # line on which it is stored on an object, in a container or a global; 0: nowhere
+    kept_by_self: bool = False  # it is kept, and only on attributes of the method's own object
     captured: int = 0  # line of a nested function or lambda that holds it
     returned: int = 0
     yielded: int = 0
@@ -182,7 +211,6 @@ class FunctionFacts:
     returns: tuple[Expression, ...]
     yields: tuple[Expression, ...]
     uses: tuple[ParameterUse, ...]
-    only_returns: bool  # the body is a docstring and one return
     returned_as_is: bool  # the body makes one value, and returns it without doing anything with it
     lends: GeneratorScope | None
     suspected_later: int = 0  # line of a call in it, nested functions included, that by its name may run things later

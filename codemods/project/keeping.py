@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import enum
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from codemods.plan import Fact
 from codemods.project.expressions import dotted, last_name
@@ -22,7 +22,10 @@ from codemods.project.sessions import (
 )
 
 # methods of containers, context variables and signals that keep what they are given
-_KEEPING = frozenset({"append", "appendleft", "add", "extend", "insert", "put", "put_nowait", "set", "setdefault"})
+KEEPING = frozenset(
+    {"append", "appendleft", "add", "extend", "extendleft", "insert", "put", "put_nowait", "set", "setdefault"}
+    | {"update", "register", "push", "heappush"}
+)
 
 
 class Fate(enum.IntEnum):
@@ -100,6 +103,30 @@ def _handed(
     return worst
 
 
+def constructed(class_: ClassMeaning, position: int | None, keyword: str | None, project: Project) -> Handed:
+    """What making an object of the class does with an argument beyond holding it: what its `__init__` starts."""
+    for base in project.bases(class_):
+        if not isinstance(base, ClassMeaning):
+            continue
+        init = FunctionMeaning(base.module, f"{base.qualname}.__init__", bound=True)
+        for definition in project.symbols.functions(init.module, init.qualname):
+            fact = Fact(init.module, definition.line, f"{base.qualname}() starts something that runs later")
+            if definition.suspected_later:
+                return Handed(Fate.SCHEDULED, fact)
+            name = parameter_name(definition, init, position, keyword)
+            receiver = definition.parameters[0].name if definition.parameters else ""
+            worst = Handed(Fate.USED)
+            for use in definition.uses:
+                if use.name == name and use.kept and use.kept_by_self:
+                    continue  # an object that holds it, which is followed where it is made
+                if use.name == receiver:
+                    use = replace(use, kept=0, captured=0, returned=0)
+                if use.name in (name, receiver):
+                    worst = max(worst, _used(definition, init, use, project, frozenset()), key=lambda one: one.fate)
+            return worst
+    return Handed(Fate.USED)
+
+
 def _decorated(definition: FunctionFacts, function: FunctionMeaning, project: Project) -> Handed:
     """What a decorator may do with the arguments: one of the project that schedules is as bad as a task."""
     worst = Handed(Fate.USED)
@@ -154,18 +181,23 @@ def _passed(
     fact = Fact(function.module, passed.line, f"{definition.name}() hands it to {name}()")
     for function_around in (passed.function, *passed.around):
         means = called if function_around is passed.function else project.meaning(function_around, place)
-        if runs_later(means, last_name(function_around), passed.awaited):
+        if runs_later(means, last_name(function_around), passed.awaited, project):
             return Handed(Fate.SCHEDULED, fact)
-    if passed.result_stored and not passed.awaited:
-        return Handed(Fate.KEPT, fact)
-    if last_name(passed.function) in _KEEPING and not passed.awaited and not isinstance(called, FunctionMeaning):
-        return Handed(Fate.KEPT, fact)
+        if last_name(function_around) in KEEPING and not isinstance(means, FunctionMeaning):
+            return Handed(Fate.KEPT, fact)
+    if isinstance(called, External) and called.dotted in ("functools.partial", "builtins.setattr"):
+        return Handed(Fate.CAPTURED, fact)
+    if passed.result_kept and not isinstance(called, FunctionMeaning):
+        return Handed(Fate.SCHEDULED if definition.suspected_later else Fate.KEPT, fact)
     if isinstance(called, FunctionMeaning):
         following = project.symbols.functions(called.module, called.qualname)
         if any(one.is_async or one.is_generator for one in following) and not passed.awaited:
             return Handed(Fate.UNKNOWN, fact)
         return _handed(called, passed.position, passed.keyword, project, passed.awaited, seen)
     if isinstance(called, ClassMeaning):
+        built = constructed(called, passed.position, passed.keyword, project)
+        if built.fate > Fate.IN_RESULT:
+            return built
         result = project.called(function)
         if isinstance(result, CoroutineMeaning):
             result = result.value

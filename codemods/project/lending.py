@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import ast
 
-from codemods.project.expressions import expression
+from codemods.project.expressions import expression, is_logging
 from codemods.project.facts import GeneratorScope
 from codemods.project.name_uses import Function
 
 _CLOSING = {"close", "aclose"}
 _HARMLESS = _CLOSING | {"rollback", "remove"}
-_LOGGING = {"debug", "info", "warning", "error", "exception", "critical", "log"}
 
 
 def lending(function: Function) -> GeneratorScope | None:
@@ -50,7 +49,7 @@ def _own_nodes(function: Function) -> list[ast.AST]:
     return found
 
 
-def _is_name(node: ast.expr, name: str) -> bool:
+def _is_name(node: ast.AST, name: str) -> bool:
     return bool(name) and isinstance(node, ast.Name) and node.id == name
 
 
@@ -132,4 +131,9 @@ def _harmless_call(value: ast.expr, name: str) -> bool:
         return False
     if _is_name(call.func.value, name):
         return call.func.attr in _HARMLESS
-    return call.func.attr in _LOGGING
+    given = [node for argument in [*call.args, *call.keywords] for node in ast.walk(argument)]
+    return (
+        call is value
+        and is_logging(expression(call.func))
+        and not any(isinstance(node, (ast.Call, ast.Await)) or _is_name(node, name) for node in given)
+    )

@@ -8,7 +8,8 @@ and what was computed on the way to such a meeting is not remembered, so no answ
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterable, Mapping
+from collections import abc
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from functools import cached_property
 
@@ -26,7 +27,9 @@ from codemods.project.facts import (
     Import,
     Item,
     Iterated,
+    Lambda,
     Literal,
+    Mapping,
     ModuleFacts,
     Name,
     Parameter,
@@ -63,6 +66,7 @@ from codemods.project.sessions import (
 )
 from codemods.project.symbols import Loader, ModuleName, Symbols
 
+_EXITS = ("__aexit__", "__exit__", "aclose", "close", "__aenter__", "__enter__")
 _ENTERING = {"enter_async_context", "enter_context"}
 _DEPENDS = {"fastapi.Depends", "fastapi.Security", "fastapi.params.Depends", "fastapi.param_functions.Depends"}
 
@@ -77,24 +81,28 @@ class Place:
 
 def link(
     facts: Iterable[ModuleFacts],
-    names: Mapping[str, ModuleName],
+    names: abc.Mapping[str, ModuleName],
     factories: Iterable[str] = (),
     load: Loader | None = None,
+    schedulers: Iterable[str] = (),
 ) -> Project:
     """The project that these files make up.
 
     `names` holds the dotted name of every file; `load` gives the facts of one that is not among `facts`. `factories`
-    are dotted names that the settings declare to be session factories.
+    and `schedulers` are dotted names that the settings declare to be session factories, and to run callables later.
     """
-    return Project(Symbols(facts, names, load), frozenset(factories))
+    return Project(Symbols(facts, names, load), frozenset(factories), frozenset(schedulers))
 
 
 class Project:
     """Answers what an expression means. Immutable as far as anyone can see; remembers its answers."""
 
-    def __init__(self, symbols: Symbols, factories: frozenset[str] = frozenset()) -> None:
+    def __init__(
+        self, symbols: Symbols, factories: frozenset[str] = frozenset(), schedulers: frozenset[str] = frozenset()
+    ) -> None:
         self.symbols = symbols
         self.factories = factories
+        self.schedulers = schedulers
         self._known: dict[tuple[str, ...], Meaning] = {}
         self._active: dict[tuple[str, ...], int] = {}
         self._reached = sys.maxsize  # the outermost evaluation that the current one ran into
@@ -136,6 +144,8 @@ class Project:
                 return inner.value if isinstance(inner, CoroutineMeaning) else UNKNOWN
             case Item(key=Call(arguments=(inner_type, *_))) if _is_annotated(node):
                 return self.declared(inner_type, place)
+            case Item(value=value, key=Literal(value=key)) if (found := self._mapping(value, place)) is not None:
+                return join([self.meaning(given, found[1]) for name, given in found[0].items if name == key])
             case Item(value=value):
                 # `async_sessionmaker[AsyncSession]`, `Repository[User]`: the class itself
                 inner = self.meaning(value, place)
@@ -154,8 +164,23 @@ class Project:
                 return self.declared(annotation, place)
             case Literal(value=None):
                 return NOTHING
+            case Lambda(value=value):
+                given = self.meaning(value, place)
+                if isinstance(given, SessionMeaning):
+                    return MakerMeaning(given.is_async, given.origin, given.expire_on_commit, given.ownership)
+                return UNKNOWN
             case _:
                 return UNKNOWN
+
+    def _mapping(self, node: Expression, place: Place) -> tuple[Mapping, Place] | None:
+        """The dict literal that a name of the module stands for, when it is bound to just that."""
+        if isinstance(node, Mapping):
+            return node, place
+        if isinstance(node, Name):
+            values = self.symbols.binding(place.path, node.id)
+            if len(values) == 1 and isinstance(values[0], Mapping):
+                return values[0], Place(place.path)
+        return None
 
     def name(self, name: str, place: Place) -> Meaning:
         """What a name means in the function at this place: its own variables first, then outwards to the module."""
@@ -394,7 +419,10 @@ class Project:
                 functions = self.symbols.functions(base.module, method)
                 if functions:
                     decorators = {last_name(d) for function in functions for d in function.decorators}
-                    if decorators & {"property", "cached_property"}:
+                    if "property" in decorators:
+                        # read anew each time: a session that it makes is fresh
+                        return self.called(FunctionMeaning(base.module, method, bound=True))
+                    if "cached_property" in decorators:
                         return shared(self.called(FunctionMeaning(base.module, method, bound=True)))
                     bound = not unbound or "classmethod" in decorators
                     return FunctionMeaning(base.module, method, bound and "staticmethod" not in decorators)
@@ -418,11 +446,13 @@ class Project:
             return CoroutineMeaning(self.entered(self.meaning(node.arguments[0], place)))
         function = self.meaning(node.function, place)
         match function:
-            case MakerMeaning(is_async=is_async, origin=origin, expire_on_commit=setting, ownership=ownership):
+            case MakerMeaning(
+                is_async=is_async, origin=origin, expire_on_commit=setting, ownership=ownership, own_exit=own_exit
+            ):
                 given = node.keyword("expire_on_commit")
                 if isinstance(given, Literal) and isinstance(given.value, bool):
                     setting = given.value
-                return SessionMeaning(is_async, ownership, origin, setting)
+                return SessionMeaning(is_async, ownership, origin, setting, own_exit=own_exit)
             case ScopeFactoryMeaning(scope=scope):
                 return scope
             case RegistryMeaning(is_async=is_async):
@@ -454,29 +484,40 @@ class Project:
         for base in self.bases(class_):
             if isinstance(base, External) and base.dotted in SESSION_CLASSES:
                 origin = f"{class_.module}:{class_.qualname}"
-                return SessionMeaning(base.dotted in ASYNC_SESSION_CLASSES, ownership, origin)
+                is_async = base.dotted in ASYNC_SESSION_CLASSES
+                return SessionMeaning(is_async, ownership, origin, own_exit=self._own_exit(class_))
         return InstanceMeaning(class_)
 
+    def _own_exit(self, class_: ClassMeaning) -> str:
+        """The first method of a session subclass of the project that runs when a block over it ends."""
+        for base in self.bases(class_):
+            if isinstance(base, External):
+                continue
+            for name in _EXITS:
+                if self.symbols.functions(base.module, f"{base.qualname}.{name}"):
+                    return f"{base.qualname}.{name}"
+        return ""
+
     def _maker(self, dotted: str, node: Call, place: Place) -> Meaning:
-        is_async = dotted in ASYNC_MAKERS
-        if not is_async:
-            given = node.keyword("class_")
-            if given is None and node.has_double_star:
+        is_async, own_exit = dotted in ASYNC_MAKERS, ""
+        given = node.keyword("class_")
+        if given is None and node.has_double_star and not is_async:
+            return UNKNOWN
+        if given is not None:
+            made = self.meaning(given, place)
+            if isinstance(made, ClassMeaning):
+                made = self._instance(made, Ownership.FRESH)
+            elif isinstance(made, External) and made.dotted in SESSION_CLASSES:
+                made = SessionMeaning(made.dotted in ASYNC_SESSION_CLASSES, Ownership.FRESH)
+            if isinstance(made, SessionMeaning):
+                is_async, own_exit = made.is_async, made.own_exit
+            elif not is_async:
                 return UNKNOWN
-            if given is not None:
-                made = self.meaning(given, place)
-                if isinstance(made, ClassMeaning):
-                    made = self._instance(made, Ownership.FRESH)
-                elif isinstance(made, External) and made.dotted in SESSION_CLASSES:
-                    made = SessionMeaning(made.dotted in ASYNC_SESSION_CLASSES, Ownership.FRESH)
-                if not isinstance(made, SessionMeaning):
-                    return UNKNOWN
-                is_async = made.is_async
         setting = node.keyword("expire_on_commit")
         expire: bool | None = None if setting is not None or node.has_double_star else True
         if isinstance(setting, Literal) and isinstance(setting.value, bool):
             expire = setting.value
-        return MakerMeaning(is_async, "", expire)
+        return MakerMeaning(is_async, "", expire, own_exit=own_exit)
 
     def _call_external(self, dotted: str, node: Call, place: Place) -> Meaning:
         if dotted in SESSION_CLASSES:
@@ -519,18 +560,23 @@ class Project:
 
     def called(self, function: FunctionMeaning) -> Meaning:
         """What calling the function gives (before awaiting it)."""
-        key = ("called", function.module, function.qualname)
+        key = ("called", function.module, function.qualname, str(function.bound))
         return self._remember(key, lambda: self._called(function))
 
     def _called(self, function: FunctionMeaning) -> Meaning:
         definitions = self.symbols.functions(function.module, function.qualname)
-        if self._dotted(function) in self.factories:
+        if self.dotted(function) in self.factories:
             is_async = not any(definition.is_async for definition in definitions)
             made = SessionMeaning(True, Ownership.FRESH, f"{function.module}:{function.qualname}")
             return made if is_async else CoroutineMeaning(made)
-        return join([self._called_definition(definition, function) for definition in definitions])
+        results = [self._called_definition(definition, function) for definition in definitions]
+        if function.bound:
+            # an object of a subclass may answer in its own way
+            results += [self.called(replace(override, bound=False)) for override in self.overrides(function)]
+        return join(results)
 
-    def _dotted(self, function: FunctionMeaning) -> str:
+    def dotted(self, function: FunctionMeaning) -> str:
+        """The importable name of a function: module and qualified name."""
         name = self.symbols.names.get(function.module)
         return f"{name.module}.{function.qualname}" if name else function.qualname
 

@@ -54,9 +54,32 @@ def is_mapped(class_: ClassMeaning, project: Project) -> bool:
 
 def is_schema(class_: ClassMeaning, project: Project) -> bool:
     """Whether instances are pydantic models that copy what they are given."""
-    return not is_mapped(class_, project) and any(
-        isinstance(base, External) and base.dotted in _PYDANTIC | _SQLMODEL for base in project.bases(class_)
-    )
+    bases = project.bases(class_)
+    if is_mapped(class_, project) or not any(
+        isinstance(base, External) and base.dotted in _PYDANTIC | _SQLMODEL for base in bases
+    ):
+        return False
+    for base in bases:
+        facts = project.class_facts(base) if isinstance(base, ClassMeaning) else None
+        for attribute in facts.attributes if facts else ():
+            if isinstance(base, ClassMeaning) and not attribute.method and isinstance(attribute.value, Annotated):
+                place = Place(base.module, base.qualname.rpartition(".")[0])
+                if _holds_entity(attribute.value.annotation, place, project):
+                    return False
+    return True
+
+
+def _holds_entity(annotation: Expression, place: Place, project: Project) -> bool:
+    """`User`, `list[User]`, `Any`: a field that takes an object as it is."""
+    match annotation:
+        case Item(value=value, key=key):
+            return _holds_entity(value, place, project) or _holds_entity(key, place, project)
+        case Either(options=options):
+            return any(_holds_entity(option, place, project) for option in options)
+    means = project.meaning(annotation, place)
+    if isinstance(means, ClassMeaning):
+        return is_mapped(means, project)
+    return isinstance(means, External) and means.dotted in ("typing.Any", "builtins.object")
 
 
 def member(class_: ClassMeaning, name: str, project: Project) -> Member | None:

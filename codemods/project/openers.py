@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 from codemods.plan import Fact
 from codemods.project.expressions import dotted
@@ -107,6 +108,21 @@ def _opened(definition: FunctionFacts, function: FunctionMeaning, project: Proje
     if not isinstance(value, Call) or value.arguments or value.keywords:
         return ""
     return source_of(value.function, Place(function.module, function.qualname), project)
+
+
+class Customs:
+    """What is usual in a project; looked for once, when it is first asked for."""
+
+    def __init__(self, project: Project) -> None:
+        self._project = project
+
+    @cached_property
+    def openers(self) -> tuple[Opener, ...]:
+        return openers(self._project)
+
+    @cached_property
+    def dependencies(self) -> dict[FunctionMeaning, Fact]:
+        return dependencies(self._project)
 
 
 def replaced_by(callee: Meaning, path: str, name: str, project: Project) -> tuple[Fact, ...]:

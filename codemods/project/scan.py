@@ -76,6 +76,9 @@ def scan_tree(tree: ast.Module, source: Source) -> ModuleFacts:
 Bound = dict[str, list[Expression]]
 
 
+_OUTLIVING = frozenset({Role.STORED, Role.CONTAINED, Role.CAPTURED, Role.ALIASED, Role.YIELDED})
+
+
 class _Scanner:
     """Walks one file once, scope by scope."""
 
@@ -221,7 +224,6 @@ class _Scanner:
                 returns=tuple(expression(s.value) for s in own if isinstance(s, ast.Return) and s.value is not None),
                 yields=tuple(expression(value) for value in yields),
                 uses=tuple(self.summary(node)),
-                only_returns=_only_returns(node.body),
                 returned_as_is=_returned_as_is(node.body),
                 lends=lending(node) if yields else None,
                 suspected_later=_suspected_later(node),
@@ -250,7 +252,8 @@ class _Scanner:
         return ParameterUse(
             name,
             kept=line(Role.STORED, Role.CONTAINED),
-            captured=line(Role.CAPTURED),
+            kept_by_self=all(self.is_on_self(use) for use in uses if use.role in (Role.STORED, Role.CONTAINED)),
+            captured=line(Role.CAPTURED) or self.method_given_away(uses),
             returned=returned,
             yielded=line(Role.YIELDED),
             closed=closed,
@@ -263,6 +266,23 @@ class _Scanner:
     def is_returned(self, call: ast.Call | None) -> bool:
         return call is not None and isinstance(self.parents.of(call), ast.Return)
 
+    def is_on_self(self, use: NameUse) -> bool:
+        """`self.session = session` in a method."""
+        statement, function = self.parents.statement(use.node), self.parents.scope(use.node)
+        targets = statement.targets if isinstance(statement, ast.Assign) else [getattr(statement, "target", None)]
+        first = function.args.args[:1] if isinstance(function, (ast.FunctionDef, ast.AsyncFunctionDef)) else []
+        return bool(first) and all(target is not None and _is_attribute_of(target, first[0].arg) for target in targets)
+
+    def method_given_away(self, uses: list[NameUse]) -> int:
+        """The line on which a bound method is not called but handed on: `found.append(session.execute)`."""
+        for use in uses:
+            attribute = self.parents.of(use.node)
+            if use.role is Role.ATTRIBUTE and attribute is not None:
+                if isinstance(self.parents.of(attribute), (ast.Call, ast.keyword, ast.Assign, ast.List, ast.Tuple)):
+                    if use.attribute in ("execute", "scalar", "scalars", "commit", "close", "add", "get", "delete"):
+                        return use.line
+        return 0
+
     def passed(self, use: NameUse, call: ast.Call) -> Passed:
         around: list[Expression] = []
         outermost: ast.AST = call
@@ -274,9 +294,16 @@ class _Scanner:
             outermost = node
         statement = self.parents.of(outermost)
         targets = statement.targets if isinstance(statement, ast.Assign) else []
-        stored = any(isinstance(target, (ast.Attribute, ast.Subscript)) for target in targets)
+        kept = any(isinstance(target, (ast.Attribute, ast.Subscript)) for target in targets)
+        function = self.parents.scope(call)
+        for target in targets:
+            if isinstance(target, ast.Name) and not use.awaited:
+                kept = kept or any(
+                    result.role in _OUTLIVING or (result.role is Role.ARGUMENT and not result.awaited)
+                    for result in name_uses(function, target.id, self.parents)
+                )
         return Passed(
-            expression(call.func), use.position, use.keyword, use.awaited, use.line, tuple(around), result_stored=stored
+            expression(call.func), use.position, use.keyword, use.awaited, use.line, tuple(around), result_kept=kept
         )
 
     def class_(self, node: ast.ClassDef, scope: str) -> None:
@@ -395,11 +422,6 @@ def _suspected_later(node: Function) -> int:
         ),
         0,
     )
-
-
-def _only_returns(body: list[ast.stmt]) -> bool:
-    rest = [s for s in body if not (isinstance(s, ast.Expr) and isinstance(s.value, ast.Constant))]
-    return len(rest) == 1 and isinstance(rest[0], ast.Return)
 
 
 def _returned_as_is(body: list[ast.stmt]) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from codemods.project.link import Project
 from codemods.project.scheduler_names import SUSPECTED
 from codemods.project.sessions import External, FunctionMeaning, Meaning, UnknownMeaning
 
@@ -28,17 +29,17 @@ _SCHEDULERS = frozenset(
 )
 
 
-def runs_later(called: Meaning, last_name: str, awaited: bool, factories: frozenset[str] = frozenset()) -> str:
+def runs_later(called: Meaning, last_name: str, awaited: bool, project: Project) -> str:
     """How a called thing runs its arguments later: "task" when proved, "suspected" by an unresolved name, "" when not.
 
     `last_name` is the last name of the called expression. An awaited `run_in_executor` or `to_thread` is sequential.
     """
     if isinstance(called, External):
-        if called.dotted in _SCHEDULERS or called.dotted in factories:
+        if called.dotted in _SCHEDULERS or called.dotted in project.schedulers:
             return "task"
         return "suspected" if last_name in SUSPECTED and not awaited else ""
     if isinstance(called, FunctionMeaning):
-        return ""
+        return "task" if project.dotted(called) in project.schedulers else ""
     if isinstance(called, UnknownMeaning) and last_name in SUSPECTED and not awaited:
         return "suspected"
     return ""

@@ -103,7 +103,9 @@ class SessionMeaning:
     ownership: Ownership
     origin: str = ""  # dotted name of the maker or class it comes from; "" when it is not in view
     expire_on_commit: bool | None = None  # None: cannot be seen
-    through: str = ""  # how it is had, when that matters: "registry", "generator", "connection"
+    through: str = ""  # how it is had, when that matters: "registry", "generator"
+    optional: bool = False  # it may be None instead
+    own_exit: str = ""  # the method of a subclass that runs when a block ends, in place of SQLAlchemy's own
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,6 +116,7 @@ class MakerMeaning:
     origin: str = ""
     expire_on_commit: bool | None = None
     ownership: Ownership = Ownership.FRESH
+    own_exit: str = ""  # see `SessionMeaning`
 
 
 @dataclass(frozen=True, slots=True)
@@ -205,7 +208,10 @@ def join(meanings: list[Meaning]) -> Meaning:
     if not something:
         return NOTHING if distinct else UNKNOWN
     if len(something) == 1:
-        return something[0]
+        only = something[0]
+        if isinstance(only, SessionMeaning) and len(distinct) > 1:
+            return replace(only, optional=True)
+        return only
     sessions = [meaning for meaning in something if isinstance(meaning, SessionMeaning)]
     known = [meaning for meaning in something if not isinstance(meaning, UnknownMeaning)]
     if sessions and len(sessions) == len(known) and len({session.is_async for session in sessions}) == 1:
@@ -219,9 +225,18 @@ def join(meanings: list[Meaning]) -> Meaning:
             origins.pop() if len(origins) == 1 else "",
             settings.pop() if len(settings) == 1 else None,
             next((session.through for session in sessions if session.through), ""),
+            any(session.optional for session in sessions) or len(something) < len(distinct),
+            next((session.own_exit for session in sessions if session.own_exit), ""),
         )
     makers = [meaning for meaning in something if isinstance(meaning, MakerMeaning)]
     if len(makers) == len(something) and len({maker.is_async for maker in makers}) == 1:
         settings = {maker.expire_on_commit for maker in makers}
-        return MakerMeaning(makers[0].is_async, "", settings.pop() if len(settings) == 1 else None)
+        owners = {maker.ownership for maker in makers}
+        return MakerMeaning(
+            makers[0].is_async,
+            "",
+            settings.pop() if len(settings) == 1 else None,
+            owners.pop() if len(owners) == 1 else Ownership.UNKNOWN,
+            next((maker.own_exit for maker in makers if maker.own_exit), ""),
+        )
     return UNKNOWN

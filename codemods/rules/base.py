@@ -12,6 +12,7 @@ from typing import Protocol
 from codemods.flow.scope import Scope, scopes
 from codemods.plan import Examined, Site, Source
 from codemods.project.link import Project
+from codemods.project.openers import Customs
 from codemods.settings import Settings
 
 
@@ -54,6 +55,7 @@ class ModuleView:
     tree: ast.Module
     project: Project
     settings: Settings
+    customs: Customs
 
     @cached_property
     def scopes(self) -> tuple[Scope, ...]:

@@ -45,6 +45,7 @@ from codemods.flow.examine import examine
 from codemods.flow.lifetime import Lifetime, Obstacle
 from codemods.flow.made import Made, made
 from codemods.flow.opening import AS_WRITTEN, Openings
+from codemods.flow.reaching import binds_directly
 from codemods.flow.scope import Scope, With
 from codemods.flow.suspects import suspects
 from codemods.flow.widening import Widening, left_open, widening
@@ -59,10 +60,11 @@ from codemods.plan import (
     Right,
     WidenBlock,
 )
-from codemods.project.expressions import dotted, expression
-from codemods.project.name_uses import SCOPES
-from codemods.project.openers import dependencies, makes_only, replaced_by
+from codemods.project.expressions import dotted, expression, is_logging
+from codemods.project.name_uses import SCOPES, Role
+from codemods.project.openers import makes_only, replaced_by, source_of
 from codemods.project.sessions import (
+    ClassMeaning,
     External,
     FunctionMeaning,
     GeneratorMeaning,
@@ -70,6 +72,7 @@ from codemods.project.sessions import (
     Ownership,
     ScopeMeaning,
     SessionMeaning,
+    UnknownMeaning,
 )
 from codemods.rules.base import Keys, ModuleView
 
@@ -112,7 +115,7 @@ class _Scope:
         self.view = view
         self.scope = scope
         self.keys = keys
-        self.openings = Openings(scope, view.tree, view.source, view.settings.scope)
+        self.openings = Openings(scope, view.tree, view.source, view.customs.openers, view.settings.scope)
 
     def examine(self) -> Iterator[Examined]:
         blocks: list[_Block] = []
@@ -234,7 +237,7 @@ class _Scope:
 
     def _returned(self, made: Made, statement: ast.stmt) -> Examined:
         function = FunctionMeaning(self.view.source.path, self.scope.place.qualname)
-        used = dependencies(self.view.project).get(function)
+        used = self.view.customs.dependencies.get(function)
         if used is not None:
             reason = f"given to `Depends` ({used.path}:{used.line}), which never closes what a plain function returns"
             return self._manual(made.node, statement, reason, "make it a generator: `async with ... as s: yield s`")
@@ -249,8 +252,13 @@ class _Scope:
         life = examine(scope, statement, name, is_async=session.is_async)
         if life.right:
             return self._right(made.node, life.right)
+        text = made.called or "what makes it"
+        if session.own_exit:
+            reason = f"its class has a `{session.own_exit}()` of its own, which would run at the end of a block"
+            life.obstacles.insert(0, Obstacle(reason, statement.lineno))
+        if session.optional and any(use.role is not Role.METHOD for use in life.uses):
+            life.obstacles.insert(0, Obstacle(f"`{text}()` may give None instead of a session", statement.lineno))
         if session.ownership is Ownership.UNKNOWN:
-            text = dotted(expression(made.call.func)) or "what makes it"
             life.obstacles.insert(
                 0, Obstacle(f"`{text}()` may give a session that someone else holds", statement.lineno)
             )
@@ -281,22 +289,59 @@ class _Scope:
         return _Block(life, made, first, life.last)
 
     def _movable(self, made: Made, life: Lifetime) -> bool:
-        """Whether the session may be made where it is first used: no effect comes earlier or later by that."""
+        """Whether the session may be made where it is first used: nothing in between can change what is made."""
         assert life.first is not None
         if isinstance(made.node, ast.Await):
             return False
         if not makes_only(expression(made.call.func), self.scope.place, self.view.project):
             return False
+        arguments = [*made.call.args, *made.call.keywords]
+        if any(isinstance(node, ast.Call) for argument in arguments for node in ast.walk(argument)):
+            return False
         read = {node.id for node in ast.walk(made.call) if isinstance(node, ast.Name)}
-        calls = [n for a in [*made.call.args, *made.call.keywords] for n in ast.walk(a) if isinstance(n, ast.Call)]
-        between = life.seat.suite[life.seat.index + 1 : life.first]
-        stored = {
-            node.id
-            for statement in between
-            for node in ast.walk(statement)
-            if isinstance(node, ast.Name) and isinstance(node.ctx, (ast.Store, ast.Del))
-        }
-        return not calls and not (read & stored)
+        if not arguments and self._never_changes(made):
+            return True
+        return all(self._indifferent(between, read) for between in life.seat.suite[life.seat.index + 1 : life.first])
+
+    def _never_changes(self, made: Made) -> bool:
+        """Whether the maker is bound once, at the top of a module, and nothing in the project configures one later."""
+        symbols = self.view.project.symbols
+        path, _, name = source_of(expression(made.call.func), self.scope.place, self.view.project).partition(":")
+        if len(symbols.binding(path, name)) != 1 or "." in name:
+            return False
+        return not any("configure" in symbols.facts[other].calls for other in symbols.paths())
+
+    def _indifferent(self, statement: ast.stmt, read: set[str]) -> bool:
+        """Whether a statement neither touches the names that making the session reads, nor runs code of the project."""
+        for node in ast.walk(statement):
+            if isinstance(node, (ast.Await, ast.AsyncFor, ast.AsyncWith, ast.Yield, ast.YieldFrom, ast.Global)):
+                return False
+            if isinstance(node, ast.Name) and node.id in read:
+                return False
+            if isinstance(node, ast.Call) and not self._harmless(node):
+                return False
+        return True
+
+    def _harmless(self, call: ast.Call) -> bool:
+        """A library, a class, a logger, or a method of a value that this function holds itself."""
+        called, callee = self.scope.callee(call), expression(call.func)
+        if isinstance(called, (External, ClassMeaning)) or is_logging(callee):
+            return True
+        if not isinstance(called, UnknownMeaning) or not isinstance(call.func, ast.Attribute):
+            return False
+        root: ast.expr = call.func.value
+        while isinstance(root, (ast.Attribute, ast.Subscript, ast.Call, ast.Await)):
+            root = root.func if isinstance(root, ast.Call) else root.value
+        if isinstance(root, ast.Constant):
+            return True
+        return isinstance(root, ast.Name) and root.id not in ("self", "cls") and self._is_local(root.id)
+
+    def _is_local(self, name: str) -> bool:
+        arguments = getattr(self.scope.node, "args", None)
+        parameters = (
+            {argument.arg for argument in ast.walk(arguments) if isinstance(argument, ast.arg)} if arguments else ()
+        )
+        return name in parameters or any(binds_directly(statement, name) for statement in self.scope.statements())
 
     def _object_session_reader(self) -> str:
         """A place that reads the session of an entity behind its back, in a module that calls this function (C7)."""

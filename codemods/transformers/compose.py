@@ -10,10 +10,12 @@ import ast
 import re
 import warnings
 from collections.abc import Iterable
+from dataclasses import replace
 
-from codemods.plan import Edit, OpenBlock, Request, Source, WidenBlock
+from codemods.plan import DissolveTry, Edit, OpenBlock, Request, Source, WidenBlock
 from codemods.transformers.deep_stack import with_deep_stack
 from codemods.transformers.errors import ComposeError
+from codemods.transformers.fit import start_line
 from codemods.transformers.imports import settle_imports
 from codemods.transformers.intended import check_statements
 from codemods.transformers.slices import edit_statements
@@ -58,14 +60,18 @@ def _compose(source: Source, edits: list[Edit], requests: list[Request]) -> byte
 
 
 def _joined(edits: list[Edit]) -> list[Edit]:
-    """Several widenings of one block are one, down to the last line that any of them asks for."""
+    """Several widenings of one block are one, down to the last line that any of them asks for; several dissolutions
+    of one `try` are one that takes what any of them takes."""
     widened = {edit.block: edit for edit in sorted(edits, key=_position) if isinstance(edit, WidenBlock)}
-    return [edit for edit in edits if not isinstance(edit, WidenBlock) or widened[edit.block] is edit]
+    dissolved: dict[int, DissolveTry] = {}
+    for edit in edits:
+        if isinstance(edit, DissolveTry):
+            known = dissolved.get(edit.line, edit)
+            dissolved[edit.line] = replace(known, closes=tuple(sorted({*known.closes, *edit.closes})))
+    others = [edit for edit in edits if not isinstance(edit, WidenBlock | DissolveTry)]
+    return sorted([*others, *widened.values(), *dissolved.values()], key=_position)
 
 
 def _position(edit: Edit) -> tuple[int, int, str]:
-    if isinstance(edit, OpenBlock):
-        return edit.first, edit.last, repr(edit)
-    if isinstance(edit, WidenBlock):
-        return edit.block, edit.last, repr(edit)
-    return edit.line, edit.line, repr(edit)
+    last = edit.last if isinstance(edit, OpenBlock | WidenBlock) else 0
+    return start_line(edit), last, repr(edit)

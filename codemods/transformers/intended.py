@@ -7,22 +7,44 @@ suite gets, so both are left out on either side.
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
-from codemods.plan import Edit, OpenBlock, RemoveStatement, WidenBlock
+from codemods.plan import DissolveTry, Edit, OpenBlock, RemoveStatement, ReplaceExpression, WidenBlock
 from codemods.transformers.errors import ComposeError
+from codemods.transformers.expression_spans import find_expression
 from codemods.transformers.outline import suites_of
+from codemods.transformers.physical_lines import split_lines
 
 
 def check_statements(before: str, after: str, edits: Iterable[Edit]) -> None:
     """Raise ComposeError unless `after` holds the statements of `before` with exactly these edits made."""
     expected = ast.parse(before)
-    _edit_all(expected.body, list(edits))
+    asked = list(edits)
+    _replace_expressions(expected, before, [edit for edit in asked if isinstance(edit, ReplaceExpression)])
+    _edit_all(expected.body, asked)
     found = ast.parse(after)
     for tree in (expected, found):
         _without_fillers(tree.body)
     if ast.dump(expected) != ast.dump(found):
         raise ComposeError("the edited text does not hold the statements that it ought to hold")
+
+
+def _replace_expressions(tree: ast.Module, text: str, edits: list[ReplaceExpression]) -> None:
+    lines = split_lines(text)
+    found = {find_expression(tree, lines, edit)[0]: edit.text for edit in edits}
+
+    class Replacing(ast.NodeTransformer):
+        def visit(self, node: ast.AST) -> ast.AST:
+            if isinstance(node, ast.expr) and node in found:
+                return _parsed(found[node])
+            return self.generic_visit(node)
+
+    if found:
+        Replacing().visit(tree)
+
+
+def _parsed(expression: str) -> ast.expr:
+    return ast.parse(f"({expression}\n)", mode="eval").body
 
 
 def _edit_all(suite: list[ast.stmt], edits: list[Edit]) -> None:
@@ -32,24 +54,47 @@ def _edit_all(suite: list[ast.stmt], edits: list[Edit]) -> None:
             if inner[0].lineno != statement.lineno:
                 _edit_all(inner, edits)
     by_line = {statement.lineno: statement for statement in suite}
-    gone = {edit.line for edit in edits if isinstance(edit, RemoveStatement)}
-    gone |= {edit.creation for edit in edits if isinstance(edit, OpenBlock)}
-    blocks = [edit for edit in edits if not isinstance(edit, RemoveStatement) and _start(edit) in by_line]
+    instead = {line: _left_of(by_line[line], edits) for line in _given_up(edits) if line in by_line}
+    blocks = [edit for edit in edits if isinstance(edit, OpenBlock | WidenBlock) and _start(edit) in by_line]
     # outer before inner; of two blocks over the same statements the one whose session was made first is outside
     blocks.sort(key=lambda edit: (_start(edit), -edit.last, *_birth(edit)))
-    suite[:] = _nest(suite, blocks, gone, by_line)
+    suite[:] = _nest(suite, blocks, instead, by_line)
+
+
+def _given_up(edits: list[Edit]) -> Iterator[int]:
+    """The lines of the statements that may not stay as they are, wherever they stand."""
+    for edit in edits:
+        if isinstance(edit, RemoveStatement | DissolveTry):
+            yield edit.line
+        if isinstance(edit, DissolveTry):
+            yield from edit.closes
+        if isinstance(edit, OpenBlock) and edit.creation is not None:
+            yield edit.creation
+
+
+def _left_of(statement: ast.stmt, edits: list[Edit]) -> list[ast.stmt]:
+    """What stays of a statement that is given up: nothing, or what is left of a `try` without its closes."""
+    if not any(isinstance(edit, DissolveTry) and edit.line == statement.lineno for edit in edits):
+        return []
+    assert isinstance(statement, ast.Try | ast.TryStar)
+    return [statement] if statement.finalbody or statement.handlers else statement.body
 
 
 def _start(edit: OpenBlock | WidenBlock) -> int:
     return edit.first if isinstance(edit, OpenBlock) else edit.block
 
 
-def _birth(edit: OpenBlock | WidenBlock) -> tuple[int, int]:
-    return (0, edit.creation) if isinstance(edit, OpenBlock) else (1, edit.block)
+def _birth(edit: OpenBlock | WidenBlock) -> tuple[int, int, str]:
+    if isinstance(edit, WidenBlock):
+        return 1, edit.block, ""
+    return 0, edit.first if edit.creation is None else edit.creation, f"{edit.name} {edit.context}"
 
 
 def _nest(
-    suite: list[ast.stmt], blocks: list[OpenBlock | WidenBlock], gone: set[int], by_line: dict[int, ast.stmt]
+    suite: list[ast.stmt],
+    blocks: list[OpenBlock | WidenBlock],
+    instead: dict[int, list[ast.stmt]],
+    by_line: dict[int, ast.stmt],
 ) -> list[ast.stmt]:
     made: list[ast.stmt] = []
     reached = 0
@@ -59,26 +104,31 @@ def _nest(
             continue
         block = next((block for block in blocks if _start(block) == line), None)
         if block is None:
-            if line not in gone:
-                made.append(statement)
+            made.extend(instead.get(line, [statement]))
             continue
         rest = [other for other in blocks if other is not block]
         reached = block.last
         inside = [sibling for sibling in suite if line <= sibling.lineno <= reached]
         if isinstance(block, WidenBlock):
             assert isinstance(statement, ast.With | ast.AsyncWith)
-            statement.body.extend(_nest(inside[1:], rest, gone, by_line))
+            statement.body.extend(_nest(inside[1:], rest, instead, by_line))
             made.append(statement)
         else:
-            made.extend(_opened(block, by_line[block.creation], _nest(inside, rest, gone, by_line)))
+            creation = None if block.creation is None else by_line[block.creation]
+            made.extend(_opened(block, creation, _nest(inside, rest, instead, by_line)))
     return made
 
 
-def _opened(block: OpenBlock, creation: ast.stmt, body: list[ast.stmt]) -> list[ast.stmt]:
-    assert isinstance(creation, ast.Assign | ast.AnnAssign)
-    assert creation.value is not None
-    value = creation.value if block.context is None else ast.parse(f"({block.context}\n)", mode="eval").body
-    item = ast.withitem(context_expr=value, optional_vars=ast.Name(id=block.name, ctx=ast.Store()))
+def _opened(block: OpenBlock, creation: ast.stmt | None, body: list[ast.stmt]) -> list[ast.stmt]:
+    value = None
+    if creation is not None:
+        assert isinstance(creation, ast.Assign | ast.AnnAssign)
+        value = creation.value
+    if block.context is not None:
+        value = _parsed(block.context)
+    assert value is not None
+    name = None if block.name is None else ast.Name(id=block.name, ctx=ast.Store())
+    item = ast.withitem(context_expr=value, optional_vars=name)
     opened = (ast.AsyncWith if block.is_async else ast.With)(items=[item], body=body)
     if not block.keep_annotation:
         return [opened]

@@ -45,3 +45,27 @@ def join(above: Sequence[cst.EmptyLine], below: Sequence[cst.EmptyLine]) -> Line
 def own_line(trailing: cst.TrailingWhitespace) -> Lines:
     """A statement's trailing comment as a line of its own; nothing if it has none."""
     return [] if trailing.comment is None else [cst.EmptyLine(comment=trailing.comment, newline=trailing.newline)]
+
+
+def has_comment(lines: Sequence[cst.EmptyLine]) -> bool:
+    return any(line.comment is not None for line in lines)
+
+
+def comment_lines(node: cst.CSTNode) -> Lines:
+    """Every comment inside a node, in order, as lines of their own."""
+    found = _CommentLines()
+    node.visit(found)
+    return found.lines
+
+
+class _CommentLines(cst.CSTVisitor):
+    def __init__(self) -> None:
+        super().__init__()
+        self.lines: Lines = []
+
+    def visit_TrailingWhitespace(self, node: cst.TrailingWhitespace) -> None:
+        self.lines += own_line(node)
+
+    def visit_EmptyLine(self, node: cst.EmptyLine) -> None:
+        if node.comment is not None:
+            self.lines.append(cst.EmptyLine(comment=node.comment, newline=node.newline))

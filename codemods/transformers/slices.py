@@ -12,11 +12,13 @@ from dataclasses import dataclass, field, replace
 import libcst as cst
 from libcst.metadata import MetadataWrapper, PositionProvider
 
-from codemods.plan import Edit, OpenBlock, RemoveStatement, Source, WidenBlock
+from codemods.plan import DissolveTry, Edit, RemoveStatement, ReplaceExpression, Source
 from codemods.transformers.errors import ComposeError
-from codemods.transformers.open_block import SuiteEdits, block_start
+from codemods.transformers.expression_spans import replacements
+from codemods.transformers.fit import check_fit, places_of, start_line
 from codemods.transformers.outline import Outline, Place, Suite, first_line, last_line
 from codemods.transformers.physical_lines import PhysicalLines
+from codemods.transformers.suite_edits import SuiteEdits
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,8 +36,8 @@ def edit_statements(source: Source, tree: ast.Module, edits: Sequence[Edit]) -> 
     if not edits:
         return source.text
     outline = Outline.of(tree, PhysicalLines.of(source.text))
-    _check(outline, edits)
-    edited = _spliced(source, outline, _merged([_with_neighbour(_run_of(outline, edit)) for edit in edits]))
+    check_fit(outline, tree, edits)
+    edited = _spliced(source, outline, _merged([_with_neighbour(_run_of(outline, tree, edit)) for edit in edits]))
     if edited is None:
         edited = _edited_file(source, edits)
     return edited if source.text.endswith(("\n", "\r")) else edited.removesuffix("\n").removesuffix("\r")
@@ -58,71 +60,13 @@ def _spliced(source: Source, outline: Outline, runs: list[_Run]) -> str | None:
     return "".join(lines)
 
 
-# --- what may be asked for ------------------------------------------------------------------------------------------
-
-
-def _check(outline: Outline, edits: Sequence[Edit]) -> None:
-    removed: set[int] = set()
-    creations: set[int] = set()
-    blocks: dict[int, list[OpenBlock | WidenBlock]] = {}
-    for edit in edits:
-        run = _run_of(outline, edit)
-        if isinstance(edit, RemoveStatement):
-            removed.add(edit.line)
-            if list(_inner(run.suite.statements[run.first])):
-                raise ComposeError(f"line {edit.line} is no simple statement to take away", edit.line)
-            continue
-        if isinstance(edit, OpenBlock):
-            if edit.creation in creations:
-                raise ComposeError(f"two blocks are to take the place of line {edit.creation}", edit.creation)
-            creations.add(edit.creation)
-        elif edit.block == edit.last:
-            raise ComposeError(f"the block on line {edit.block} has nothing to take in", edit.block)
-        blocks.setdefault(id(run.suite), []).append(edit)
-    both = removed & creations
-    if both:
-        raise ComposeError(f"line {min(both)} is both taken away and made a block", min(both))
-    for siblings in blocks.values():
-        for index, one in enumerate(siblings):
-            for other in siblings[index + 1 :]:
-                _check_pair(one, other)
-
-
-def _inner(statement: ast.stmt) -> list[str]:
-    return [name for name in ("body", "cases") if getattr(statement, name, None)]
-
-
-def _check_pair(one: OpenBlock | WidenBlock, other: OpenBlock | WidenBlock) -> None:
-    if block_start(one) > block_start(other) or (block_start(one) == block_start(other) and one.last < other.last):
-        one, other = other, one
-    start = block_start(other)
-    if start > one.last:
-        return
-    partial = other.last > one.last
-    # the header of a widened block cannot go into a block that ends before what the widened one takes in
-    beheaded = start == block_start(one) and isinstance(one, WidenBlock) and other.last < one.last
-    if partial or beheaded:
-        raise ComposeError(
-            f"the blocks over lines {block_start(one)}-{one.last} and {start}-{other.last} overlap", start
-        )
-
-
 # --- runs -----------------------------------------------------------------------------------------------------------
 
 
-def _run_of(outline: Outline, edit: Edit) -> _Run:
+def _run_of(outline: Outline, tree: ast.Module, edit: Edit) -> _Run:
     """The statements that one edit touches; raises ComposeError where its lines name no siblings in order."""
-    if isinstance(edit, RemoveStatement):
-        place = outline.find(edit.line)
-        return _Run(place.suite, place.index, place.index, (edit,))
-    anchors = (edit.creation, edit.first, edit.last) if isinstance(edit, OpenBlock) else (edit.block, edit.last)
-    places = [outline.find(line) for line in anchors]
-    if any(place.suite is not places[0].suite for place in places):
-        raise ComposeError(f"lines {', '.join(map(str, anchors))} are not of one suite", anchors[0])
-    indexes = [place.index for place in places]
-    if indexes != sorted(indexes):
-        raise ComposeError(f"lines {', '.join(map(str, anchors))} are out of order", anchors[0])
-    return _Run(places[0].suite, indexes[0], indexes[-1], (edit,))
+    places = places_of(outline, tree, edit)
+    return _Run(places[0].suite, places[0].index, places[-1].index, (edit,))
 
 
 def _merged(found: Sequence[_Run]) -> list[_Run]:
@@ -160,9 +104,9 @@ def _touch(one: _Run, other: _Run) -> bool:
 
 
 def _with_neighbour(run: _Run) -> _Run:
-    """A statement that is taken away brings a neighbour along, the next one if there is one: the blank lines around it
-    join there, and a slice is never left empty unless its suite is."""
-    if not isinstance(run.edits[0], RemoveStatement):
+    """A statement that goes brings a neighbour along, the next one if there is one: the lines around it join there, and
+    a slice is never left empty unless its suite is."""
+    if not isinstance(run.edits[0], RemoveStatement | DissolveTry):
         return run
     if run.last + 1 < len(run.suite.statements):
         return replace(run, last=run.last + 1)
@@ -211,7 +155,7 @@ def _edited_slice(source: Source, outline: Outline, run: _Run) -> tuple[int, int
 def _edited_file(source: Source, edits: Sequence[Edit]) -> str:
     module = _parse(source.text)
     if module is None:
-        raise ComposeError("libcst does not read this file back as it stands", _line_of(edits[0]))
+        raise ComposeError("libcst does not read this file back as it stands", start_line(edits[0]))
     return _transformed(
         module,
         edits,
@@ -252,6 +196,7 @@ def _transformed(
     transformer = SuiteEdits(
         edits,
         statement_lines,
+        replacements([edit for edit in edits if isinstance(edit, ReplaceExpression)], positions, offset),
         top,
         top_step=top_step,
         default_step=module.default_indent,
@@ -260,12 +205,6 @@ def _transformed(
         blank_follows=blank_follows,
     )
     return module.visit(transformer).code
-
-
-def _line_of(edit: Edit) -> int:
-    if isinstance(edit, OpenBlock):
-        return edit.creation
-    return edit.block if isinstance(edit, WidenBlock) else edit.line
 
 
 def _newline(text: str, default: str) -> str:

@@ -9,11 +9,12 @@ from collections.abc import Iterable
 
 import libcst as cst
 
-from codemods.plan import Edit, OpenBlock, Source
+from codemods.plan import DissolveTry, Edit, OpenBlock, ReplaceExpression, Source
 from codemods.transformers.deep_stack import with_deep_stack
 from codemods.transformers.errors import ComposeError
+from codemods.transformers.expression_spans import find_expression
 from codemods.transformers.name_use import bound_name
-from codemods.transformers.physical_lines import comments
+from codemods.transformers.physical_lines import comments, split_lines
 
 
 def verify_bytes(source: Source, after: bytes, edits: Iterable[Edit] = ()) -> None:
@@ -54,8 +55,7 @@ def _verify(source: Source, text: str, edits: tuple[Edit, ...]) -> None:
     except SyntaxError as error:
         raise ComposeError(f"this Python cannot read the file: {error}") from error
     _check_comments(source.text, text, before_tree, after_tree)
-    replaced = {edit.creation for edit in edits if isinstance(edit, OpenBlock) and edit.context is not None}
-    lost = _strings(before_tree, replaced) - _strings(after_tree, set())
+    lost = _strings(before_tree, _given_up(source.text, before_tree, edits)) - _strings(after_tree, set())
     if lost:
         raise ComposeError(f"the result lacks a string constant: {next(iter(lost))}")
 
@@ -90,14 +90,28 @@ def _imported(node: ast.AST) -> set[tuple[str, str]]:
     return {("", alias.name) for alias in node.names} if isinstance(node, ast.Import) else set()
 
 
-def _strings(tree: ast.Module, replaced: set[int]) -> Counter[str]:
-    """The string and bytes constants of a tree, but for annotations of single names and creations on given lines."""
+def _given_up(text: str, tree: ast.Module, edits: tuple[Edit, ...]) -> set[int]:
+    """The ids of the expressions that the edits put others in the place of, or take away by name."""
+    creations = {edit.creation for edit in edits if isinstance(edit, OpenBlock) and edit.context is not None}
+    closes = {line for edit in edits if isinstance(edit, DissolveTry) for line in edit.closes}
+    lines = split_lines(text)
+    found = {id(find_expression(tree, lines, edit)[0]) for edit in edits if isinstance(edit, ReplaceExpression)}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Assign | ast.AnnAssign) and node.lineno in creations and node.value is not None:
+            found.add(id(node.value))
+        if isinstance(node, ast.If) and node.lineno in closes:
+            found.add(id(node.test))
+    return found
+
+
+def _strings(tree: ast.Module, given_up: set[int]) -> Counter[str]:
+    """The string and bytes constants of a tree, but for annotations of single names and expressions given up."""
     skipped: set[int] = set()
     for node in ast.walk(tree):
         if isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name):
             skipped.update(id(inner) for inner in ast.walk(node.annotation))
-        if isinstance(node, ast.Assign | ast.AnnAssign) and node.lineno in replaced and node.value is not None:
-            skipped.update(id(inner) for inner in ast.walk(node.value))
+        if id(node) in given_up:
+            skipped.update(id(inner) for inner in ast.walk(node))
     return Counter(
         repr(node.value)
         for node in ast.walk(tree)

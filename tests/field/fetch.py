@@ -25,6 +25,7 @@ PACKAGES = Path(__file__).with_name(".packages")
 
 MOST_MEMBERS = 50_000
 MOST_BYTES = 500_000_000  # of a whole package, unpacked
+LARGE = 100_000  # bytes; files above it that are no Python (pictures, scripts for browsers) only cost time
 _CHUNK = 1 << 20
 
 
@@ -98,13 +99,14 @@ def failure(package: Package, output: str) -> FetchError:
     """What a failed download was, by what pip said."""
     errors = [line for line in output.splitlines() if line.startswith("ERROR:")] or output.splitlines()[-1:]
     said = " ".join(errors)[:400]
-    if re.search(r"after connection broken by|Could not fetch URL|Read timed out|ConnectionError", output):
+    answered = re.search(r"DO NOT MATCH THE HASHES|\(from versions: (?!none)", output)
+    if not answered and re.search(r"after connection broken by|Could not fetch URL|Read timed out", output):
         return Unreachable(f"{package.pin}: the registry cannot be reached: {said}")
     return FetchError(f"{package.pin}: {said}")
 
 
 def unpack(wheel: Path, folder: Path) -> None:
-    """Write the files of the wheel into `folder`, which must not exist yet.
+    """Write the files of the wheel into `folder`, which must not exist yet. Large ones that are no Python stay out.
 
     Raises UnsafeArchive for a member that would land outside the folder, is a link, would speak to git, comes
     twice, or when there is more than a package has a right to; FetchError when the file is no archive.
@@ -121,9 +123,11 @@ def unpack(wheel: Path, folder: Path) -> None:
                 if member.is_dir():
                     target.mkdir(parents=True, exist_ok=True)
                     continue
+                if member.file_size > LARGE and target.suffix != ".py":
+                    continue
                 target.parent.mkdir(parents=True, exist_ok=True)
                 left = _unpack_member(archive, member, target, left)
-    except FileExistsError as error:
+    except (FileExistsError, NotADirectoryError) as error:
         raise UnsafeArchive(f"{wheel.name}: {error.filename} comes twice") from error
     except zipfile.BadZipFile as error:
         raise FetchError(f"{wheel.name}: {error}") from error

@@ -1,0 +1,124 @@
+"""Where an expression stands, in `ast`'s tree and in libcst's, and what takes its place. Pure; writes nothing.
+
+The span of an expression is the one that `ast` gives it, in code points: without the parentheses around it, but with
+those of a tuple or a generator.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator, Mapping, Sequence
+
+import libcst as cst
+from libcst.metadata import CodeRange
+
+from codemods.plan import ReplaceExpression, Span
+from codemods.transformers.errors import ComposeError
+from codemods.transformers.leading_lines import comment_lines
+from codemods.transformers.outline import first_line, last_line
+
+_ATOMS = (cst.Name, cst.Attribute, cst.Call, cst.Subscript)
+_DEFINITIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.arguments)
+
+
+def find_expression(tree: ast.Module, lines: Sequence[str], edit: ReplaceExpression) -> tuple[ast.expr, ast.stmt]:
+    """The expression at the span of `edit`, and the innermost statement that holds it.
+
+    Raises ComposeError where there is none, where there are two, and where the expression is part of a definition
+    (a decorator, a default, an annotation or a base), which does not run where the body runs.
+    """
+    span = edit.span
+    found: ast.expr | None = None
+    holder: ast.AST | None = None
+    for node, outer in _walk(tree, span, ()):
+        if not isinstance(node, ast.expr) or not _spans(node, lines, span):
+            continue
+        if found in outer:
+            continue  # the parts of an f-string may have the span of the whole
+        if found is not None:
+            raise ComposeError(f"two expressions have the same span on line {span.line}", span.line)
+        found = node
+        holder = next(one for one in outer if isinstance(one, ast.stmt | ast.arguments))
+        if isinstance(holder, _DEFINITIONS):
+            raise ComposeError(f"the expression on line {span.line} belongs to a definition", span.line)
+        if not isinstance(getattr(node, "ctx", ast.Load()), ast.Load):
+            raise ComposeError(f"the expression on line {span.line} is assigned to", span.line)
+    if found is None or not isinstance(holder, ast.stmt):
+        raise ComposeError(f"no expression has the span asked for on line {span.line}", span.line)
+    return found, holder
+
+
+def parse_expression(text: str, line: int) -> cst.BaseExpression:
+    """The expression that a text is. Raises ComposeError for `line` when it is none."""
+    try:
+        return cst.parse_expression(text)
+    except cst.ParserSyntaxError as error:
+        raise ComposeError(f"`{text}` is no expression", line) from error
+
+
+def replacements(
+    edits: Sequence[ReplaceExpression], positions: Mapping[cst.CSTNode, CodeRange], offset: int
+) -> dict[cst.CSTNode, cst.BaseExpression]:
+    """The nodes of a tree that are to be replaced, each with its replacement.
+
+    Parentheses around it stay, but for those of `(await f()).x` where a name or a call takes the place of the `await`.
+    `offset` is what a line of the tree lacks to the line of the original. Raises ComposeError where an expression is
+    not found, or has a comment in it.
+    """
+    wanted = {edit.span: edit for edit in edits}
+    made: dict[cst.CSTNode, cst.BaseExpression] = {}
+    for node, position in positions.items():
+        if not isinstance(node, cst.BaseExpression):
+            continue
+        own = 1 if isinstance(node, cst.Tuple | cst.GeneratorExp) and node.lpar else 0
+        start, end = position.start, position.end
+        if own:
+            start, end = positions[node.lpar[-1]].start, positions[node.rpar[0]].end
+        edit = wanted.pop(Span(start.line + offset, start.column, end.line + offset, end.column), None)
+        if edit is None:
+            continue
+        kept = len(node.lpar) - own
+        if comment_lines(node.with_changes(lpar=node.lpar[kept:], rpar=node.rpar[:own])):
+            raise ComposeError(f"the expression on line {edit.span.line} has a comment in it", edit.span.line)
+        new = parse_expression(edit.text, edit.span.line)
+        lpar, rpar = node.lpar[:kept], node.rpar[own:]
+        if isinstance(new, _ATOMS) and not isinstance(node, _ATOMS):
+            lpar, rpar = _without_bare_pairs(lpar, rpar)
+        made[node] = new.with_changes(lpar=[*lpar, *new.lpar], rpar=[*new.rpar, *rpar])
+    for span in wanted:
+        raise ComposeError(f"no expression has the span asked for on line {span.line}", span.line)
+    return made
+
+
+def _without_bare_pairs(
+    lpar: Sequence[cst.LeftParen], rpar: Sequence[cst.RightParen]
+) -> tuple[list[cst.LeftParen], list[cst.RightParen]]:
+    """The parentheses that hold white space or comments: the others were there for what they held."""
+    pairs = [
+        (left, right)
+        for left, right in zip(lpar, reversed(rpar), strict=True)
+        if not (left.whitespace_after.empty and right.whitespace_before.empty)
+    ]
+    return [left for left, _ in pairs], [right for _, right in reversed(pairs)]
+
+
+def _walk(node: ast.AST, span: Span, outer: tuple[ast.AST, ...]) -> Iterator[tuple[ast.AST, tuple[ast.AST, ...]]]:
+    """The nodes that may lie over `span`, outer ones first, each with those around it from the inside out."""
+    if isinstance(node, ast.stmt) and not first_line(node) <= span.line <= last_line(node):
+        return
+    yield node, outer
+    for inner in ast.iter_child_nodes(node):
+        yield from _walk(inner, span, (node, *outer))
+
+
+def _spans(node: ast.expr, lines: Sequence[str], span: Span) -> bool:
+    if (node.lineno, node.end_lineno) != (span.line, span.end_line) or node.end_col_offset is None:
+        return False
+    return (
+        _code_points(lines[node.lineno - 1], node.col_offset) == span.column
+        and _code_points(lines[span.end_line - 1], node.end_col_offset) == span.end_column
+    )
+
+
+def _code_points(line: str, byte_offset: int) -> int:
+    return len(line.encode()[:byte_offset].decode(errors="replace"))

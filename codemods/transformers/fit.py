@@ -1,0 +1,162 @@
+"""Whether edits fit a file and each other: which statements each one names, and what may not be asked for. Pure."""
+
+from __future__ import annotations
+
+import ast
+from collections import Counter
+from collections.abc import Sequence
+from itertools import combinations, pairwise
+
+from codemods.plan import DissolveTry, Edit, OpenBlock, RemoveStatement, ReplaceExpression, WidenBlock
+from codemods.transformers.errors import ComposeError
+from codemods.transformers.expression_spans import find_expression
+from codemods.transformers.open_block import Block, block_anchors, block_start, made_on
+from codemods.transformers.outline import Outline, Place
+
+
+def start_line(edit: Edit) -> int:
+    """The line that a message about an edit names."""
+    match edit:
+        case OpenBlock():
+            return made_on(edit)
+        case WidenBlock():
+            return edit.block
+        case ReplaceExpression():
+            return edit.span.line
+        case RemoveStatement() | DissolveTry():
+            return edit.line
+
+
+def places_of(outline: Outline, tree: ast.Module, edit: Edit) -> list[Place]:
+    """The sibling statements that an edit names, in order. `tree` is the one that the outline was made from.
+
+    An expression's is the innermost statement around it that has its lines for itself. Raises ComposeError where
+    lines name no statements, or none that are siblings and in order.
+    """
+    match edit:
+        case ReplaceExpression():
+            return [_holder(outline, tree, edit)]
+        case RemoveStatement() | DissolveTry():
+            return [outline.find(edit.line)]
+        case OpenBlock() | WidenBlock():
+            anchors = block_anchors(edit)
+    places = [outline.find(line) for line in anchors]
+    if any(place.suite is not places[0].suite for place in places):
+        raise ComposeError(f"lines {', '.join(map(str, anchors))} are not of one suite", anchors[0])
+    indexes = [place.index for place in places]
+    if indexes != sorted(indexes):
+        raise ComposeError(f"lines {', '.join(map(str, anchors))} are out of order", anchors[0])
+    return places
+
+
+def check_fit(outline: Outline, tree: ast.Module, edits: Sequence[Edit]) -> None:
+    """Raise ComposeError unless every edit fits the file and no two of them get in each other's way."""
+    places = {edit: places_of(outline, tree, edit)[0] for edit in edits}
+    for edit, place in places.items():
+        _check_one(outline, place.statement, edit)
+    closes = {line for edit in edits if isinstance(edit, DissolveTry) for line in edit.closes}
+    removed = closes | {edit.line for edit in edits if isinstance(edit, RemoveStatement)}
+    _check_creations([edit for edit in edits if isinstance(edit, OpenBlock)], removed)
+    blocks = [(edit, place) for edit, place in places.items() if isinstance(edit, OpenBlock | WidenBlock)]
+    for (one, place), (other, of_other) in combinations(blocks, 2):
+        if place.suite is of_other.suite:
+            _check_pair(one, other)
+    _check_expressions([edit for edit in edits if isinstance(edit, ReplaceExpression)])
+    replaced = {edit.creation for edit in edits if isinstance(edit, OpenBlock) and edit.context is not None}
+    for edit, place in places.items():
+        if isinstance(edit, RemoveStatement):
+            continue
+        # an expression is lost with the statement that holds it, everything else with what its statement stands in
+        own, *outer = _lines_around(place)
+        lost_in = own in removed | replaced if isinstance(edit, ReplaceExpression) else False
+        if lost_in or closes.intersection(outer):
+            raise ComposeError(f"what is edited on line {start_line(edit)} is taken away too", start_line(edit))
+
+
+def _holder(outline: Outline, tree: ast.Module, edit: ReplaceExpression) -> Place:
+    statement = find_expression(tree, outline.lines.lines, edit)[1]
+    place: Place | None = next(
+        Place(suite, index)
+        for suite in outline.suites
+        for index, one in enumerate(suite.statements)
+        if one is statement
+    )
+    while place is not None and not outline.alone(place):
+        place = place.suite.owner
+    if place is None:
+        raise ComposeError(f"the statement on line {edit.span.line} shares its line with other code", edit.span.line)
+    return place
+
+
+def _lines_around(place: Place) -> list[int]:
+    """The lines of a statement and of those around it, from the inside out."""
+    lines = [place.statement.lineno]
+    while place.suite.owner is not None:
+        place = place.suite.owner
+        lines.append(place.statement.lineno)
+    return lines
+
+
+def _check_one(outline: Outline, statement: ast.stmt, edit: Edit) -> None:
+    match edit:
+        case RemoveStatement() if _has_suite(statement):
+            raise ComposeError(f"line {edit.line} is no simple statement to take away", edit.line)
+        case WidenBlock() if edit.block == edit.last:
+            raise ComposeError(f"the block on line {edit.block} has nothing to take in", edit.block)
+        case DissolveTry():
+            if not isinstance(statement, ast.Try | ast.TryStar) or not statement.finalbody:
+                raise ComposeError(f"the statement on line {edit.line} is no `try` with a `finally`", edit.line)
+            if not edit.closes:
+                raise ComposeError(f"nothing goes from the `finally` of line {edit.line}", edit.line)
+            for line in edit.closes:
+                _check_close(outline, statement.finalbody, line)
+
+
+def _check_close(outline: Outline, final: list[ast.stmt], line: int) -> None:
+    """A close may be all that stands beside `finally:`, else it has its line for itself."""
+    found = [statement for statement in final if statement.lineno == line]
+    if not found:
+        raise ComposeError(f"line {line} starts no statement of the `finally`", line)
+    beside_header = outline.lines[line].encode()[: found[0].col_offset].strip()
+    if len(final) > 1 or not beside_header:
+        outline.find(line)
+    is_guard = isinstance(found[0], ast.If) and not found[0].orelse
+    if _has_suite(found[0]) and not is_guard:
+        raise ComposeError(f"line {line} is no close to take away", line)
+    if any(isinstance(node, ast.Import | ast.ImportFrom) for node in ast.walk(found[0])):
+        raise ComposeError(f"the statement on line {line} imports something", line)
+
+
+def _has_suite(statement: ast.stmt) -> bool:
+    return bool(getattr(statement, "body", None) or getattr(statement, "cases", None))
+
+
+def _check_creations(blocks: Sequence[OpenBlock], removed: set[int]) -> None:
+    creations = Counter(block.creation for block in blocks if block.creation is not None)
+    for line, count in creations.items():
+        if count > 1:
+            raise ComposeError(f"two blocks are to take the place of line {line}", line)
+        if line in removed:
+            raise ComposeError(f"line {line} is both taken away and made a block", line)
+
+
+def _check_expressions(edits: Sequence[ReplaceExpression]) -> None:
+    in_order = sorted(edits, key=lambda edit: edit.span)
+    for one, other in pairwise(in_order):
+        if (other.span.line, other.span.column) < (one.span.end_line, one.span.end_column):
+            raise ComposeError(f"two expressions on line {other.span.line} lie in each other", other.span.line)
+
+
+def _check_pair(one: Block, other: Block) -> None:
+    if block_start(one) > block_start(other) or (block_start(one) == block_start(other) and one.last < other.last):
+        one, other = other, one
+    start = block_start(other)
+    if start > one.last:
+        return
+    partial = other.last > one.last
+    # the header of a widened block cannot go into a block that ends before what the widened one takes in
+    beheaded = start == block_start(one) and isinstance(one, WidenBlock) and other.last < one.last
+    if partial or beheaded:
+        raise ComposeError(
+            f"the blocks over lines {block_start(one)}-{one.last} and {start}-{other.last} overlap", start
+        )

@@ -1,0 +1,43 @@
+"""One statement of a suite, while the suite is put together again. Pure; works on the nodes it is given."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import libcst as cst
+
+from codemods.transformers.leading_lines import Lines
+
+Statement = cst.SimpleStatementLine | cst.BaseCompoundStatement
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Item:
+    """What one original statement has become: one statement, or those of a `try` that gave way to its body.
+
+    `lead` are the lines above it; `inner` are lines between those and the first statement, and `tail` lines below the
+    last one, that it got on the way.
+    """
+
+    line: int
+    nodes: tuple[Statement, ...]
+    lead: Lines
+    inner: Lines = field(default_factory=list)
+    tail: Lines = field(default_factory=list)
+
+    @classmethod
+    def of(cls, line: int, node: Statement) -> Item:
+        return cls(line, (node,), list(node.leading_lines))
+
+    @property
+    def node(self) -> Statement:
+        """The first statement: the only one, unless a `try` gave way to its body."""
+        return self.nodes[0]
+
+    def placed(self, lead: Sequence[cst.EmptyLine]) -> list[Statement]:
+        """The statements, with `lead` above them."""
+        lines = [*lead, *self.inner]
+        if list(self.node.leading_lines) == lines:
+            return list(self.nodes)
+        return [self.node.with_changes(leading_lines=lines), *self.nodes[1:]]

@@ -1,0 +1,128 @@
+"""One libcst pass that makes all edits of a slice: suites, `try` statements and expressions.
+
+Works on the nodes it is given. The pass is keyed by the ORIGINAL nodes, suite by suite, so that edits at several
+depths compose: a suite is put together from its updated statements, inner blocks before the blocks around them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import cast
+
+import libcst as cst
+
+from codemods.plan import DissolveTry, Edit, OpenBlock, RemoveStatement, WidenBlock
+from codemods.transformers.dissolve_try import dissolve
+from codemods.transformers.items import Item, Statement
+from codemods.transformers.leading_lines import strip_last_blanks
+from codemods.transformers.open_block import SuiteAssembly, block_anchors, filler
+
+
+class SuiteEdits(cst.CSTTransformer):
+    """Makes the edits whose statements lie in the visited tree.
+
+    `lines` gives the original source's line of every statement of the tree, `replacements` the nodes of expressions
+    that are replaced. `top` is the suite of a slice that need not be a whole suite: nothing is put into it when it
+    becomes empty unless `top_is_whole`, and `top_step` is what a block opened in it is indented by; `default_step` is
+    what suites without a step of their own are indented by. `blank_follows` says whether the text after the slice
+    begins with a blank line or ends the suite.
+    """
+
+    def __init__(
+        self,
+        edits: Sequence[Edit],
+        lines: Mapping[cst.CSTNode, int],
+        replacements: Mapping[cst.CSTNode, cst.BaseExpression],
+        top: cst.CSTNode,
+        *,
+        top_step: str,
+        default_step: str,
+        top_is_whole: bool,
+        top_at_start: bool,
+        blank_follows: bool,
+    ) -> None:
+        super().__init__()
+        self._lines = lines
+        self._replacements = replacements
+        self._top = top
+        self._top_step = top_step
+        self._default_step = default_step
+        self._top_is_whole = top_is_whole
+        self._top_at_start = top_at_start
+        self._blank_follows = blank_follows
+        self._removed = {edit.line for edit in edits if isinstance(edit, RemoveStatement)}
+        self._removed |= {line for edit in edits if isinstance(edit, DissolveTry) for line in edit.closes}
+        self._dissolved = {edit.line for edit in edits if isinstance(edit, DissolveTry)}
+        self._blocks = [edit for edit in edits if isinstance(edit, OpenBlock | WidenBlock)]
+        self._ends_of_opened = {edit.last for edit in edits if isinstance(edit, OpenBlock)}
+        self._anchors = self._removed | self._dissolved
+        self._anchors |= {line for block in self._blocks for line in block_anchors(block)}
+        self._finals: set[cst.CSTNode] = set()  # the `finally` suites of dissolved tries, which may become empty
+
+    def on_leave(
+        self, original_node: cst.CSTNodeT, updated_node: cst.CSTNodeT
+    ) -> cst.CSTNodeT | cst.RemovalSentinel | cst.FlattenSentinel[cst.CSTNodeT]:
+        replacement = self._replacements.get(original_node)
+        if replacement is not None:
+            return cast(cst.CSTNodeT, replacement)
+        return super().on_leave(original_node, updated_node)
+
+    def visit_Try(self, node: cst.Try) -> None:
+        self._enter_try(node)
+
+    def visit_TryStar(self, node: cst.TryStar) -> None:
+        self._enter_try(node)
+
+    def _enter_try(self, node: cst.Try | cst.TryStar) -> None:
+        if self._lines[node] in self._dissolved and node.finalbody is not None:
+            self._finals.add(node.finalbody.body)
+
+    def leave_IndentedBlock(
+        self, original_node: cst.IndentedBlock, updated_node: cst.IndentedBlock
+    ) -> cst.IndentedBlock:
+        items = self._items(original_node.body, updated_node.body)
+        if items is None:
+            return updated_node
+        is_top = original_node is self._top
+        whole = self._top_is_whole or not is_top
+        step = self._top_step if is_top else original_node.indent or self._default_step
+        suite = SuiteAssembly(items, self._blocks, self._removed, step, self._default_step)
+        body, left = suite.assemble(starts_suite=self._top_at_start or not is_top)
+        if not is_top or self._blank_follows:
+            left = strip_last_blanks(left)
+        if not body and whole and original_node not in self._finals:
+            body, left = [filler(left)], []
+        return updated_node.with_changes(body=body, footer=[*left, *updated_node.footer])
+
+    def leave_Module(self, original_node: cst.Module, updated_node: cst.Module) -> cst.Module:
+        items = self._items(original_node.body, updated_node.body)
+        if items is None:
+            return updated_node
+        suite = SuiteAssembly(items, self._blocks, self._removed, self._top_step, self._default_step)
+        body, left = suite.assemble(starts_suite=False)
+        if self._blank_follows:
+            left = strip_last_blanks(left)
+        return updated_node.with_changes(body=body, footer=[*left, *updated_node.footer])
+
+    def _items(
+        self, original: Sequence[cst.CSTNode], updated: Sequence[cst.BaseStatement | cst.BaseSmallStatement]
+    ) -> list[Item] | None:
+        """The statements of a suite that has edits; None when it has none."""
+        if len(original) != len(updated) or not any(self._lines[node] in self._anchors for node in original):
+            return None
+        items: list[Item] = []
+        for before, after in zip(original, updated, strict=True):
+            assert isinstance(after, cst.SimpleStatementLine | cst.BaseCompoundStatement)
+            items.append(self._item(before, after))
+        return items
+
+    def _item(self, before: cst.CSTNode, after: Statement) -> Item:
+        line = self._lines[before]
+        if line not in self._dissolved:
+            return Item.of(line, after)
+        ends_in_block = (
+            isinstance(before, cst.Try | cst.TryStar)
+            and isinstance(before.body, cst.IndentedBlock)
+            and self._lines[before.body.body[-1]] in self._ends_of_opened
+        )
+        return dissolve(line, after, default_step=self._default_step, ends_in_block=ends_in_block)
