@@ -117,7 +117,7 @@ def _plan(
         _, also_broken = _compose(codebase, settled.groups, Level.SAFE)
         broken |= also_broken
         if not broken:
-            broken = _not_quiet(codebase, changes, rules, request, discovery.wanted, settled.groups)
+            broken = _not_quiet(codebase, changes, rules, request, findings, settled.groups)
         if not broken:
             break
         dropped |= broken
@@ -290,7 +290,7 @@ def _not_quiet(
     changes: Sequence[Change],
     rules: Sequence[Rule],
     request: RunRequest,
-    wanted: Collection[str],
+    findings: Sequence[Finding],
     groups: Sequence[Group],
 ) -> dict[str, str]:
     """Looks at the result as a second run would; gives the findings to drop so that such a run offers nothing.
@@ -305,14 +305,16 @@ def _not_quiet(
         {path: facts for path, facts in codebase.facts.items() if all(path != change.path for change in changes)},
     )
     # a block changes nothing that another file can see, so only what was changed is looked at again
-    changed = {change.path for change in changes} & set(wanted)
+    changed = {change.path for change in changes}
     examined = _examine(after, rules, request, changed, lambda stage, done, total: None)
     made = {finding.key: finding for group in groups if group.level <= request.level for finding in group.findings}
-    before = {finding.key for group in groups for finding in group.findings}
+    left = {finding.key for finding in findings} - set(made)  # suppressed, refused, held back: they may be found again
+    suppressions = Suppressions(after.sources[path] for path in changed)
     again = [
         one
         for one in examined
-        if isinstance(one, Finding) and one.level <= request.level and one.edits and one.key not in before - set(made)
+        if isinstance(one, Finding) and one.edits and one.level <= request.level and one.key not in left
+        if not suppressions.covers(one)
     ]
     dropped: dict[str, str] = {}
     for new in again:

@@ -135,6 +135,10 @@ def _attribute(life: Lifetime, use: NameUse) -> None:
     parent = life.scope.parents.of(node)
     if isinstance(parent, ast.Attribute):
         return
+    if use.attribute in CLOSES and isinstance(parent, ast.Call) and node in parent.args:
+        if last_name(expression(parent.func)) in ("push_async_callback", "callback", "push_async_exit", "push"):
+            life.right = f"closed by an exit stack (line {use.line})"
+            return
     plain_name = isinstance(parent, ast.Assign) and all(isinstance(target, ast.Name) for target in parent.targets)
     if not plain_name:
         what = f"`{life.name}.{use.attribute}`"

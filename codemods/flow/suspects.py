@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from codemods.flow.examine import examine
 from codemods.flow.scope import Scope
 from codemods.flow.values import Values
-from codemods.project.sessions import External, Meaning, SessionMeaning, UnknownMeaning
+from codemods.project.sessions import External, Meaning, Ownership, SessionMeaning, UnknownMeaning
 
 _SELECTING = frozenset({"execute", "scalar", "scalars", "exec", "stream", "stream_scalars"})
 
@@ -38,7 +38,12 @@ def suspects(scope: Scope, known: Collection[ast.stmt]) -> Iterator[Suspect]:
     for statement in scope.statements():
         match statement:
             case ast.Assign(targets=[ast.Name(id=name)], value=value) if name in used and statement not in known:
-                if isinstance(scope.meaning(value), SessionMeaning):
+                given = scope.meaning(value)
+                if isinstance(given, SessionMeaning):
+                    if isinstance(value, ast.Attribute) and given.ownership is Ownership.FRESH:
+                        # a property that makes a session each time it is read
+                        if not examine(scope, statement, name, is_async=given.is_async).right:
+                            yield Suspect(value, statement, ast.unparse(value), used[name].lineno)
                     continue
                 call = value.value if isinstance(value, ast.Await) else value
                 if not isinstance(call, ast.Call) or not _out_of_view(scope.callee(call)):

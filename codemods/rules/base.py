@@ -85,17 +85,18 @@ class ModuleView:
 
 
 class Keys:
-    """Ids for the findings of one rule in one file: rule, dotted name, hash of the anchor's text, ordinal among equals.
+    """Ids for the findings of one rule in one file: rule, dotted name, hash of the anchor's text, ordinal.
 
-    They survive code that moves and changes elsewhere (`design.md` 3).
+    The ordinal is the rule's own count of like places in the function, right ones included: it stays the same when
+    another of them is changed, so that a recorded decision never jumps to another place (`design.md` 3).
     """
 
     def __init__(self, rule: str) -> None:
         self._rule = rule
         self._seen: dict[str, int] = {}
 
-    def key(self, site: Site, anchor: ast.AST) -> str:
+    def key(self, site: Site, anchor: ast.AST, ordinal: int = 1) -> str:
         digest = hashlib.sha256(ast.unparse(anchor).encode("utf-8", "surrogatepass")).hexdigest()[:4]
-        key = f"{self._rule}:{site.function}:{digest}"
-        self._seen[key] = ordinal = self._seen.get(key, 0) + 1
-        return key if ordinal == 1 else f"{key}.{ordinal}"
+        key = f"{self._rule}:{site.function}:{digest}" + (f".{ordinal}" if ordinal > 1 else "")
+        self._seen[key] = again = self._seen.get(key, 0) + 1
+        return key if again == 1 else f"{key}-{again}"

@@ -40,6 +40,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from functools import cached_property
 
 from codemods.flow.examine import examine
 from codemods.flow.lifetime import Lifetime, Obstacle
@@ -58,6 +59,7 @@ from codemods.plan import (
     OpenBlock,
     RemoveStatement,
     Right,
+    Site,
     WidenBlock,
 )
 from codemods.project.expressions import dotted, expression, is_logging
@@ -148,6 +150,30 @@ class _Scope:
                 yield self._manual(block.made.node, block.life.statement, reason, _IN_A_BLOCK)
             else:
                 yield self._open(block)
+
+    @cached_property
+    def _ordinals(self) -> dict[ast.expr, int]:
+        """For each session of the scope, made or opened, which one under its name it is, in source order."""
+        counts: dict[str, int] = {}
+        found: dict[ast.expr, int] = {}
+        for node in self.scope.watched():
+            named: list[tuple[ast.expr, ast.expr | None]] = []
+            if isinstance(node, With):
+                for item in node.items:
+                    means = self.scope.meaning(item.context_expr)
+                    if isinstance(means.value if isinstance(means, ScopeMeaning) else means, SessionMeaning):
+                        named.append((item.context_expr, item.optional_vars))
+            elif isinstance(node, ast.Call) and (one := made(self.scope, node)) is not None:
+                if not self._is_item(one.node):
+                    statement = self.scope.statement(node)
+                    bound = statement.value is one.node if isinstance(statement, (ast.Assign, ast.AnnAssign)) else False
+                    targets = statement.targets if isinstance(statement, ast.Assign) else []
+                    target = targets[0] if targets else getattr(statement, "target", None)
+                    named.append((one.node, target if bound else None))
+            for expression_node, target in named:
+                name = target.id if isinstance(target, ast.Name) else ""
+                counts[name] = found[expression_node] = counts.get(name, 0) + 1
+        return found
 
     # --- where sessions are made -------------------------------------------------------------------------------
 
@@ -415,7 +441,7 @@ class _Scope:
         edits += [RemoveStatement(self.view.source.path, close.lineno) for close in found.life.removed]
         reasons = self._reasons(found.life) + found.reasons
         return Finding(
-            key=self.keys.key(site := self.view.site(item.context_expr, self.scope), statement.items[0]),
+            key=self._key(site := self.view.site(item.context_expr, self.scope), statement.items[0], item.context_expr),
             rule=NAME,
             site=site,
             level=Level.REVIEW if reasons else Level.SAFE,
@@ -443,7 +469,11 @@ class _Scope:
         anchored: ast.AST = node if isinstance(anchor, (With, ast.For, ast.AsyncFor)) else anchor
         if isinstance(anchor, (ast.If, ast.While, ast.Try, ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
             anchored = node
-        return Finding(self.keys.key(site, anchored), NAME, site, Level.MANUAL, reason, reason=reason, advice=advice)
+        key = self._key(site, anchored, node)
+        return Finding(key, NAME, site, Level.MANUAL, reason, reason=reason, advice=advice)
+
+    def _key(self, site: Site, anchor: ast.AST, node: ast.expr) -> str:
+        return self.keys.key(site, anchor, self._ordinals.get(node, 1))
 
     def _reasons(self, life: Lifetime) -> list[str]:
         """What a person should confirm before taking the block."""
@@ -485,7 +515,7 @@ class _Scope:
         site = view.site(made.node, self.scope)
         header = f"{'async ' if made.session.is_async else ''}with {context or ast.unparse(made.node)}"
         return Finding(
-            key=self.keys.key(site, statement),
+            key=self._key(site, statement, made.node),
             rule=NAME,
             site=site,
             level=Level.REVIEW if reasons else Level.SAFE,
