@@ -159,7 +159,7 @@ class _Replacement:
         """Give the owner, the mode and the extended attributes of the file to its companion."""
         now = companion.stat()
         if hasattr(os, "chown") and (now.st_uid, now.st_gid) != (self.seen.st_uid, self.seen.st_gid):
-            with contextlib.suppress(PermissionError):
+            with self._told("its owner cannot be kept"):
                 os.chown(companion, self.seen.st_uid, self.seen.st_gid)
         if hasattr(os, "listxattr"):
             with contextlib.suppress(OSError):

@@ -15,14 +15,15 @@ def is_used(name: str, scope: ast.AST, statement: ast.stmt, comments: Iterable[C
     """Whether anything in `scope` but the import `statement` may use or bind `name`, a dotted name by its first part.
 
     Reads generously, since an import too many is a lesser harm than one too few: any identifier of that name, a
-    string that is an expression with it in it (string annotations, `__all__`), an annotation or a type comment that
-    holds the word, another import of it, `global`.
+    string that is an expression with it in it (string annotations, `__all__`), any string of an assignment to
+    `__all__`, a doctest, an annotation or a type comment that holds the word, another import of it, `global`.
     """
     name = name.partition(".")[0]
     word = re.compile(rf"\b{re.escape(name)}\b")
     if any(word.search(comment.text) for comment in comments if re.match(r"#\s*type:", comment.text)):
         return True
     annotations = {id(node) for annotation in _annotations(scope) for node in ast.walk(annotation)}
+    annotations |= {id(node) for public in _public(scope) for node in ast.walk(public)}
     for node in ast.walk(scope):
         if node is statement:
             continue
@@ -30,7 +31,7 @@ def is_used(name: str, scope: ast.AST, statement: ast.stmt, comments: Iterable[C
             case ast.Name(id=found) if found == name:
                 return True
             case ast.Constant(value=str(text)) if name in text and (
-                (id(node) in annotations and word.search(text)) or name in _names_in(text)
+                ((id(node) in annotations or ">>>" in text) and word.search(text)) or name in _names_in(text)
             ):
                 return True
             case ast.Global(names=names) | ast.Nonlocal(names=names) if name in names:
@@ -67,6 +68,15 @@ def _annotations(scope: ast.AST) -> Iterator[ast.expr]:
             yield node.annotation
         elif isinstance(node, _FUNCTIONS) and node.returns is not None:
             yield node.returns
+
+
+def _public(scope: ast.AST) -> Iterator[ast.expr]:
+    """What is assigned to `__all__`, however it is built."""
+    for node in ast.walk(scope):
+        if isinstance(node, ast.Assign | ast.AnnAssign | ast.AugAssign) and node.value is not None:
+            targets = node.targets if isinstance(node, ast.Assign) else [node.target]
+            if any(isinstance(target, ast.Name) and target.id == "__all__" for target in targets):
+                yield node.value
 
 
 def _names_in(text: str) -> set[str]:
