@@ -34,11 +34,66 @@ def settled(life: Lifetime) -> bool:
         guard = _finally_around(life, statement)
         if guard is None or not _one_binding(life, guard) or not _unconditional(life, statement, guard):
             continue
-        if _all_within(life, guard) or _is_inside(life, guard):
+        if _all_within(life, guard):
+            life.guard = guard
             life.closing.append(statement)
             life.right = f"closed in `finally` (line {statement.lineno})"
             return True
     return False
+
+
+def fill_gap(life: Lifetime) -> None:
+    """Uses between the making and the `try` that closes: a block over both closes on every path."""
+    for use in life.uses:
+        if not is_closing(life, use) or (life.is_async and not use.awaited):
+            continue
+        guard = _finally_around(life, life.scope.statement(use.node))
+        if guard is None or not _one_binding(life, guard):
+            continue
+        members = {id(inner) for inner in inside(guard)}
+        outside = [one for one in life.uses if id(life.scope.statement(one.node)) not in members]
+        life.guard = guard
+        if outside and all(one.line < guard.lineno for one in outside) and dissolve(life):
+            life.closed = Closed.GAP
+        return
+
+
+def dissolve(life: Lifetime) -> bool:
+    """Whether a block can replace the guard's close: it stands last in the `finally`. Its uses are dropped then."""
+    guard = life.guard
+    if guard is None:
+        return False
+    close = guard.finalbody[-1]
+    beside = any(statement is guard for statement in life.seat.suite)
+    if not beside and life.seat.suite is not guard.body:
+        return False
+    uses = [use for use in life.uses if life.scope.statement(use.node) in set(inside(close))]
+    closes = [use for use in uses if is_close_statement(life, use)]
+    if len(closes) != 1 or not _only_closes(life, close):
+        return False
+    others = [use for use in life.uses if is_closing(life, use) and use not in closes]
+    if any(_finally_around(life, life.scope.statement(use.node)) is guard for use in others):
+        return False
+    life.dissolved = (guard, close)
+    life.uses = [use for use in life.uses if use not in uses]
+    return True
+
+
+def _only_closes(life: Lifetime, statement: ast.stmt) -> bool:
+    """`await session.close()`, or that under `if session:` / `if session is not None:`."""
+    match statement:
+        case ast.Expr():
+            return True
+        case ast.If(test=ast.Name(id=name), body=[ast.Expr()], orelse=[]):
+            return name == life.name
+        case ast.If(
+            test=ast.Compare(left=ast.Name(id=name), ops=[ast.IsNot()], comparators=[ast.Constant(value=None)]),
+            body=[ast.Expr()],
+            orelse=[],
+        ):
+            return name == life.name
+        case _:
+            return False
 
 
 def _one_binding(life: Lifetime, guard: ast.Try) -> bool:
@@ -102,16 +157,6 @@ def _all_within(life: Lifetime, around: ast.stmt) -> bool:
 
 # attributes read or set before the try (`session.info[...]`, `session.bind`) open no connection
 _SETTING_UP = frozenset({Role.ATTRIBUTE, Role.SET})
-
-
-def _is_inside(life: Lifetime, guard: ast.Try) -> bool:
-    """Whether the session is made inside of the try that closes it, and not again and again in a loop in there."""
-    current: ast.stmt | None = life.statement
-    while current is not None and current is not guard:
-        if isinstance(current, Loop):
-            return False
-        current = life.scope.owner_statement(current)
-    return current is guard
 
 
 def is_closing(life: Lifetime, use: NameUse) -> bool:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import ast
 
-from codemods.flow.closing import find_closes, settled
+from codemods.flow.closing import dissolve, fill_gap, find_closes, settled
 from codemods.flow.escapes import captured, check_uses
 from codemods.flow.extent import measure
 from codemods.flow.leaving import find_leaves
-from codemods.flow.lifetime import Lifetime
+from codemods.flow.lifetime import Closed, Lifetime
 from codemods.flow.reaching import Reaching, reaching
 from codemods.flow.scope import Scope, With, inside
 from codemods.flow.values import Values
@@ -17,19 +17,46 @@ from codemods.project.name_uses import NameUse, Role
 _READS_ALL_NAMES = frozenset({"locals", "vars", "eval", "exec", "dir"})
 
 
-def examine(scope: Scope, statement: ast.stmt, name: str, *, is_async: bool) -> Lifetime:
-    """The life of the session that `statement` (an assignment or a `with`) binds to `name`."""
+def examine(scope: Scope, statement: ast.stmt, name: str, *, is_async: bool, tidy: bool = False) -> Lifetime:
+    """The life of the session that `statement` (an assignment or a `with`) binds to `name`.
+
+    With `tidy` a session that is closed in `finally` is looked at as if it still had to be taken into a block; it stays
+    right where that cannot be done.
+    """
     life = Lifetime(scope, name, statement, scope.seat(statement), is_async)
-    _gather_uses(life)
-    if life.obstacles or life.right:
+    seen, held = _gather_uses(life)
+    if life.obstacles:
         return life
-    life.values = Values(scope, [name], _following(life), is_async=is_async)
+    right = ""
+    if settled(life):
+        if not tidy or not dissolve(life):
+            return life
+        right, life.right, life.closed = life.right, "", Closed.BY_HAND
+    elif not isinstance(statement, With):
+        fill_gap(life)
+    _follow(life, seen, held)
+    if right and (life.obstacles or life.first is None or (life.leaves and not is_async)):
+        life.obstacles.clear()
+        life.right = right
+    return life
+
+
+def _follow(life: Lifetime, seen: list[tuple[NameUse, Reaching]], held: list[NameUse]) -> None:
+    for use in held:
+        captured(life, use)
+    for use, reached in seen:
+        if use in life.uses:
+            _check_certain(life, use, reached)
+    if not life.obstacles:
+        _check_place(life)
+    if life.obstacles:
+        return
+    life.values = Values(life.scope, [life.name], _following(life), is_async=life.is_async)
     check_uses(life)
     find_closes(life)
     if not life.right:
         measure(life)
         find_leaves(life)
-    return life
 
 
 def _following(life: Lifetime) -> list[ast.stmt]:
@@ -38,21 +65,21 @@ def _following(life: Lifetime) -> list[ast.stmt]:
     return [inner for statement in [*own, *suite] for inner in inside(statement)]
 
 
-def _gather_uses(life: Lifetime) -> None:
-    """Which uses of the name are uses of this session, and whether each of them is that for certain."""
+def _gather_uses(life: Lifetime) -> tuple[list[tuple[NameUse, Reaching]], list[NameUse]]:
+    """Which uses of the name may be uses of this session, with what else they may be; and those in nested functions."""
     scope, name, creation = life.scope, life.name, life.statement
+    held: list[NameUse] = []
+    seen: list[tuple[NameUse, Reaching]] = []
     for statement in scope.statements():
         if isinstance(statement, (ast.Global, ast.Nonlocal)) and name in statement.names:
             how = "global" if isinstance(statement, ast.Global) else "nonlocal"
             life.stop(f"`{name}` is declared {how}: others can see it", statement.lineno)
-            return
+            return seen, held
     for node in scope.watched():
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in _READS_ALL_NAMES:
             if node.lineno > creation.lineno:
                 life.stop(f"`{node.func.id}()` at line {node.lineno} reads every name of the function", node.lineno)
-                return
-    held: list[NameUse] = []
-    seen: list[tuple[NameUse, Reaching]] = []
+                return seen, held
     for use in scope.uses(name):
         if use.role is Role.BOUND:
             continue
@@ -69,14 +96,7 @@ def _gather_uses(life: Lifetime) -> None:
             if creation in reached.statements:
                 seen.append((use, reached))
     life.uses = [use for use, _ in seen]
-    if settled(life):
-        return
-    for use in held:
-        captured(life, use)
-    for use, reached in seen:
-        _check_certain(life, use, reached)
-    if not life.obstacles:
-        _check_place(life)
+    return seen, held
 
 
 def _check_certain(life: Lifetime, use: NameUse, reached: Reaching) -> None:

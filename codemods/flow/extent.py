@@ -16,6 +16,12 @@ def measure(life: Lifetime) -> None:
     assert life.values is not None
     own = set(inside(life.statement)) if isinstance(life.statement, With) else set()
     later = [use for use in life.uses if scope.statement(use.node) not in own]
+    if life.dissolved is not None and (end := scope.in_suite(suite, life.dissolved[0])) is not None:
+        # the old code let go of the session where this try ends
+        life.first = min([end, *(index for use in later if (index := scope.in_suite(suite, use.node)) is not None)])
+        life.last = end
+        _check_block(life)
+        return
     indexes = [index for use in later if (index := scope.in_suite(suite, use.node)) is not None]
     if not indexes:
         return

@@ -26,6 +26,8 @@ class Closed(enum.StrEnum):
     HAPPY_PATH = "closed only when nothing is raised before"
     SOME_PATHS = "closed on some paths only"
     REUSED = "used again after it was closed"
+    GAP = "closed in `finally`, but left open when something is raised before the `try`"
+    BY_HAND = "closed by hand in `finally`"
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +59,8 @@ class Lifetime:
     uses: list[NameUse] = field(default_factory=list)
     closing: list[ast.stmt] = field(default_factory=list)
     removed: list[ast.stmt] = field(default_factory=list)
+    guard: ast.Try | None = None  # the try whose finally closes it
+    dissolved: tuple[ast.Try, ast.stmt] | None = None  # a try whose finally the block replaces, and the close in it
     closed: Closed = Closed.NEVER
     right: str = ""
     first: int | None = None

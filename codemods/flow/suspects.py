@@ -37,7 +37,10 @@ def suspects(scope: Scope, known: Collection[ast.stmt]) -> Iterator[Suspect]:
     values = Values(scope, used, (), is_async=True)
     for statement in scope.statements():
         match statement:
-            case ast.Assign(targets=[ast.Name(id=name)], value=value) if name in used and statement not in known:
+            case (
+                ast.Assign(targets=[ast.Name(id=name)], value=value)
+                | ast.AnnAssign(target=ast.Name(id=name), value=ast.expr() as value)
+            ) if name in used and statement not in known:
                 given = scope.meaning(value)
                 if isinstance(given, SessionMeaning):
                     if isinstance(value, ast.Attribute) and given.ownership is Ownership.FRESH:

@@ -51,6 +51,7 @@ from codemods.flow.scope import Scope, With
 from codemods.flow.suspects import suspects
 from codemods.flow.widening import Widening, left_open, widening
 from codemods.plan import (
+    DissolveTry,
     Edit,
     Examined,
     Fact,
@@ -275,7 +276,7 @@ class _Scope:
             where = "the class body" if isinstance(scope.node, ast.ClassDef) else "module level"
             reason = f"made at {where}: every user of it shares one session"
             return self._manual(made.node, statement, reason, "open a session with a block in each function")
-        life = examine(scope, statement, name, is_async=session.is_async)
+        life = examine(scope, statement, name, is_async=session.is_async, tidy=self.view.settings.tidy)
         if life.right:
             return self._right(made.node, life.right)
         text = made.called or "what makes it"
@@ -288,6 +289,12 @@ class _Scope:
             life.obstacles.insert(
                 0, Obstacle(f"`{text}()` may give a session that someone else holds", statement.lineno)
             )
+        version = self.view.settings.sqlalchemy
+        if version is not None and version < (1, 4):
+            reason = (
+                f"sessions are context managers from SQLAlchemy 1.4 on; the project declares {version[0]}.{version[1]}"
+            )
+            life.obstacles.insert(0, Obstacle(reason, statement.lineno, "close it in `finally`"))
         stopped_early = bool(life.obstacles) and life.values is None
         if session.is_async and not scope.is_async and not stopped_early:
             reason = "an async session in a function that is not async: it cannot be awaited here"
@@ -393,7 +400,7 @@ class _Scope:
                 session, why = means, "opened by a block"
             else:
                 continue
-            if session.through:
+            if session.through and not isinstance(means, ScopeMeaning):
                 yield self._of_others(node, statement, session)
                 continue
             is_async = means.is_async
@@ -417,6 +424,9 @@ class _Scope:
         """A session of a scoped registry, or out of a generator that somebody drives by hand."""
         if session.through == "registry":
             return self._right(node, "belongs to a scoped registry")
+        if isinstance(statement, With) and any(item.context_expr is node for item in statement.items):
+            # wild-sessions 5: the generator is closed first, then the session opens anew and the `with` closes it
+            return self._right(node, "closed by the `with`, although its generator is abandoned")
         reason = "taken from a generator that is driven by hand: nothing runs the rest of it in time"
         return self._manual(node, statement, reason, "enter the generator as a context manager")
 
@@ -455,7 +465,9 @@ class _Scope:
         """`async for session in get_session():`"""
         means = self.scope.meaning(statement.iter)
         if isinstance(means, GeneratorMeaning) and isinstance(means.value, SessionMeaning):
-            reason = "a dependency generator is driven by hand: left early, it is closed late and its end never runs"
+            leaves = any(isinstance(inner, (ast.Break, ast.Return)) for inner in ast.walk(statement))
+            how = "left early, it is closed late and its end never runs" if leaves else "an exception never reaches it"
+            reason = f"a dependency generator is driven by hand: {how}"
             advice = "open the session with `async with` over the factory"
             yield self._manual(statement.iter, statement, reason, advice)
 
@@ -510,6 +522,9 @@ class _Scope:
             )
         ]
         edits += [RemoveStatement(path, close.lineno) for close in life.removed]
+        if life.dissolved is not None:
+            guard, close = life.dissolved
+            edits.append(DissolveTry(path, guard.lineno, (close.lineno,)))
         if isinstance(statement, ast.AnnAssign):
             requests = (*requests, *self.openings.annotation_imports(statement.annotation))
         site = view.site(made.node, self.scope)
@@ -595,5 +610,7 @@ def _fit(blocks: list[_Block]) -> dict[_Block, int]:
 
 
 def _ends_at_close(block: _Block) -> bool:
+    if block.life.dissolved is not None:
+        return True
     suite = block.life.seat.suite
     return any(block.life.scope.seat(close).suite is suite for close in block.life.removed)
