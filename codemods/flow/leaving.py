@@ -47,7 +47,8 @@ def _after(life: Lifetime) -> list[ast.stmt]:
     return [
         statement
         for statement in life.scope.statements()
-        if statement.lineno > life.statement.lineno and statement not in own
+        if (statement.lineno > life.statement.lineno or (life.inline and statement is life.statement))
+        and statement not in own
     ]
 
 
@@ -125,7 +126,7 @@ def _call_leaves(life: Lifetime, call: ast.Call) -> None:
     assert values is not None
     arguments = [*call.args, *(keyword.value for keyword in call.keywords)]
     # the session itself is looked at use by use
-    arguments = [one for one in arguments if not (isinstance(one, ast.Name) and one.id == life.name)]
+    arguments = [one for one in arguments if not values.is_session(one)]
     given = max((values.carry(argument) for argument in arguments), default=Carry.PLAIN)
     if given <= Carry.BUFFERED:
         return

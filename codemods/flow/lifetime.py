@@ -56,6 +56,7 @@ class Lifetime:
     statement: ast.stmt
     seat: Seat
     is_async: bool
+    inline: bool = False  # made inside of `statement`, which is part of the block; `name` is the one it would be given
     uses: list[NameUse] = field(default_factory=list)
     closing: list[ast.stmt] = field(default_factory=list)
     removed: list[ast.stmt] = field(default_factory=list)

@@ -141,9 +141,19 @@ class Values:
     """What the names of one function carry, for one session in it. Flow-insensitive: the most that they ever carry."""
 
     def __init__(
-        self, scope: Scope, sessions: Iterable[str], statements: Iterable[ast.stmt], *, is_async: bool
+        self,
+        scope: Scope,
+        sessions: Iterable[str],
+        statements: Iterable[ast.stmt],
+        *,
+        is_async: bool,
+        made: ast.expr | None = None,
     ) -> None:
-        """`sessions`: the names of the session; `statements`: those in which it lives (others cannot load from it)."""
+        """`sessions`: the names of the session; `statements`: those in which it lives (others cannot load from it).
+
+        `made` is the expression that gives it, when it has no name.
+        """
+        self._made = made
         self.scope = scope
         self.sessions = frozenset(sessions)
         self.is_async = is_async
@@ -280,6 +290,8 @@ class Values:
 
     def carry(self, node: ast.expr | None) -> Carry:
         """The most that the value of the expression can take along."""
+        if node is not None and node is self._made:
+            return Carry.HOLDER
         match node:
             case None | ast.Constant() | ast.JoinedStr() | ast.Compare() | ast.UnaryOp(op=ast.Not()) | ast.Slice():
                 return Carry.PLAIN
@@ -332,8 +344,12 @@ class Values:
         # `await task`: what a coroutine that held the session gives
         return min(self.carry(value), Carry.LOADED)
 
+    def is_session(self, node: ast.expr) -> bool:
+        """Whether the expression is the session itself."""
+        return node is self._made or (isinstance(node, ast.Name) and node.id in self.sessions)
+
     def _attribute(self, node: ast.Attribute) -> Carry:
-        if isinstance(node.value, ast.Name) and node.value.id in self.sessions and node.attr in _LOADED_SETS:
+        if self.is_session(node.value) and node.attr in _LOADED_SETS:
             return Carry.LOADED
         base = self.carry(node.value)
         if base <= Carry.BUFFERED or node.attr in _PLAIN_ATTRIBUTES:
@@ -350,7 +366,7 @@ class Values:
         given = self._most([*node.args, *(keyword.value for keyword in node.keywords)])
         if isinstance(node.func, ast.Attribute):
             base = self.carry(node.func.value)
-            if isinstance(node.func.value, ast.Name) and node.func.value.id in self.sessions:
+            if self.is_session(node.func.value):
                 return self._session_method(node, node.func.attr, awaited=awaited)
             if base is not Carry.PLAIN:
                 return self._method(node, node.func.attr, base, given, awaited=awaited)
@@ -510,7 +526,7 @@ class Values:
                     return self.entity(generator.iter)
                 return self.entity(element)
             case ast.Call(func=ast.Attribute(value=base, attr=method)):
-                if isinstance(base, ast.Name) and base.id in self.sessions:
+                if self.is_session(base):
                     return self._loaded_class(node, method)
                 if method in ("all", "first", "one", "one_or_none", "scalar_one", "scalar_one_or_none", "scalar"):
                     return self._result_class(base)
@@ -548,7 +564,7 @@ class Values:
                 values = self._assigned.get(name, [])
                 return self._result_class(values[0]) if len(values) == 1 else None
             case ast.Call(func=ast.Attribute(value=base, attr=method), args=arguments):
-                if isinstance(base, ast.Name) and base.id in self.sessions and arguments:
+                if self.is_session(base) and arguments:
                     if method == "query":
                         class_ = self.scope.meaning(arguments[0])
                         mapped = isinstance(class_, ClassMeaning) and len(arguments) == 1

@@ -41,9 +41,9 @@ class Role(enum.StrEnum):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class NameUse:
-    """One occurrence of the name. `call` is the call that METHOD and ARGUMENT are about."""
+    """One use of the object, by its name or as an expression. `call` is the call that METHOD and ARGUMENT are about."""
 
-    node: ast.Name
+    node: ast.expr
     role: Role
     call: ast.Call | None = None
     attribute: str = ""
@@ -148,7 +148,7 @@ def _declared_outside(function: ast.AST) -> set[str]:
     return {name for node in ast.walk(function) if isinstance(node, (ast.Global, ast.Nonlocal)) for name in node.names}
 
 
-def _goes_to(node: ast.Name, names: set[str], parents: Parents) -> bool:
+def _goes_to(node: ast.expr, names: set[str], parents: Parents) -> bool:
     statement = parents.statement(node)
     targets = statement.targets if isinstance(statement, ast.Assign) else []
     return any(isinstance(target, ast.Name) and target.id in names for target in targets)
@@ -216,7 +216,7 @@ def _classify(node: ast.Name, function: ast.AST, parents: Parents) -> NameUse:
         return NameUse(node, Role.BOUND)
     if isinstance(node.ctx, ast.Del):
         return NameUse(node, Role.DELETED)
-    return _classify_load(node, parents)
+    return value_use(node, parents)
 
 
 def _decorates(node: ast.AST, scope: ast.AST, parents: Parents) -> bool:
@@ -229,7 +229,8 @@ def _decorates(node: ast.AST, scope: ast.AST, parents: Parents) -> bool:
     return False
 
 
-def _classify_load(node: ast.Name, parents: Parents) -> NameUse:
+def value_use(node: ast.expr, parents: Parents) -> NameUse:
+    """What is done with the value of an expression, by where it stands."""
     current: ast.AST = node
     parent = parents.of(node)
     while isinstance(parent, (ast.NamedExpr, ast.IfExp, ast.Starred)) and not (

@@ -10,7 +10,7 @@ from functools import cached_property
 from typing import Protocol
 
 from codemods.flow.scope import Scope, scopes
-from codemods.plan import Examined, Site, Source
+from codemods.plan import Examined, Site, Source, Span
 from codemods.project.link import Project
 from codemods.project.openers import Customs
 from codemods.settings import Settings
@@ -77,6 +77,17 @@ class ModuleView:
             self._column(end_line, node.end_col_offset or 0) + 1,
             dotted or self.source.path,
         )
+
+    def span(self, node: ast.expr) -> Span:
+        """Where an expression stands, in code points."""
+        end_line = node.end_lineno or node.lineno
+        end = self._column(end_line, node.end_col_offset or 0)
+        return Span(node.lineno, self._column(node.lineno, node.col_offset), end_line, end)
+
+    def text(self, node: ast.expr) -> str:
+        """The source text of an expression that stands on one line."""
+        span = self.span(node)
+        return self._lines[span.line - 1][span.column : span.end_column]
 
     def _column(self, line: int, utf8_offset: int) -> int:
         """`ast` counts bytes of UTF-8; people and libcst count code points."""

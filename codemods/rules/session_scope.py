@@ -43,6 +43,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from codemods.flow.examine import examine
+from codemods.flow.inline import examine_inline
 from codemods.flow.lifetime import Lifetime, Obstacle
 from codemods.flow.made import Made, made
 from codemods.flow.opening import AS_WRITTEN, Openings
@@ -59,6 +60,7 @@ from codemods.plan import (
     Level,
     OpenBlock,
     RemoveStatement,
+    ReplaceExpression,
     Right,
     Site,
     WidenBlock,
@@ -218,12 +220,8 @@ class _Scope:
                     return self._manual(made.node, statement, reason, "split the function, or use `nullcontext`")
                 reason = "made in a conditional expression: which session it is depends on the path"
                 return self._manual(made.node, statement, reason, "choose the factory first, then open it with a block")
-            case ast.Attribute():
-                reason = "made and used in one expression: nothing can close it"
-                return self._manual(made.node, statement, reason, _IN_A_BLOCK)
-            case ast.Call() | ast.keyword():
-                reason = "made as the argument of a call: nothing can close it"
-                return self._manual(made.node, statement, reason, _IN_A_BLOCK)
+            case ast.Attribute() | ast.Call() | ast.keyword() if self.scope.is_function:
+                return self._inline(statement, made)
         return self._manual(made.node, statement, "made in a form that cannot be followed", _IN_A_BLOCK)
 
     def _not_ours(self, statement: ast.stmt, made: Made) -> Examined | None:
@@ -279,6 +277,18 @@ class _Scope:
         life = examine(scope, statement, name, is_async=session.is_async, tidy=self.view.settings.tidy)
         if life.right:
             return self._right(made.node, life.right)
+        return self._judged(life, made, statement)
+
+    def _inline(self, statement: ast.stmt, made: Made) -> Examined | _Block:
+        """`g(F())`, `await F().execute(q)`."""
+        life = examine_inline(self.scope, statement, made)
+        if life.right:
+            return self._right(made.node, life.right)
+        return self._judged(life, made, statement)
+
+    def _judged(self, life: Lifetime, made: Made, statement: ast.stmt) -> Examined | _Block:
+        """A block, unless something stands in the way of one."""
+        scope, session = self.scope, made.session
         text = made.called or "what makes it"
         if session.own_exit:
             reason = f"its class has a `{session.own_exit}()` of its own, which would run at the end of a block"
@@ -317,8 +327,7 @@ class _Scope:
             return self._manual(made.node, statement, worst.reason, worst.advice)
         assert life.first is not None
         assert life.last is not None
-        start = life.seat.index + 1
-        first = life.first if self._movable(made, life) else start
+        first = life.first if life.inline or self._movable(made, life) else life.seat.index + 1
         return _Block(life, made, first, life.last)
 
     def _movable(self, made: Made, life: Lifetime) -> bool:
@@ -510,10 +519,12 @@ class _Scope:
             reasons.append(
                 f"tests replace the factory ({replacers[0].path}:{replacers[0].line}): see that they still hold"
             )
+        if life.inline:
+            context = context or view.text(made.node)
         edits: list[Edit] = [
             OpenBlock(
                 path=path,
-                creation=statement.lineno,
+                creation=None if life.inline else statement.lineno,
                 first=suite[block.first].lineno,
                 last=suite[block.last].lineno,
                 is_async=made.session.is_async,
@@ -521,6 +532,8 @@ class _Scope:
                 context=context,
             )
         ]
+        if life.inline:
+            edits.append(ReplaceExpression(path, view.span(made.node), life.name))
         edits += [RemoveStatement(path, close.lineno) for close in life.removed]
         if life.dissolved is not None:
             guard, close = life.dissolved

@@ -1,0 +1,109 @@
+"""A session made inside of an expression, `g(F())` or `await F().execute(q)`: can a block give it a name? Reads."""
+
+from __future__ import annotations
+
+import ast
+
+from codemods.flow.escapes import check_uses
+from codemods.flow.extent import measure
+from codemods.flow.leaving import find_leaves
+from codemods.flow.lifetime import Lifetime
+from codemods.flow.made import Made
+from codemods.flow.scope import Scope, With, inside
+from codemods.flow.values import Values
+from codemods.project.name_uses import COMPREHENSIONS, Role, value_use
+from codemods.project.sessions import ScopeMeaning, SessionMeaning
+
+_NAMES = ("session", "db_session", "own_session", "new_session")
+_CONDITIONAL = (ast.JoinedStr, ast.IfExp, ast.BoolOp, ast.Lambda, *COMPREHENSIONS)
+_WHOLE = (ast.Expr, ast.Assign, ast.AnnAssign, ast.AugAssign, ast.Return)
+_BY_HAND = "open the session with a block around the statements that use it"
+
+
+def examine_inline(scope: Scope, statement: ast.stmt, made: Made) -> Lifetime:
+    """The life of a session that nothing names; `Lifetime.name` is a free name for it."""
+    session = made.session
+    life = Lifetime(scope, _free_name(scope), statement, scope.seat(statement), session.is_async, inline=True)
+    _check_place(life, made)
+    if life.obstacles:
+        return life
+    use = value_use(made.node, scope.parents)
+    if use.role not in (Role.METHOD, Role.ARGUMENT):
+        life.stop("made in a form that cannot be followed", statement.lineno, _BY_HAND)
+        return life
+    if use.role is Role.METHOD and use.attribute in ("begin", "begin_nested", "stream", "stream_scalars", "connection"):
+        life.stop(f"`{use.attribute}` of a session that nothing names holds it open", statement.lineno, _BY_HAND)
+        return life
+    life.uses = [use]
+    following = [inner for one in life.seat.suite[life.seat.index :] for inner in inside(one)]
+    life.values = Values(scope, (), following, is_async=session.is_async, made=made.node)
+    check_uses(life)
+    measure(life)
+    find_leaves(life)
+    return life
+
+
+def _check_place(life: Lifetime, made: Made) -> None:
+    """The statement runs the expression exactly once, unconditionally, and no other session is there to be meant."""
+    scope, statement = life.scope, life.statement
+    if not isinstance(statement, _WHOLE):
+        life.stop("made in the header of a statement: nothing can close it", statement.lineno, _BY_HAND)
+        return
+    if made.node.lineno != made.node.end_lineno:
+        life.stop("made in an expression of several lines: nothing can close it", statement.lineno, _BY_HAND)
+        return
+    for around in scope.parents.chain(made.node):
+        if isinstance(around, ast.stmt):
+            break
+        if isinstance(around, _CONDITIONAL):
+            reason = "made in a part of an expression that may not run: nothing can close it"
+            life.stop(reason, statement.lineno, _BY_HAND)
+            return
+    other = _session_in_scope(scope, statement)
+    if other:
+        life.stop(
+            f"made although {other}: the same transaction may be meant, or another",
+            statement.lineno,
+            "use the session that is in scope, or open a block of its own for this one",
+        )
+
+
+def _session_in_scope(scope: Scope, statement: ast.stmt) -> str:
+    """Another session that the statement could have meant."""
+    current: ast.stmt | None = statement
+    while current is not None:
+        if isinstance(current, With):
+            for item in current.items:
+                means = scope.meaning(item.context_expr)
+                if isinstance(means.value if isinstance(means, ScopeMeaning) else means, SessionMeaning):
+                    return f"a block around it holds a session (line {current.lineno})"
+        current = scope.owner_statement(current)
+    arguments = getattr(scope.node, "args", None)
+    for argument in ast.walk(arguments) if arguments is not None else ():
+        if isinstance(argument, ast.arg):
+            if isinstance(scope.project.name(argument.arg, scope.place), SessionMeaning):
+                return f"`{argument.arg}` is a session"
+    return ""
+
+
+def _free_name(scope: Scope) -> str:
+    taken = {node.id for node in ast.walk(scope.parents.root) if isinstance(node, ast.Name)}
+    taken |= {node.arg for node in ast.walk(scope.parents.root) if isinstance(node, ast.arg)}
+    local = {node.id for node in ast.walk(scope.node) if isinstance(node, ast.Name)}
+    local |= {node.arg for node in ast.walk(scope.node) if isinstance(node, ast.arg)}
+    module = {
+        node.id
+        for statement in getattr(scope.parents.root, "body", ())
+        for node in ast.walk(statement)
+        if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store) and not isinstance(statement, _FUNCTIONS)
+    }
+    for name in _NAMES:
+        if name not in local and name not in module:
+            return name
+    number = 2
+    while f"session_{number}" in taken:
+        number += 1
+    return f"session_{number}"
+
+
+_FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
