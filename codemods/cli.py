@@ -37,6 +37,7 @@ app = typer.Typer(
     rich_markup_mode=None,
     add_completion=False,
     pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
     help="Finds leaking SQLAlchemy AsyncSession use in a whole code base and writes the reviewed cure.",
 )
 
@@ -396,6 +397,8 @@ def _settings(wanted: Wanted, root: Path) -> Settings:
     exclude = settings.check_globs(wanted.exclude, "--exclude")
     extend_exclude = settings.check_globs(wanted.extend_exclude, "--extend-exclude")
     read = settings.load(root, wanted.config, wanted.isolated, rules=names)
+    if select and not set(select) - set(ignore):
+        raise settings.SettingsError("no rule is left: what --select names is what --ignore names too")
     return dataclasses.replace(
         read,
         select=select or read.select,

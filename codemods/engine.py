@@ -37,7 +37,7 @@ from codemods.project.scan import parse, scan_tree
 from codemods.project.symbols import ModuleName
 from codemods.rules import RULES
 from codemods.rules.base import ModuleView, Rule
-from codemods.settings import Settings
+from codemods.settings import Settings, SettingsError
 from codemods.settle import settle
 from codemods.suppression import Suppressions
 
@@ -104,6 +104,8 @@ def _plan(
     rules = chosen_rules(request.settings)
     examined = _examine(codebase, rules, request, discovery.wanted, tell)
     findings = [one for one in examined if isinstance(one, Finding)]
+    if len({finding.key for finding in findings}) != len(findings):
+        raise AssertionError("two findings have one id")  # a plan in which one would hide the other
     suppressions = Suppressions(codebase.sources[path] for path in sorted(discovery.wanted & set(codebase.sources)))
     suppressed = {finding.key for finding in findings if suppressions.covers(finding)}
     live = [finding for finding in findings if finding.key not in suppressed]
@@ -124,7 +126,8 @@ def _plan(
     tell("compose", 1, 1)
 
     ledger = _ledger(examined, suppressed, settled.groups, settled.refused, request.level)
-    ledger = Ledger((*ledger.entries, *suppressions.unused({rule.name for rule in rules})))
+    ran = {path: {rule.name for rule in rules} - request.settings.ignored_in(path) for path in discovery.wanted}
+    ledger = Ledger((*ledger.entries, *suppressions.unused(ran, {rule.name for rule in RULES})))
     failures = sorted({*discovery.failures, *unread, *codebase.failures.values()})
     return Plan(
         root=str(discovery.root),
@@ -219,6 +222,7 @@ def _examine(
     """What the rules say of the wanted files, in the order of paths and of RULES."""
     project = _linked(codebase, rules, request, tell)
     customs = Customs(project)
+    _check_scope(request.settings, customs, project)
     examined: list[Examined] = []
     paths = [path for path in project.symbols.paths() if path in wanted]
     for done, path in enumerate(paths):
@@ -231,6 +235,19 @@ def _examine(
             codebase.failures[path] = Failure(path, "examine", "nested too deeply to be followed")
     tell("examine", len(paths), len(paths))
     return examined
+
+
+def _check_scope(settings: Settings, customs: Customs, project: Project) -> None:
+    """A context manager that the settings name has to be there, or blocks would silently be opened otherwise."""
+    if settings.scope is None:
+        return
+    known = {project.dotted(opener.function) for opener in customs.openers}
+    if settings.scope not in known:
+        there = f"; there are: {', '.join(sorted(known))}" if known else ""
+        raise SettingsError(
+            f"scope: `{settings.scope}` is no context manager of this project that only opens, rolls back and closes"
+            f" a session{there}"
+        )
 
 
 # --- composing ------------------------------------------------------------------------------------------------------

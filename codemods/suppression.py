@@ -5,12 +5,12 @@ from __future__ import annotations
 import io
 import re
 import tokenize
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from codemods.plan import End, Entry, Finding, Site, Source
 
-_MARK = re.compile(r"#\s*session-codemods:\s*(ignore(?:-file)?)\s*\[([^\]]*)\]")
+_MARK = re.compile(r"#\s*session-codemods:\s*(ignore(?:-file)?)\b\s*(?:\[([^\]]*)\])?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,13 +43,26 @@ class Suppressions:
                 covered = True
         return covered
 
-    def unused(self, ran: Collection[str]) -> Iterator[Entry]:
-        """A refused entry for every comment that suppresses nothing and whose rules were all run."""
+    def unused(self, ran: Mapping[str, Collection[str]], known: Collection[str]) -> Iterator[Entry]:
+        """A refused entry for every comment that cannot work, or suppresses nothing although its rules were run.
+
+        `ran` are the rules that looked at each file; `known` those that there are.
+        """
         for comment in self._comments:
-            if comment not in self._used and set(comment.rules) <= set(ran):
-                site = Site(comment.path, comment.line, comment.column, comment.line, comment.column, comment.path)
-                text = "this comment suppresses nothing"
-                yield Entry(End.REFUSED, comment.rules[0] if comment.rules else "", site, text, advice="delete it")
+            unknown = [rule for rule in comment.rules if rule not in known]
+            if unknown:
+                text, advice = (
+                    f"there is no rule `{unknown[0]}` to ignore",
+                    f"the rules are: {', '.join(sorted(known))}",
+                )
+            elif not comment.rules:
+                text, advice = "this comment names no rule", f"write ignore[{min(known)}]"
+            elif comment not in self._used and set(comment.rules) <= set(ran.get(comment.path, ())):
+                text, advice = "this comment suppresses nothing", "delete it, or move it to the line of the finding"
+            else:
+                continue
+            site = Site(comment.path, comment.line, comment.column, comment.line, comment.column, comment.path)
+            yield Entry(End.REFUSED, comment.rules[0] if comment.rules else "", site, text, advice=advice)
 
 
 def _comments(source: Source) -> Iterator[_Comment]:
@@ -60,7 +73,7 @@ def _comments(source: Source) -> Iterator[_Comment]:
         for token in tokenize.generate_tokens(lines.readline):
             if token.type != tokenize.COMMENT or (found := _MARK.search(token.string)) is None:
                 continue
-            rules = tuple(name.strip() for name in found[2].split(",") if name.strip())
+            rules = tuple(name.strip() for name in (found[2] or "").split(",") if name.strip())
             line, column = token.start
             alone = not token.line[:column].strip()
             yield _Comment(source.path, line, column + 1, rules, found[1] == "ignore-file", alone)

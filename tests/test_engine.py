@@ -343,6 +343,28 @@ def test_equal_statements_of_one_function_have_different_ids(tmp_path: Path) -> 
     assert len(ids(plan)) == 2
 
 
+def test_id_of_the_second_of_two_equal_creations_survives_applying_the_first(tmp_path: Path) -> None:
+    twice = """
+    from app.db import new_session
+
+    async def work() -> None:
+        if await ready():
+            session = new_session()
+            await session.execute(1)
+        else:
+            session = new_session()
+            await session.execute(2)
+    """
+    before = planned(written(tmp_path, {**APP, "app/use.py": twice}))
+    assert [entry.site.line for entry in before.ledger.of(End.CHANGED)] == [5, 8]
+    second = next(group.id for group in before.groups if group.findings[0].site.line == 8)
+    bare = "session = new_session()\n            await"
+    first_applied = twice.replace(bare, "async with new_session() as session:\n                await", 1)
+    rest = planned(written(tmp_path, {"app/use.py": first_applied}))
+    assert [entry.site.line for entry in rest.ledger.of(End.CHANGED)] == [8]
+    assert ids(rest) == {second}
+
+
 def test_groups_that_were_not_applied_keep_their_ids(legacy_app: Path) -> None:
     whole = planned(legacy_app)
     safe = planned(legacy_app, level=Level.SAFE)

@@ -6,7 +6,7 @@ import ast
 
 from codemods.flow.closing import CLOSES
 from codemods.flow.lifetime import HAND_OVER, TO_TASK, Leave, Lifetime
-from codemods.flow.scope import With, inside
+from codemods.flow.scope import Scope, With, inside
 from codemods.flow.values import METHODS, SYNC_METHODS
 from codemods.plan import Fact
 from codemods.project.expressions import LOG_METHODS, dotted, expression, is_logging, last_name
@@ -136,7 +136,7 @@ def _attribute(life: Lifetime, use: NameUse) -> None:
     if isinstance(parent, ast.Attribute):
         return
     if use.attribute in CLOSES and isinstance(parent, ast.Call) and node in parent.args:
-        if last_name(expression(parent.func)) in ("push_async_callback", "callback", "push_async_exit", "push"):
+        if last_name(expression(parent.func)) == ("push_async_callback" if life.is_async else "callback"):
             life.right = f"closed by an exit stack (line {use.line})"
             return
     plain_name = isinstance(parent, ast.Assign) and all(isinstance(target, ast.Name) for target in parent.targets)
@@ -223,7 +223,8 @@ def _handed_to_function(life: Lifetime, use: NameUse, called: FunctionMeaning, n
         case Fate.KEPT:
             life.stop(f"`{name}()` keeps it{where}", use.line, HAND_OVER)
         case Fate.CAPTURED:
-            life.stop(f"`{name}()` lets a nested function hold on to it{where}", use.line, HAND_OVER)
+            why = f": {found.fact.text}" if found.fact else ""
+            life.stop(f"`{name}()` may keep it{why}{where}", use.line, HAND_OVER)
         case Fate.UNKNOWN:
             life.notes.append(Leave(use.line, f"`{name}()` hands it on to something that is not in view{where}"))
         case _:
@@ -250,17 +251,24 @@ def _iterated_here(life: Lifetime, use: NameUse) -> bool:
 
 def _scheduled(life: Lifetime, use: NameUse, call: ast.Call) -> bool:
     """Whether a call around the use runs it later; says so when it does."""
-    scope = life.scope
+    found = scheduled_by(life.scope, call)
+    if found is None:
+        return False
+    name, line, how = found
+    kind = "runs it later" if how == "task" else "may run it later"
+    life.stop(f"handed to `{name}()` at line {line}, which {kind}", line, TO_TASK)
+    return True
+
+
+def scheduled_by(scope: Scope, call: ast.Call) -> tuple[str, int, str] | None:
+    """(name, line, "task" or "suspected") of the call, this one or one around it, that runs its arguments later."""
     for around in [call, *scope.parents.chain(call)]:
         if isinstance(around, ast.stmt):
-            return False
+            return None
         if not isinstance(around, ast.Call):
             continue
         awaited = scope.parents.is_awaited(around)
         how = runs_later(scope.callee(around), last_name(expression(around.func)), awaited, scope.project)
         if how and not (awaited and how == "suspected"):
-            name = dotted(expression(around.func)) or last_name(expression(around.func))
-            kind = "runs it later" if how == "task" else "may run it later"
-            life.stop(f"handed to `{name}()` at line {around.lineno}, which {kind}", around.lineno, TO_TASK)
-            return True
-    return False
+            return dotted(expression(around.func)) or last_name(expression(around.func)), around.lineno, how
+    return None

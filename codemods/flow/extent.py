@@ -41,6 +41,7 @@ def measure(life: Lifetime) -> None:
         assert close_index is not None
         life.last = close_index - 1
         life.removed.append(last_close)
+        life.let_go = last_close.lineno
     sort_closes(life, close_uses, real, last_close)
     if life.last is not None and life.first is not None and life.last < life.first:
         life.first = life.last = None  # nothing but closes

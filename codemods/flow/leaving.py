@@ -232,7 +232,7 @@ def _leave(life: Lifetime, value: ast.expr | None, line: int, how: str) -> None:
         life.stop(
             f"a result that is not consumed yet is {how} at line {line}", line, "consume it in the block: `.all()`"
         )
-    elif carry is Carry.LOADED:
+    elif carry is Carry.LOADED and not _was_detached(life, line):
         life.leaves.append(Leave(line, f"`{_short(value)}` is {how}"))
 
 
@@ -262,6 +262,11 @@ def _consumed(life: Lifetime, node: ast.AST) -> bool:
     )
 
 
+def _was_detached(life: Lifetime, line: int) -> bool:
+    """Whether the old code had closed the session when this leaves, or closes it in `finally` on the way out."""
+    return life.dissolved is not None or 0 < life.let_go < line
+
+
 def _short(value: ast.expr | None) -> str:
     text = ast.unparse(value) if value is not None else ""
     return text if len(text) <= 40 else f"{text[:37]}..."
@@ -275,5 +280,7 @@ def _read_outside(life: Lifetime, loaded: set[str]) -> None:
             continue
         for node in own_expressions(statement):
             if isinstance(node, ast.Name) and node.id in loaded and isinstance(node.ctx, ast.Load):
+                if _was_detached(life, node.lineno):
+                    return
                 life.leaves.append(Leave(node.lineno, f"`{node.id}` is read after the block"))
                 return

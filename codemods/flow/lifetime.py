@@ -63,6 +63,7 @@ class Lifetime:
     guard: ast.Try | None = None  # the try whose finally closes it
     dissolved: tuple[ast.Try, ast.stmt] | None = None  # a try whose finally the block replaces, and the close in it
     closed: Closed = Closed.NEVER
+    let_go: int = 0  # line of the close after which the old code's objects were detached anyway; 0: none
     right: str = ""
     first: int | None = None
     last: int | None = None

@@ -9,9 +9,10 @@ from dataclasses import dataclass
 from codemods.flow.examine import examine
 from codemods.flow.scope import Scope
 from codemods.flow.values import Values
-from codemods.project.sessions import External, Meaning, Ownership, SessionMeaning, UnknownMeaning
+from codemods.project.models import is_mapped
+from codemods.project.sessions import ClassMeaning, External, Meaning, Ownership, SessionMeaning, UnknownMeaning
 
-_SELECTING = frozenset({"execute", "scalar", "scalars", "exec", "stream", "stream_scalars"})
+_SELECTING = frozenset({"execute", "scalar", "scalars", "exec", "stream", "stream_scalars", "query", "get"})
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -62,6 +63,9 @@ def _is_orm(values: Values, statement: ast.expr, names: str) -> bool:
     """Whether running the statement makes its runner a session: it selects entities, or is named like one."""
     if values.selected_class(statement) is not None:
         return True
+    class_ = values.scope.meaning(statement)  # `query(User)`, `get(User, ...)`
+    if isinstance(class_, ClassMeaning) and is_mapped(class_, values.scope.project):
+        return "session" in names.lower()
     return "session" in names.lower() and values.is_sql(statement)
 
 

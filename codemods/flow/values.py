@@ -227,6 +227,8 @@ class Values:
     def _element(self, iterated: ast.expr) -> Carry:
         """What one element carries: the rows of a buffered result are plain."""
         carry = self.carry(iterated)
+        if carry is Carry.HOLDER and (self.entity(iterated) or self._result_class(iterated)):
+            return Carry.LOADED  # a query is run by iterating over it
         return Carry.PLAIN if carry is Carry.BUFFERED else carry
 
     def _bind(self, target: ast.expr, carry: Carry) -> None:

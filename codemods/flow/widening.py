@@ -6,8 +6,9 @@ import ast
 from dataclasses import dataclass
 
 from codemods.flow.closing import CLOSES
+from codemods.flow.escapes import scheduled_by
 from codemods.flow.examine import examine
-from codemods.flow.lifetime import Lifetime, Obstacle
+from codemods.flow.lifetime import TO_TASK, Lifetime, Obstacle
 from codemods.flow.scope import Scope, inside, own_expressions
 from codemods.flow.values import METHODS, SYNC_METHODS, Carry
 from codemods.project.name_uses import Role
@@ -85,6 +86,14 @@ def left_open(scope: Scope, block: ast.With | ast.AsyncWith, name: str, *, is_as
                 use.line,
                 "yield it instead, or let the caller open the block",
             )
+        if use.role is Role.ARGUMENT and use.call is not None and is_async:
+            scheduler = scheduled_by(scope, use.call)
+            if scheduler is not None:
+                return Obstacle(
+                    f"handed to `{scheduler[0]}()` at line {scheduler[1]}: its block closes it under the task",
+                    use.line,
+                    TO_TASK,
+                )
         if use.role is Role.METHOD and isinstance(statement, ast.Return) and is_async and not use.awaited:
             if use.attribute in METHODS and use.attribute not in SYNC_METHODS:
                 return Obstacle(

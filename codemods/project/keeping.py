@@ -94,7 +94,9 @@ def _handed(
         worst = max(worst, decorated, key=lambda one: one.fate)
         name = parameter_name(definition, function, position, keyword)
         if name is None:
-            return Handed(Fate.UNKNOWN, Fact(function.module, definition.line, f"{definition.name}() takes it in bulk"))
+            return Handed(
+                Fate.CAPTURED, Fact(function.module, definition.line, f"{definition.name}() takes it in bulk")
+            )
         key = (function.module, function.qualname, name)
         use = next((use for use in definition.uses if use.name == name), None)
         if use is None or key in seen:
@@ -159,7 +161,7 @@ def _used(
     if use.captured:
         return Handed(Fate.CAPTURED, Fact(path, use.captured, f"a function inside {name}() holds on to it"))
     if use.aliased:
-        return Handed(Fate.UNKNOWN, Fact(path, use.aliased, f"{name}() gives it a second name"))
+        return Handed(Fate.CAPTURED, Fact(path, use.aliased, f"{name}() gives it a second name"))
     worst = Handed(Fate.USED)
     if use.returned or use.yielded:
         worst = Handed(Fate.IN_RESULT, Fact(path, use.returned or use.yielded, f"{name}() gives it back"))

@@ -354,7 +354,7 @@ class Project:
             case ClassMeaning() as class_:
                 return self._class_attribute(class_, name, unbound=True)
             case InstanceMeaning(of=ClassMeaning() as class_):
-                return self._class_attribute(class_, name, unbound=False)
+                return self._instance_attribute(class_, name)
             case InstanceMeaning(of=External(dotted=dotted)):
                 return External(f"{dotted}().{name}")
             case MakerMeaning() as maker if name == "begin":
@@ -362,6 +362,15 @@ class Project:
                 return ScopeFactoryMeaning(ScopeMeaning(maker.is_async, session, commits=True, plain=False))
             case _:
                 return UNKNOWN
+
+    def _instance_attribute(self, class_: ClassMeaning, name: str) -> Meaning:
+        """An attribute of an object that may be of a subclass: what those set under the name counts too."""
+        found = [self._class_attribute(class_, name, unbound=False)]
+        for below in self._subclasses.get(class_, ()):
+            facts = self.class_facts(below)
+            if facts and any(attribute.name == name for attribute in facts.attributes):
+                found.append(self._class_attribute(below, name, unbound=False))
+        return join(found)
 
     def bases(self, class_: ClassMeaning) -> list[ClassMeaning | External]:
         """The class and everything it inherits from, nearest first; cycles are cut."""

@@ -95,6 +95,7 @@ class _Scanner:
         self.object_session_lines: set[int] = set()
         self.globals: Bound = {}
         self.scope = ""
+        self.nonlocals: dict[str, Bound] = {}
 
     def body(self, statements: Iterable[ast.stmt], scope: str, in_class: str, bindings: Bound) -> None:
         """Statements of one scope; what they bind is added to `bindings`. `in_class`: the class whose body this is."""
@@ -204,6 +205,13 @@ class _Scanner:
         declared_global = {name for statement in own if isinstance(statement, ast.Global) for name in statement.names}
         for name in declared_global:
             self.globals.setdefault(name, []).extend(bindings.pop(name, []))
+        for statement in own:
+            if isinstance(statement, ast.Nonlocal):
+                # what the nested function binds is a value of the outer variable, too
+                for name in statement.names:
+                    self.nonlocals.setdefault(scope, {}).setdefault(name, []).extend(bindings.pop(name, [OPAQUE]))
+        for name, values in self.nonlocals.pop(qualname, {}).items():
+            bindings.setdefault(name, []).extend(values)
         yields = [
             inner.value
             for statement in own
@@ -266,6 +274,11 @@ class _Scanner:
     def is_returned(self, call: ast.Call | None) -> bool:
         return call is not None and isinstance(self.parents.of(call), ast.Return)
 
+    def is_scheduled(self, call: ast.Call | None) -> bool:
+        """Whether a call around this one goes by the name of a scheduler."""
+        around = self.parents.chain(call) if call is not None else ()
+        return any(isinstance(node, ast.Call) and last_name(expression(node.func)) in SUSPECTED for node in around)
+
     def is_on_self(self, use: NameUse) -> bool:
         """`self.session = session` in a method."""
         statement, function = self.parents.statement(use.node), self.parents.scope(use.node)
@@ -299,7 +312,9 @@ class _Scanner:
         for target in targets:
             if isinstance(target, ast.Name) and not use.awaited:
                 kept = kept or any(
-                    result.role in _OUTLIVING or (result.role is Role.ARGUMENT and not result.awaited)
+                    result.role in _OUTLIVING
+                    or (result.role is Role.ARGUMENT and not result.awaited)
+                    or (result.role is Role.METHOD and not result.awaited and self.is_scheduled(result.call))
                     for result in name_uses(function, target.id, self.parents)
                 )
         return Passed(

@@ -107,7 +107,9 @@ class Keys:
         self._seen: dict[str, int] = {}
 
     def key(self, site: Site, anchor: ast.AST, ordinal: int = 1) -> str:
-        digest = hashlib.sha256(ast.unparse(anchor).encode("utf-8", "surrogatepass")).hexdigest()[:4]
+        # the path too: two files of a project can go by one dotted name, or by none
+        text = f"{site.path}\0{ast.unparse(anchor)}"
+        digest = hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:4]
         key = f"{self._rule}:{site.function}:{digest}" + (f".{ordinal}" if ordinal > 1 else "")
         self._seen[key] = again = self._seen.get(key, 0) + 1
         return key if again == 1 else f"{key}-{again}"

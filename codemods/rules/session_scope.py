@@ -289,6 +289,9 @@ class _Scope:
     def _judged(self, life: Lifetime, made: Made, statement: ast.stmt) -> Examined | _Block:
         """A block, unless something stands in the way of one."""
         scope, session = self.scope, made.session
+        only_given = {use.role for use in life.uses} <= {Role.RETURNED, Role.ATTRIBUTE, Role.SET}
+        if life.uses and only_given and any(use.role is Role.RETURNED for use in life.uses):
+            return self._returned(made, statement)
         text = made.called or "what makes it"
         if session.own_exit:
             reason = f"its class has a `{session.own_exit}()` of its own, which would run at the end of a block"
