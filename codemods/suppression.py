@@ -50,7 +50,7 @@ class Suppressions:
         """
         for comment in self._comments:
             unknown = [rule for rule in comment.rules if rule not in known]
-            if unknown:
+            if unknown and comment not in self._used:
                 text, advice = (
                     f"there is no rule `{unknown[0]}` to ignore",
                     f"the rules are: {', '.join(sorted(known))}",

@@ -685,7 +685,7 @@ def test_scope_setting_chooses_the_context_manager(tmp_path: Path) -> None:
 
 def test_settings_have_their_part_in_the_hash(tmp_path: Path) -> None:
     root = written(tmp_path, {**APP, "app/count.py": COUNT})
-    assert planned(root).settings_hash != planned(root, settings=Settings(scope="app.db.x")).settings_hash
+    assert planned(root).settings_hash != planned(root, settings=Settings(expunge="needed")).settings_hash
 
 
 # --- tests that replace the factory -----------------------------------------------------------------------------------

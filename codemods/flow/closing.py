@@ -27,6 +27,9 @@ def settled(life: Lifetime) -> bool:
         if use.role is Role.ENTERED and isinstance(use.holder, With) and _all_within(life, use.holder):
             life.right = f"entered by `with` at line {use.holder.lineno}"
             return True
+        if use.role is Role.ARGUMENT and use.call is not None and _is_closing_block(life, use.call):
+            life.right = f"closed by `with` at line {use.line}"
+            return True
     for use in life.uses:
         if not is_closing(life, use) or (life.is_async and not use.awaited):
             continue
@@ -77,6 +80,16 @@ def dissolve(life: Lifetime) -> bool:
     life.dissolved = (guard, close)
     life.uses = [use for use in life.uses if use not in uses]
     return True
+
+
+def _is_closing_block(life: Lifetime, call: ast.Call) -> bool:
+    """`with closing(session):` around all uses."""
+    called = life.scope.callee(call)
+    if not isinstance(called, External) or called.dotted not in ("contextlib.closing", "contextlib.aclosing"):
+        return False
+    item = life.scope.parents.of(call)
+    block = life.scope.parents.of(item) if isinstance(item, ast.withitem) else None
+    return isinstance(block, With) and _all_within(life, block)
 
 
 def _only_closes(life: Lifetime, statement: ast.stmt) -> bool:
@@ -133,7 +146,8 @@ def _unconditional(life: Lifetime, close: ast.stmt, guard: ast.Try) -> bool:
         if isinstance(current, ast.If):
             tested = {node.id for node in ast.walk(current.test) if isinstance(node, ast.Name)}
             set_here = {name for name in tested if bindings_inside(list(life.scope.statements()), name)}
-            if not (tested and (life.name in tested or set_here or _is_parameter(life, tested))):
+            flags = {name for name in tested if _is_parameter(life, {name}) and ("own" in name or "close" in name)}
+            if not (tested and (life.name in tested or set_here or flags)):
                 return False
         elif isinstance(current, Loop):
             return False
@@ -192,6 +206,12 @@ def find_closes(life: Lifetime) -> None:
         statement = life.scope.statement(use.node)
         life.closing.append(statement)
         guard = _finally_around(life, statement)
+        if guard is not None and life.is_async and not use.awaited:
+            life.obstacles.clear()
+            life.stop(
+                f"its close in `finally` at line {use.line} is not awaited: nothing closes it", use.line, "await it"
+            )
+            return
         if guard is not None:
             _unsettled(life, guard)
             return
@@ -293,7 +313,22 @@ def _may_go(life: Lifetime, close: ast.stmt) -> bool:
     seat = life.scope.seat(close)
     rest = seat.suite[seat.index + 1 :]
     leaves = bool(rest) and isinstance(rest[-1], (ast.Return, ast.Raise, ast.Break, ast.Continue))
-    return leaves and all(_is_quick(life, statement) for statement in rest)
+    if not leaves and (life.let_go < close.lineno or len(seat.suite) == 1 or not _last_everywhere(life, close)):
+        return False
+    return all(_is_quick(life, statement) for statement in rest)
+
+
+def _last_everywhere(life: Lifetime, statement: ast.stmt) -> bool:
+    """Whether nothing follows in the suites around it, up to the one in which the session is made."""
+    current = life.scope.owner_statement(statement)
+    while current is not None:
+        seat = life.scope.seat(current)
+        if seat.suite is life.seat.suite:
+            return True
+        if isinstance(current, Loop) or seat.index + 1 < len(seat.suite):
+            return False
+        current = life.scope.owner_statement(current)
+    return False
 
 
 def _is_quick(life: Lifetime, statement: ast.stmt) -> bool:
@@ -310,6 +345,24 @@ def _is_quick(life: Lifetime, statement: ast.stmt) -> bool:
             if not (is_class or is_error or is_builtin or is_logging(expression(node.func))):
                 return False
     return True
+
+
+def closes_always(life: Lifetime, statement: ast.stmt, close_uses: list[NameUse]) -> bool:
+    """Whether every path through an `if` with all its branches closes the session last, or leaves the function."""
+    closes = {life.scope.statement(use.node) for use in close_uses}
+    using = {life.scope.statement(use.node) for use in life.uses} - closes
+
+    def ends(suite: Sequence[ast.stmt]) -> bool:
+        for place, one in enumerate(suite):
+            if one in closes:
+                return not any(inner in using for rest in suite[place + 1 :] for inner in inside(rest))
+        last = suite[-1] if suite else None
+        return isinstance(last, (ast.Return, ast.Raise)) or (isinstance(last, ast.If) and ends_if(last))
+
+    def ends_if(one: ast.If) -> bool:
+        return bool(one.orelse) and ends(one.body) and ends(one.orelse)
+
+    return bool(closes) and isinstance(statement, ast.If) and ends_if(statement)
 
 
 def end_close(life: Lifetime, close_uses: list[NameUse], last_use: int | None) -> ast.stmt | None:

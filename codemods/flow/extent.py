@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 
-from codemods.flow.closing import end_close, is_close_statement, sort_closes
+from codemods.flow.closing import closes_always, end_close, is_close_statement, sort_closes
 from codemods.flow.lifetime import Leave, Lifetime
 from codemods.flow.reaching import binds_directly
 from codemods.flow.scope import With, inside, own_expressions
@@ -31,7 +31,11 @@ def measure(life: Lifetime) -> None:
     last_use = max((scope.in_suite(suite, use.node) or 0 for use in real), default=None)
     last_close = end_close(life, close_uses, last_use)
     last = last_use if last_use is not None else max(indexes)
-    if last_close is None:
+    last_index = max(indexes)
+    if last_close is None and closes_always(life, suite[last_index], close_uses):
+        life.last = last_index
+        life.let_go = suite[last_index].end_lineno or suite[last_index].lineno
+    elif last_close is None:
         last = max([*indexes, last])
         while (further := _last_read(life, start, last)) > last:
             last = further

@@ -15,7 +15,7 @@ from codemods.project.name_uses import COMPREHENSIONS, Role, value_use
 from codemods.project.sessions import ScopeMeaning, SessionMeaning
 
 _NAMES = ("session", "db_session", "own_session", "new_session")
-_CONDITIONAL = (ast.JoinedStr, ast.IfExp, ast.BoolOp, ast.Lambda, *COMPREHENSIONS)
+_CONDITIONAL = (ast.IfExp, ast.BoolOp, ast.Lambda, *COMPREHENSIONS)
 _WHOLE = (ast.Expr, ast.Assign, ast.AnnAssign, ast.AugAssign, ast.Return)
 _BY_HAND = "open the session with a block around the statements that use it"
 
@@ -55,6 +55,9 @@ def _check_place(life: Lifetime, made: Made) -> None:
     for around in scope.parents.chain(made.node):
         if isinstance(around, ast.stmt):
             break
+        if isinstance(around, ast.JoinedStr):
+            life.stop("made inside of an f-string: nothing can close it", statement.lineno, _BY_HAND)
+            return
         if isinstance(around, _CONDITIONAL):
             reason = "made in a part of an expression that may not run: nothing can close it"
             life.stop(reason, statement.lineno, _BY_HAND)

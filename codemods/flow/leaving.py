@@ -10,7 +10,7 @@ from codemods.flow.reaching import binds_directly
 from codemods.flow.scope import With, inside, own_expressions
 from codemods.flow.values import Carry
 from codemods.project.expressions import dotted, expression, last_name
-from codemods.project.keeping import KEEPING, Fate, handed
+from codemods.project.keeping import KEEPING, Fate, handed, starts_later
 from codemods.project.name_uses import SCOPES, binds
 from codemods.project.schedulers import runs_later
 from codemods.project.sessions import ClassMeaning, External, FunctionMeaning, Meaning
@@ -21,6 +21,9 @@ def find_leaves(life: Lifetime) -> None:
     for statement in _after(life):
         if isinstance(statement, ast.Return):
             _leave(life, statement.value, statement.lineno, "returned")
+        if isinstance(statement, ast.Raise) and not life.is_async and isinstance(statement.exc, ast.Call):
+            for argument in statement.exc.args:
+                _leave(life, argument, statement.lineno, "raised")
         for node in own_expressions(statement):
             if isinstance(node, (ast.Yield, ast.YieldFrom)):
                 _leave(life, node.value, node.lineno, "yielded")
@@ -53,13 +56,21 @@ def _after(life: Lifetime) -> list[ast.stmt]:
 
 
 def _stores(statement: ast.stmt) -> list[tuple[ast.expr, ast.expr]]:
+    """(target, what goes into it), the parts of tuple targets one by one."""
+    found: list[tuple[ast.expr, ast.expr]] = []
     match statement:
         case ast.Assign(targets=targets, value=value):
-            return [(target, value) for target in targets]
+            found = [(target, value) for target in targets]
         case ast.AugAssign(target=target, value=value) | ast.AnnAssign(target=target, value=ast.expr() as value):
-            return [(target, value)]
-        case _:
-            return []
+            found = [(target, value)]
+        case ast.For(target=target, iter=value) | ast.AsyncFor(target=target, iter=value):
+            found = [(target, value)]
+        case ast.With(items=items) | ast.AsyncWith(items=items):
+            found = [(item.optional_vars, item.context_expr) for item in items if item.optional_vars is not None]
+    for target, value in list(found):
+        if isinstance(target, (ast.Tuple, ast.List)):
+            found += [(part, value) for part in target.elts]
+    return found
 
 
 def _outlives(life: Lifetime, target: ast.expr, *, augmented: bool = False) -> bool:
@@ -202,15 +213,10 @@ def _started(life: Lifetime, call: ast.Call) -> None:
         return
     called, name = life.scope.callee(call), dotted(expression(call.func))
     if isinstance(called, FunctionMeaning):
-        for definition in life.scope.project.symbols.functions(called.module, called.qualname):
-            if definition.suspected_later:
-                place = f"{called.module}:{definition.suspected_later}"
-                reason = f"`{name}()` at line {call.lineno} starts something that runs later ({place})"
-                life.stop(reason, call.lineno, TO_TASK)
-                return
-    elif (
-        not life.scope.parents.is_awaited(call) and isinstance(life.scope.parents.of(call), ast.Expr) and life.is_async
-    ):
+        if line := starts_later(called, life.scope.project):
+            reason = f"`{name}()` at line {call.lineno} starts something that runs later ({called.module}:{line})"
+            life.stop(reason, call.lineno, TO_TASK)
+    elif life.is_async and isinstance(life.scope.parents.of(call), ast.Expr):
         life.notes.append(Leave(call.lineno, f"`{name}()` is not in view: it should not start anything"))
 
 

@@ -254,13 +254,39 @@ class Values:
                 for given in argument.elts if isinstance(argument, (ast.List, ast.Tuple)) else [argument]:
                     if isinstance(given, ast.Name):
                         self._bind(given, Carry.LOADED)
-                        self.attached.setdefault(given.id, node.lineno)
+                        if node.func.attr != "merge":  # it gives a copy, and leaves its argument alone (semantics D2)
+                            self._attach(given.id, node.lineno)
                         if (found := self.entity(given)) is not None:
                             self.entities[given.id] = found
+                    else:
+                        self._cascade(given, node.lineno)
         elif node.func.attr in KEEPING:
+            if isinstance(base, ast.Attribute) and self.carry(base) is not Carry.PLAIN:
+                # `user.orders.append(order)`: the cascade ties the order to the session of the user
+                for argument in node.args:
+                    if isinstance(argument, ast.Name):
+                        self._attach(argument.id, node.lineno)
             self._bind(base, self._most([*node.args, *(keyword.value for keyword in node.keywords)]))
         else:
             self._filled(node)
+
+    def _attach(self, name: str, line: int) -> None:
+        if name not in self.sessions and name not in self.attached:
+            self.attached[name] = line
+            for value in self._assigned.get(name, ()):
+                self._cascade(value, line)
+
+    def _cascade(self, made: ast.expr, line: int) -> None:
+        """`session.add(Order(user=user))` ties the user to the session too: the save-update cascade."""
+        class_ = self._constructed(made)
+        if class_ is None or not isinstance(made, ast.Call):
+            return
+        for keyword in made.keywords:
+            if keyword.arg is None or not isinstance(keyword.value, ast.Name):
+                continue
+            if member(class_, keyword.arg, self.scope.project) is Member.RELATIONSHIP:
+                self._bind(keyword.value, Carry.LOADED)
+                self._attach(keyword.value.id, line)
 
     def _filled(self, node: ast.Call) -> None:
         """`heappush(box, user)`, `setattr(dto, "user", user)`: made for its effect, it may put one into the other."""

@@ -173,6 +173,7 @@ class ParameterUse:
     closed: int = 0
     aliased: int = 0
     passed: tuple[Passed, ...] = ()
+    methods: tuple[str, ...] = ()  # the methods that are called on it
 
 
 @dataclass(frozen=True, slots=True)

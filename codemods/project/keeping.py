@@ -113,7 +113,7 @@ def constructed(class_: ClassMeaning, position: int | None, keyword: str | None,
         init = FunctionMeaning(base.module, f"{base.qualname}.__init__", bound=True)
         for definition in project.symbols.functions(init.module, init.qualname):
             fact = Fact(init.module, definition.line, f"{base.qualname}() starts something that runs later")
-            if definition.suspected_later:
+            if starts_later(init, project):
                 return Handed(Fate.SCHEDULED, fact)
             name = parameter_name(definition, init, position, keyword)
             receiver = definition.parameters[0].name if definition.parameters else ""
@@ -127,6 +127,24 @@ def constructed(class_: ClassMeaning, position: int | None, keyword: str | None,
                     worst = max(worst, _used(definition, init, use, project, frozenset()), key=lambda one: one.fate)
             return worst
     return Handed(Fate.USED)
+
+
+def starts_later(function: FunctionMeaning, project: Project, seen: frozenset[str] = frozenset()) -> int:
+    """The line on which a function, or a method of its own object that it calls, starts something to run later."""
+    key = f"{function.module}:{function.qualname}"
+    if key in seen:
+        return 0
+    for definition in project.symbols.functions(function.module, function.qualname):
+        if definition.suspected_later:
+            return definition.suspected_later
+        receiver = definition.parameters[0].name if definition.in_class and definition.parameters else ""
+        for use in definition.uses:
+            for method in use.methods if use.name == receiver else ():
+                owner = InstanceMeaning(ClassMeaning(function.module, definition.in_class))
+                called = project.attribute(owner, method, Place(function.module, function.qualname))
+                if isinstance(called, FunctionMeaning) and (line := starts_later(called, project, seen | {key})):
+                    return line
+    return 0
 
 
 def _decorated(definition: FunctionFacts, function: FunctionMeaning, project: Project) -> Handed:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from codemods.plan import Fact
-from codemods.project.expressions import dotted
+from codemods.project.expressions import dotted, last_name
 from codemods.project.facts import Attribute, Awaited, Call, Entered, Expression, FunctionFacts, Item, Name
 from codemods.project.link import Place, Project
 from codemods.project.sessions import (
@@ -15,6 +15,7 @@ from codemods.project.sessions import (
     MakerMeaning,
     Meaning,
     ModuleMeaning,
+    Ownership,
     ScopeMeaning,
     SessionMeaning,
 )
@@ -119,6 +120,20 @@ class Customs:
     @cached_property
     def openers(self) -> tuple[Opener, ...]:
         return openers(self._project)
+
+    @cached_property
+    def session_properties(self) -> frozenset[str]:
+        """The names of properties that make a session each time they are read."""
+        found = set()
+        for path in self._project.symbols.paths():
+            for definition in self._project.symbols.all_functions(path):
+                if definition.in_class and any(
+                    last_name(decorator) == "property" for decorator in definition.decorators
+                ):
+                    given = self._project.called(FunctionMeaning(path, definition.qualname, bound=True))
+                    if isinstance(given, SessionMeaning) and given.ownership is Ownership.FRESH:
+                        found.add(definition.name)
+        return frozenset(found)
 
     @cached_property
     def dependencies(self) -> dict[FunctionMeaning, Fact]:

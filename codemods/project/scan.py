@@ -266,6 +266,7 @@ class _Scanner:
             yielded=line(Role.YIELDED),
             closed=closed,
             aliased=line(Role.ALIASED),
+            methods=tuple(sorted({use.attribute for use in uses if use.role is Role.METHOD})),
             passed=tuple(
                 self.passed(use, use.call) for use in uses if use.role is Role.ARGUMENT and use.call is not None
             ),

@@ -21,5 +21,8 @@ SUSPECTED = frozenset(
         "spawn",
         "start_soon",
         "submit",
+        "Thread",
+        "Timer",
+        "Process",
     }
 )

@@ -127,6 +127,7 @@ class _Scope:
         seen: set[ast.stmt] = set()
         for node in self.scope.watched():
             if isinstance(node, ast.Call):
+                yield from self._read_anew(node)
                 found_made = made(self.scope, node)
                 if found_made is not None and not self._is_item(found_made.node):
                     seen.add(statement := self.scope.statement(node))
@@ -153,6 +154,16 @@ class _Scope:
                 yield self._manual(block.made.node, block.life.statement, reason, _IN_A_BLOCK)
             else:
                 yield self._open(block)
+
+    def _read_anew(self, call: ast.Call) -> Iterator[Examined]:
+        """`await self.session.scalar(...)`, where the property makes a session each time."""
+        match call.func:
+            case ast.Attribute(value=ast.Attribute(attr=name) as owner) if name in self.view.customs.session_properties:
+                means = self.scope.meaning(owner)
+                if isinstance(means, SessionMeaning) and means.ownership is Ownership.FRESH:
+                    reason = f"`{ast.unparse(owner)}` is a property that makes a session each time it is read"
+                    advice = "read it once, into a block: `async with self.session as session:`"
+                    yield self._manual(owner, self.scope.statement(call), reason, advice)
 
     @cached_property
     def _ordinals(self) -> dict[ast.expr, int]:
@@ -251,6 +262,17 @@ class _Scope:
         advice = "keep the factory instead of the session, and open a block where the session is used"
         return self._manual(made.node, statement, reason, advice)
 
+    def _left_by_exit(self, life: Lifetime) -> bool:
+        """`session = F(); self.session = session` in `__aenter__`, closed in `__aexit__`."""
+        if self.scope.place.qualname.rpartition(".")[2] not in ("__aenter__", "__enter__"):
+            return False
+        for use in life.uses:
+            statement = self.scope.statement(use.node)
+            if use.role is Role.STORED and isinstance(statement, ast.Assign):
+                if any(self._closed_on_exit(ast.unparse(target)) for target in statement.targets):
+                    return True
+        return False
+
     def _closed_on_exit(self, target: str) -> bool:
         """Whether `__aexit__`/`__exit__` of the same class closes what the target holds."""
         owner = self.scope.parents.of(self.scope.node)
@@ -292,6 +314,8 @@ class _Scope:
         only_given = {use.role for use in life.uses} <= {Role.RETURNED, Role.ATTRIBUTE, Role.SET}
         if life.uses and only_given and any(use.role is Role.RETURNED for use in life.uses):
             return self._returned(made, statement)
+        if life.obstacles and self._left_by_exit(life):
+            return self._right(made.node, "closed when the object is left")
         text = made.called or "what makes it"
         if session.own_exit:
             reason = f"its class has a `{session.own_exit}()` of its own, which would run at the end of a block"
@@ -407,6 +431,8 @@ class _Scope:
             if isinstance(means, ScopeMeaning) and isinstance(means.value, SessionMeaning):
                 session, why = means.value, "opened by a context manager of the project"
                 if isinstance(node, ast.Call) and _contextlib(self.scope.callee(node)):
+                    if not any(isinstance(argument, (ast.Call, ast.Await)) for argument in node.args):
+                        continue  # `closing(session)`: looked at where it is made
                     why = "handed to a context manager that closes it"
             elif isinstance(means, SessionMeaning) and isinstance(node, (ast.Call, ast.Await)):
                 session, why = means, "opened by a block"
