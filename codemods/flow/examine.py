@@ -8,7 +8,7 @@ from codemods.flow.closing import dissolve, fill_gap, find_closes, settled
 from codemods.flow.escapes import captured, check_uses
 from codemods.flow.extent import measure
 from codemods.flow.leaving import find_leaves
-from codemods.flow.lifetime import Closed, Lifetime
+from codemods.flow.lifetime import Closed, Lifetime, Obstacle
 from codemods.flow.reaching import Reaching, reaching
 from codemods.flow.scope import Scope, With, inside
 from codemods.flow.values import Values
@@ -35,6 +35,11 @@ def examine(scope: Scope, statement: ast.stmt, name: str, *, is_async: bool, tid
     elif not isinstance(statement, With):
         fill_gap(life)
     _follow(life, seen, held)
+    if life.closed is Closed.GAP and life.obstacles and life.guard is not None:
+        line = life.guard.lineno
+        reason = f"used before the `try` at line {line} that closes it: an exception there leaves it open"
+        advice = "start the `try` directly after the session is made"
+        life.obstacles.insert(0, Obstacle(reason, line, advice))
     if right and (life.obstacles or life.first is None or (life.leaves and not is_async)):
         life.obstacles.clear()
         life.right = right

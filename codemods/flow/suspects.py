@@ -28,11 +28,14 @@ class Suspect:
 def suspects(scope: Scope, known: Collection[ast.stmt]) -> Iterator[Suspect]:
     """The suspects of one function; `known` are the statements whose sessions were already looked at."""
     used: dict[str, ast.Call] = {}
+    committed: set[str] = set()
     for node in scope.watched():
         match node:
             case ast.Call(func=ast.Attribute(value=ast.Name(id=name), attr=verb), args=[_, *_]):
                 if verb in _SELECTING:
                     used.setdefault(name, node)
+            case ast.Call(func=ast.Attribute(value=ast.Name(id=name), attr="commit")):
+                committed.add(name)
     if not used or not scope.is_function:
         return
     values = Values(scope, used, (), is_async=True)
@@ -53,20 +56,24 @@ def suspects(scope: Scope, known: Collection[ast.stmt]) -> Iterator[Suspect]:
                 if not isinstance(call, ast.Call) or not _out_of_view(scope.callee(call)):
                     continue
                 called = ast.unparse(call.func)
-                if not _is_orm(values, used[name].args[0], f"{name} {called}"):
+                names = f"{name} {called}".lower()
+                if not (name in committed and "session" in names) and not _is_orm(values, used[name].args[0], names):
                     continue
-                if not examine(scope, statement, name, is_async=True).right:
+                if not any(examine(scope, statement, name, is_async=is_async).right for is_async in (True, False)):
                     yield Suspect(value, statement, called, used[name].lineno)
 
 
 def _is_orm(values: Values, statement: ast.expr, names: str) -> bool:
-    """Whether running the statement makes its runner a session: it selects entities, or is named like one."""
+    """Whether running the statement makes its runner a session: it selects entities, or is named like one.
+
+    `names` are those of the variable and of what is called, in lower case.
+    """
     if values.selected_class(statement) is not None:
         return True
     class_ = values.scope.meaning(statement)  # `query(User)`, `get(User, ...)`
     if isinstance(class_, ClassMeaning) and is_mapped(class_, values.scope.project):
-        return "session" in names.lower()
-    return "session" in names.lower() and values.is_sql(statement)
+        return "session" in names
+    return "session" in names and values.is_sql(statement)
 
 
 def _out_of_view(callee: Meaning) -> bool:

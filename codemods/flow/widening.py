@@ -32,7 +32,12 @@ def widening(scope: Scope, block: ast.With | ast.AsyncWith, name: str, *, is_asy
     life = examine(scope, block, name, is_async=is_async)
     own = set(inside(block))
     later = [use for use in life.uses if scope.statement(use.node) not in own]
-    real = [use for use in later if not (use.role is Role.METHOD and use.attribute in CLOSES)]
+    # neither a close nor a test opens a connection
+    real = [
+        use
+        for use in later
+        if use.role is not Role.TESTED and not (use.role is Role.METHOD and use.attribute in CLOSES)
+    ]
     if not real:
         return None
     reasons = _pending(life, block, {id(use) for use in later}) + _later(life, block, {id(use) for use in later})

@@ -145,7 +145,9 @@ class _Scope:
                 f"`{suspect.called}` is not in view, but line {suspect.line} runs an ORM statement on what it gives:"
                 " a session that nothing closes?"
             )
-            advice = "name the factory in `sessions` of the settings, or open the session with a block by hand"
+            advice = "open the session with a block by hand"
+            if "." not in suspect.called and "[" not in suspect.called:
+                advice = f"name the factory in `sessions` of the settings, or {advice}"
             yield self._manual(suspect.value, suspect.statement, reason, advice)
         crossing = _fit(blocks)
         for block in blocks:
