@@ -31,6 +31,8 @@ def check_uses(life: Lifetime) -> None:
         match use.role:
             case Role.RETURNED:
                 life.stop(f"returned at line {use.line}: it belongs to the caller", use.line, HAND_OVER)
+            case Role.YIELDED if life.scope.is_fixture:
+                pass
             case Role.YIELDED:
                 life.stop(
                     f"yielded at line {use.line}: this is a dependency or a context manager",

@@ -17,13 +17,15 @@ from codemods.project.name_uses import NameUse, Role
 _READS_ALL_NAMES = frozenset({"locals", "vars", "eval", "exec", "dir"})
 
 
-def examine(scope: Scope, statement: ast.stmt, name: str, *, is_async: bool, tidy: bool = False) -> Lifetime:
+def examine(
+    scope: Scope, statement: ast.stmt, name: str, *, is_async: bool, tidy: bool = False, given: bool = False
+) -> Lifetime:
     """The life of the session that `statement` (an assignment or a `with`) binds to `name`.
 
     With `tidy` a session that is closed in `finally` is looked at as if it still had to be taken into a block; it stays
-    right where that cannot be done.
+    right where that cannot be done. `given`: the statement keeps the session of the caller, if there is one.
     """
-    life = Lifetime(scope, name, statement, scope.seat(statement), is_async)
+    life = Lifetime(scope, name, statement, scope.seat(statement), is_async, given=given)
     seen, held = _gather_uses(life)
     if life.obstacles:
         return life
@@ -33,6 +35,7 @@ def examine(scope: Scope, statement: ast.stmt, name: str, *, is_async: bool, tid
             return life
         right, life.right, life.closed = life.right, "", Closed.BY_HAND
     elif not isinstance(statement, With):
+        _enter_late(life, seen)
         fill_gap(life)
     _follow(life, seen, held)
     if life.closed is Closed.GAP and life.obstacles and life.guard is not None:
@@ -44,6 +47,25 @@ def examine(scope: Scope, statement: ast.stmt, name: str, *, is_async: bool, tid
         life.obstacles.clear()
         life.right = right
     return life
+
+
+def _enter_late(life: Lifetime, seen: list[tuple[NameUse, Reaching]]) -> None:
+    """`try: s = F() except E: raise Other`, used after the try: it stays where it is made, and a block enters it."""
+    above = life.scope.owner_statement(life.statement)
+    if not isinstance(above, ast.Try) or life.seat.suite is not above.body or above.finalbody or above.orelse:
+        return
+    if not life.uses or not all(handler.body and isinstance(handler.body[-1], _LEAVING) for handler in above.handlers):
+        return
+    outer = life.scope.seat(above)
+    places = [life.scope.in_suite(outer.suite, use.node) for use in life.uses]
+    if any(place is None or place <= outer.index for place in places):
+        return
+    if any(reached.statements != {life.statement} for _, reached in seen):
+        return
+    life.late, life.seat = True, outer
+
+
+_LEAVING = (ast.Return, ast.Raise, ast.Continue, ast.Break)
 
 
 def _follow(life: Lifetime, seen: list[tuple[NameUse, Reaching]], held: list[NameUse]) -> None:
@@ -93,7 +115,7 @@ def _gather_uses(life: Lifetime) -> tuple[list[tuple[NameUse, Reaching]], list[N
             if use.line >= creation.lineno or creation in reaching(scope, statement, name).statements:
                 held.append(use)
         elif statement is creation:
-            if not isinstance(creation, With):
+            if not isinstance(creation, With) and not life.given:
                 # `s = make(s)`: another session goes in
                 life.stop(f"`{name}` is read in the statement that makes it", use.line)
         else:
@@ -105,7 +127,7 @@ def _gather_uses(life: Lifetime) -> tuple[list[tuple[NameUse, Reaching]], list[N
 
 
 def _check_certain(life: Lifetime, use: NameUse, reached: Reaching) -> None:
-    if reached.statements == {life.statement} and not reached.unbound:
+    if reached.statements == {life.statement} and (life.late or not reached.unbound):
         return
     others = sorted(other.lineno for other in reached.statements - {life.statement})
     where = f"line {others[0]}" if others else "a path that does not make it"

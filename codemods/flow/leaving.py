@@ -25,7 +25,7 @@ def find_leaves(life: Lifetime) -> None:
             for argument in statement.exc.args:
                 _leave(life, argument, statement.lineno, "raised")
         for node in own_expressions(statement):
-            if isinstance(node, (ast.Yield, ast.YieldFrom)):
+            if isinstance(node, (ast.Yield, ast.YieldFrom)) and not life.scope.is_fixture:
                 _leave(life, node.value, node.lineno, "yielded")
             if isinstance(node, ast.Call):
                 _call_leaves(life, node)

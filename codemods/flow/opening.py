@@ -7,6 +7,7 @@ back and closes, and where its name can be had without a new import between modu
 from __future__ import annotations
 
 import ast
+import sys
 from dataclasses import dataclass
 
 from codemods.flow.made import Made
@@ -16,7 +17,7 @@ from codemods.project.expressions import chained, dotted, expression
 from codemods.project.facts import Attribute, Name
 from codemods.project.link import Place
 from codemods.project.openers import Opener, source_of
-from codemods.project.sessions import ModuleMeaning
+from codemods.project.sessions import External, ModuleMeaning
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +26,12 @@ class Opening:
 
     context: str | None
     requests: tuple[Request, ...] = ()
+
+
+def _module_of(statement: ast.Import | ast.ImportFrom) -> str:
+    if isinstance(statement, ast.ImportFrom):
+        return (statement.module or ".").partition(".")[0] if not statement.level else "."
+    return statement.names[0].name.partition(".")[0]
 
 
 AS_WRITTEN = Opening(None)
@@ -130,6 +137,21 @@ class Openings:
             if found or not qualname:
                 return None
             qualname = qualname.rpartition(".")[0]
+
+    def nullcontext(self) -> tuple[str, tuple[Request, ...]]:
+        """How `contextlib.nullcontext` is written here, and the import that this needs."""
+        wanted = External("contextlib.nullcontext")
+        if self.project.name("nullcontext", self.scope.place) == wanted:
+            return "nullcontext", ()
+        if self.project.meaning(chained("contextlib.nullcontext"), self.scope.place) == wanted:
+            return "contextlib.nullcontext", ()
+        imports = [one for one in self.tree.body if isinstance(one, (ast.Import, ast.ImportFrom))]
+        names = {one.lineno: _module_of(one) for one in imports}
+        same = [line for line, name in names.items() if name == "contextlib"]
+        before = [line for line, name in names.items() if name < "contextlib" and name in sys.stdlib_module_names]
+        future = [line for line, name in names.items() if name == "__future__"]
+        line = (same or before or future or list(names) or [0])[-1 if before and not same else 0]
+        return "nullcontext", (NeedsImport(self.source.path, line, "contextlib", "nullcontext"),)
 
     # --- imports that may go -----------------------------------------------------------------------------------
 

@@ -11,9 +11,10 @@ from codemods.project.expressions import expression
 from codemods.project.facts import Expression
 from codemods.project.link import Place, Project
 from codemods.project.name_uses import Function, NameUse, Parents, name_uses
-from codemods.project.sessions import Meaning
+from codemods.project.sessions import External, Meaning
 
 _SUITES = ("body", "orelse", "finalbody")
+_FIXTURES = frozenset({"pytest.fixture", "pytest_asyncio.fixture", "pytest_asyncio.plugin.fixture"})
 Loop = (ast.For, ast.AsyncFor, ast.While)
 With = (ast.With, ast.AsyncWith)
 Definition = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
@@ -59,6 +60,15 @@ class Scope:
     @property
     def is_function(self) -> bool:
         return isinstance(self.node, (ast.FunctionDef, ast.AsyncFunctionDef))
+
+    @cached_property
+    def is_fixture(self) -> bool:
+        """A pytest fixture: what it yields is used while the test runs, and never by anyone later."""
+        for decorator in getattr(self.node, "decorator_list", ()):
+            means = self.meaning(decorator.func if isinstance(decorator, ast.Call) else decorator)
+            if isinstance(means, External) and means.dotted in _FIXTURES:
+                return True
+        return False
 
     def statements(self) -> list[ast.stmt]:
         """Every statement of the scope at any depth, in source order."""

@@ -44,7 +44,7 @@ from functools import cached_property
 
 from codemods.flow.examine import examine
 from codemods.flow.inline import examine_inline
-from codemods.flow.lifetime import Lifetime, Obstacle
+from codemods.flow.lifetime import Closed, Lifetime, Obstacle
 from codemods.flow.made import Made, made
 from codemods.flow.opening import AS_WRITTEN, Openings
 from codemods.flow.reaching import binds_directly
@@ -222,6 +222,9 @@ class _Scope:
             case ast.Expr(value=ast.Yield(value=value)) if value is made.node:
                 reason = "yielded where it is made: nothing closes it"
                 return self._manual(made.node, statement, reason, "yield inside of `async with`")
+        optional = _kept_or_made(self.scope, statement, made)
+        if optional is not None:
+            return self._optional(statement, optional, made)
         match parent:
             case ast.BoolOp():
                 reason = "made only when none is given: who has to close it depends on the caller"
@@ -303,6 +306,22 @@ class _Scope:
             return self._right(made.node, life.right)
         return self._judged(life, made, statement)
 
+    def _optional(self, statement: ast.stmt, name: str, made: Made) -> Examined | _Block:
+        """`session = session or F()`: the caller's is left alone, an own one has to be closed."""
+        tidy = False  # the owner-flag forms are right and stay as they are
+        life = examine(self.scope, statement, name, is_async=made.session.is_async, tidy=tidy, given=True)
+        if life.right:
+            return self._right(made.node, life.right)
+        python = self.view.settings.target_python
+        if made.session.is_async and python is not None and python < (3, 10):
+            life.stop("`nullcontext` is an async context manager from Python 3.10 on", statement.lineno)
+        if made.node.lineno != made.node.end_lineno:
+            life.stop("made in an expression of several lines", statement.lineno)
+        if life.closed is not Closed.NEVER:
+            line = life.closing[0].lineno if life.closing else statement.lineno
+            life.obstacles.insert(0, Obstacle(f"line {line} closes the session of the caller, too", line))
+        return self._judged(life, made, statement)
+
     def _inline(self, statement: ast.stmt, made: Made) -> Examined | _Block:
         """`g(F())`, `await F().execute(q)`."""
         life = examine_inline(self.scope, statement, made)
@@ -356,7 +375,8 @@ class _Scope:
             return self._manual(made.node, statement, worst.reason, worst.advice)
         assert life.first is not None
         assert life.last is not None
-        first = life.first if life.inline or self._movable(made, life) else life.seat.index + 1
+        stays = life.inline or life.late
+        first = life.first if stays or self._movable(made, life) else life.seat.index + 1
         return _Block(life, made, first, life.last)
 
     def _movable(self, made: Made, life: Lifetime) -> bool:
@@ -550,16 +570,24 @@ class _Scope:
             reasons.append(
                 f"tests replace the factory ({replacers[0].path}:{replacers[0].line}): see that they still hold"
             )
-        if life.inline:
+        name: str | None = life.name
+        if life.late:
+            context, requests, name = life.name, (), None
+        elif life.inline:
             context = context or view.text(made.node)
+        elif life.given:
+            nothing, more = self.openings.nullcontext()
+            own = context or view.text(made.node)
+            context = f"({nothing}({life.name}) if {life.name} is not None else {own})"
+            requests = (*requests, *more)
         edits: list[Edit] = [
             OpenBlock(
                 path=path,
-                creation=None if life.inline else statement.lineno,
+                creation=None if life.inline or life.late else statement.lineno,
                 first=suite[block.first].lineno,
                 last=suite[block.last].lineno,
                 is_async=made.session.is_async,
-                name=life.name,
+                name=name,
                 context=context,
             )
         ]
@@ -595,6 +623,38 @@ def _closes_in(body: list[ast.stmt], target: str) -> bool:
         for statement in body
         for node in ast.walk(statement)
     )
+
+
+def _kept_or_made(scope: Scope, statement: ast.stmt, made: Made) -> str | None:
+    """The parameter of `s = s or F()`, `s = s if s is not None else F()` and their like; None for other forms."""
+    match statement:
+        case ast.Assign(targets=[ast.Name(id=name)], value=value):
+            pass
+        case _:
+            return None
+    arguments = getattr(scope.node, "args", None)
+    if arguments is None or name not in {one.arg for one in [*arguments.args, *arguments.kwonlyargs]}:
+        return None
+    match value:
+        case ast.BoolOp(op=ast.Or(), values=[ast.Name(id=kept), other]):
+            pass
+        case ast.IfExp(test=ast.Name(id=tested), body=ast.Name(id=kept), orelse=other) if tested == name:
+            pass
+        case ast.IfExp(
+            test=ast.Compare(left=ast.Name(id=tested), ops=[ast.IsNot()], comparators=[ast.Constant(value=None)]),
+            body=ast.Name(id=kept),
+            orelse=other,
+        ) if tested == name:
+            pass
+        case ast.IfExp(
+            test=ast.Compare(left=ast.Name(id=tested), ops=[ast.Is()], comparators=[ast.Constant(value=None)]),
+            body=other,
+            orelse=ast.Name(id=kept),
+        ) if tested == name:
+            pass
+        case _:
+            return None
+    return name if kept == name and other is made.node else None
 
 
 def _contextlib(callee: Meaning) -> bool:
