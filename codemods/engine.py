@@ -325,12 +325,12 @@ def _not_quiet(
     changed = {change.path for change in changes}
     examined = _examine(after, rules, request, changed, lambda stage, done, total: None)
     made = {finding.key: finding for group in groups if group.level <= request.level for finding in group.findings}
-    left = {finding.key for finding in findings} - set(made)  # suppressed, refused, held back: they may be found again
+    held_back = {finding.key for group in groups if group.level > request.level for finding in group.findings}
     suppressions = Suppressions(after.sources[path] for path in changed)
     again = [
         one
         for one in examined
-        if isinstance(one, Finding) and one.edits and one.level <= request.level and one.key not in left
+        if isinstance(one, Finding) and one.edits and one.level <= request.level and one.key not in held_back
         if not suppressions.covers(one)
     ]
     dropped: dict[str, str] = {}

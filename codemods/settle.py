@@ -56,6 +56,7 @@ def _unmet(live: Mapping[str, Finding]) -> dict[str, str]:
 
 def _overlapping(live: Mapping[str, Finding]) -> dict[str, str]:
     taken: list[tuple[str, int, int, str]] = []
+    opened: set[tuple[str, int, int, str | None]] = set()  # two blocks of one name over the same lines would be one
     gone: dict[str, str] = {}
     for finding in live.values():
         for edit in finding.edits:
@@ -65,9 +66,12 @@ def _overlapping(live: Mapping[str, Finding]) -> dict[str, str]:
                     continue
                 crosses = first < other_first <= last < other_last or other_first < first <= other_last < last
                 same = isinstance(edit, RemoveStatement) and first == other_first == other_last
+                same = same or (isinstance(edit, OpenBlock) and (edit.path, first, last, edit.name) in opened)
                 if crosses or same:
                     gone[finding.key] = f"it would overlap with {key}"
             taken.append((edit.path, first, last, finding.key))
+            if isinstance(edit, OpenBlock):
+                opened.add((edit.path, first, last, edit.name))
         if gone:
             return gone
     return gone

@@ -68,8 +68,9 @@ def dissolve(life: Lifetime) -> bool:
         return False
     close = guard.finalbody[-1]
     beside = any(statement is guard for statement in life.seat.suite)
-    if not beside and life.seat.suite is not guard.body:
-        return False
+    alone = life.seat.suite is guard.body and not guard.handlers and not guard.orelse and len(guard.finalbody) == 1
+    if not beside and not alone:
+        return False  # handlers, `else` and the rest of `finally` would run after the block
     uses = [use for use in life.uses if life.scope.statement(use.node) in set(inside(close))]
     closes = [use for use in uses if is_close_statement(life, use)]
     if len(closes) != 1 or not _only_closes(life, close):

@@ -14,7 +14,7 @@ from codemods.flow.scope import Scope, With, inside
 from codemods.flow.values import Values
 from codemods.project.name_uses import NameUse, Role
 
-_READS_ALL_NAMES = frozenset({"locals", "vars", "eval", "exec", "dir"})
+READS_ALL_NAMES = frozenset({"locals", "vars", "eval", "exec", "dir"})
 
 
 def examine(
@@ -103,7 +103,7 @@ def _gather_uses(life: Lifetime) -> tuple[list[tuple[NameUse, Reaching]], list[N
             life.stop(f"`{name}` is declared {how}: others can see it", statement.lineno)
             return seen, held
     for node in scope.watched():
-        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in _READS_ALL_NAMES:
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in READS_ALL_NAMES:
             if node.lineno > creation.lineno:
                 life.stop(f"`{node.func.id}()` at line {node.lineno} reads every name of the function", node.lineno)
                 return seen, held

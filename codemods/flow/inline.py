@@ -5,14 +5,15 @@ from __future__ import annotations
 import ast
 
 from codemods.flow.escapes import check_uses
+from codemods.flow.examine import READS_ALL_NAMES
 from codemods.flow.extent import measure
 from codemods.flow.leaving import find_leaves
 from codemods.flow.lifetime import Lifetime
 from codemods.flow.made import Made
-from codemods.flow.scope import Scope, With, inside
+from codemods.flow.scope import Scope, With, inside, own_expressions
 from codemods.flow.values import Values
 from codemods.project.name_uses import COMPREHENSIONS, Role, value_use
-from codemods.project.sessions import ScopeMeaning, SessionMeaning
+from codemods.project.sessions import External, ScopeMeaning, SessionMeaning, UnknownMeaning
 
 _NAMES = ("session", "db_session", "own_session", "new_session")
 _CONDITIONAL = (ast.IfExp, ast.BoolOp, ast.Lambda, *COMPREHENSIONS)
@@ -62,6 +63,15 @@ def _check_place(life: Lifetime, made: Made) -> None:
             reason = "made in a part of an expression that may not run: nothing can close it"
             life.stop(reason, statement.lineno, _BY_HAND)
             return
+    for node in scope.watched():
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in READS_ALL_NAMES:
+            life.stop(f"`{node.func.id}()` at line {node.lineno} would see the new name", node.lineno, _BY_HAND)
+            return
+    before = _runs_before(scope, statement, made)
+    if before is not None:
+        reason = f"`{ast.unparse(before)}` runs before it is made, and would run after"
+        life.stop(reason, statement.lineno, _BY_HAND)
+        return
     other = _session_in_scope(scope, statement)
     if other:
         life.stop(
@@ -69,6 +79,37 @@ def _check_place(life: Lifetime, made: Made) -> None:
             statement.lineno,
             "use the session that is in scope, or open a block of its own for this one",
         )
+
+
+def _runs_before(scope: Scope, statement: ast.stmt, made: Made) -> ast.expr | None:
+    """What the statement evaluates before the session is made, and could change what is made: calls, and new names."""
+    start = (made.node.lineno, made.node.col_offset)
+    around = set(scope.parents.chain(made.node))
+    for node in own_expressions(statement):
+        if not isinstance(node, (ast.Call, ast.Await, ast.NamedExpr)) or node in around:
+            continue
+        if (node.lineno, node.col_offset) >= start:
+            continue
+        if isinstance(node, ast.Call):
+            called = scope.callee(node)
+            if isinstance(called, External) and called.dotted.startswith(("sqlalchemy.", "sqlmodel.")):
+                continue
+            if isinstance(called, UnknownMeaning) and _root_is_sql(scope, node):
+                continue
+        return node
+    return None
+
+
+def _root_is_sql(scope: Scope, call: ast.Call) -> bool:
+    """`select(User).where(...)`: a method of a statement that SQLAlchemy builds."""
+    root: ast.expr = call
+    while isinstance(root, (ast.Call, ast.Attribute)):
+        if isinstance(root, ast.Call):
+            called = scope.callee(root)
+            if isinstance(called, External):
+                return called.dotted.startswith(("sqlalchemy.", "sqlmodel."))
+        root = root.func if isinstance(root, ast.Call) else root.value
+    return False
 
 
 def _session_in_scope(scope: Scope, statement: ast.stmt) -> str:

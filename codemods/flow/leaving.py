@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 
 from codemods.flow.escapes import is_quiet
-from codemods.flow.lifetime import HAND_OVER, TO_TASK, Leave, Lifetime
+from codemods.flow.lifetime import HAND_OVER, TO_TASK, Closed, Leave, Lifetime
 from codemods.flow.reaching import binds_directly
 from codemods.flow.scope import With, inside, own_expressions
 from codemods.flow.values import Carry
@@ -20,19 +20,19 @@ def find_leaves(life: Lifetime) -> None:
     """Notes what leaves (a reason to look) and what cannot leave without the session (an obstacle)."""
     for statement in _after(life):
         if isinstance(statement, ast.Return):
-            _leave(life, statement.value, statement.lineno, "returned")
+            _leave(life, statement.value, statement, "returned")
         if isinstance(statement, ast.Raise) and not life.is_async and isinstance(statement.exc, ast.Call):
             for argument in statement.exc.args:
-                _leave(life, argument, statement.lineno, "raised")
+                _leave(life, argument, statement, "raised")
         for node in own_expressions(statement):
             if isinstance(node, (ast.Yield, ast.YieldFrom)) and not life.scope.is_fixture:
-                _leave(life, node.value, node.lineno, "yielded")
+                _leave(life, node.value, node, "yielded")
             if isinstance(node, ast.Call):
                 _call_leaves(life, node)
                 _started(life, node)
         for target, value in _stores(statement):
             if _outlives(life, target, augmented=isinstance(statement, ast.AugAssign)):
-                _leave(life, value, statement.lineno, "stored")
+                _leave(life, value, statement, "stored")
     assert life.values is not None
     least = Carry.LOADED if life.is_async else Carry.BUFFERED  # a sync result reads from its cursor (semantics B6)
     loaded = {name for name, carry in life.values.names.items() if carry >= least}
@@ -226,8 +226,8 @@ def _root(node: ast.expr) -> str | None:
     return node.id if isinstance(node, ast.Name) else None
 
 
-def _leave(life: Lifetime, value: ast.expr | None, line: int, how: str) -> None:
-    values = life.values
+def _leave(life: Lifetime, value: ast.expr | None, statement: ast.AST, how: str) -> None:
+    values, line = life.values, getattr(statement, "lineno", 0)
     assert values is not None
     carry = values.carry(value)
     if carry is Carry.HOLDER:
@@ -238,7 +238,7 @@ def _leave(life: Lifetime, value: ast.expr | None, line: int, how: str) -> None:
         life.stop(
             f"a result that is not consumed yet is {how} at line {line}", line, "consume it in the block: `.all()`"
         )
-    elif carry is Carry.LOADED and not _was_detached(life, line):
+    elif carry is Carry.LOADED and not _was_detached(life, statement):
         life.leaves.append(Leave(line, f"`{_short(value)}` is {how}"))
 
 
@@ -268,9 +268,22 @@ def _consumed(life: Lifetime, node: ast.AST) -> bool:
     )
 
 
-def _was_detached(life: Lifetime, line: int) -> bool:
-    """Whether the old code had closed the session when this leaves, or closes it in `finally` on the way out."""
-    return life.dissolved is not None or 0 < life.let_go < line
+def _was_detached(life: Lifetime, node: ast.AST) -> bool:
+    """Whether the old code had closed the session for certain when this runs, or closes it on the way out."""
+    statement = life.scope.statement(node)
+    if life.dissolved is not None:
+        guard = life.dissolved[0]
+        if any(inner is statement for inner in inside(guard)):
+            return True
+        place, end = life.scope.in_suite(life.seat.suite, statement), life.scope.in_suite(life.seat.suite, guard)
+        if end is None:
+            return life.closed is Closed.BY_HAND  # made inside of the try that closes it
+        return place is not None and place > end
+    if not life.let_go or life.last is None:
+        return False
+    # behind the close in its own suite: there only what fell through the close arrives
+    place = life.scope.in_suite(life.seat.suite, statement)
+    return place is not None and place > life.last
 
 
 def _short(value: ast.expr | None) -> str:
@@ -282,11 +295,12 @@ def _read_outside(life: Lifetime, loaded: set[str]) -> None:
     """Loaded names that are read behind the suite, where the block cannot reach."""
     suite = life.seat.suite
     for statement in _after(life):
-        if life.scope.in_suite(suite, statement) is not None:
+        place = life.scope.in_suite(suite, statement)
+        if place is not None and (life.last is None or place <= life.last):
             continue
         for node in own_expressions(statement):
             if isinstance(node, ast.Name) and node.id in loaded and isinstance(node.ctx, ast.Load):
-                if _was_detached(life, node.lineno):
+                if _was_detached(life, node):
                     return
                 life.leaves.append(Leave(node.lineno, f"`{node.id}` is read after the block"))
                 return

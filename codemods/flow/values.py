@@ -424,7 +424,10 @@ class Values:
             return Carry.BUFFERED if method in _STILL_RESULTS else given
         called = self.scope.meaning(node.func)
         if isinstance(called, FunctionMeaning):
-            return self._project_function(called, node, max(base, given), awaited=awaited)
+            result = self._project_function(called, node, max(base, given), awaited=awaited)
+            if base is Carry.HOLDER and self.is_async and not awaited and result is not Carry.PLAIN:
+                return Carry.HOLDER  # it may hand out a coroutine of the object that holds the session
+            return result
         if awaited:
             return Carry.LOADED
         if base is Carry.HOLDER and not self.is_async:

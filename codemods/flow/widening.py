@@ -13,6 +13,7 @@ from codemods.flow.scope import Scope, inside, own_expressions
 from codemods.flow.values import METHODS, SYNC_METHODS, Carry
 from codemods.project.name_uses import Role
 
+_OF_TRANSACTIONS = frozenset({"begin", "begin_nested", "connection", "in_transaction", "get_transaction"})
 _REREADING = frozenset({"get", "get_one", "merge", "refresh", "execute", "scalar", "scalars", "exec", "stream_scalars"})
 _READING = frozenset({"get", "get_one", "scalar", "scalars", "stream", "stream_scalars", "execute", "exec"})
 _WRITING_STATEMENTS = frozenset({"insert", "update", "delete", "text"})
@@ -40,6 +41,10 @@ def widening(scope: Scope, block: ast.With | ast.AsyncWith, name: str, *, is_asy
     ]
     if not real:
         return None
+    for use in later:
+        if use.role is Role.METHOD and use.attribute in _OF_TRANSACTIONS:
+            reason = f"line {use.line} looks at or begins a transaction of its own, which the block already holds then"
+            life.stop(reason, use.line, "open a second block for what follows")
     reasons = _pending(life, block, {id(use) for use in later}) + _later(life, block, {id(use) for use in later})
     return Widening(life, real[0].line, reasons)
 

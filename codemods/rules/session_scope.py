@@ -125,6 +125,7 @@ class _Scope:
     def examine(self) -> Iterator[Examined]:
         blocks: list[_Block] = []
         seen: set[ast.stmt] = set()
+        crowded = self._crowded()
         for node in self.scope.watched():
             if isinstance(node, ast.Call):
                 yield from self._read_anew(node)
@@ -132,6 +133,9 @@ class _Scope:
                 if found_made is not None and not self._is_item(found_made.node):
                     seen.add(statement := self.scope.statement(node))
                     found = self._place(statement, found_made)
+                    if isinstance(found, _Block) and found.life.inline and statement in crowded:
+                        reason = "one of several sessions that are made in one statement"
+                        found = self._manual(found_made.node, statement, reason, _IN_A_BLOCK)
                     if isinstance(found, _Block):
                         blocks.append(found)
                     else:
@@ -156,6 +160,15 @@ class _Scope:
                 yield self._manual(block.made.node, block.life.statement, reason, _IN_A_BLOCK)
             else:
                 yield self._open(block)
+
+    def _crowded(self) -> set[ast.stmt]:
+        """The statements that make more than one session: one name and one block would make one of them."""
+        counts: dict[ast.stmt, int] = {}
+        for node in self.scope.watched():
+            if isinstance(node, ast.Call) and made(self.scope, node) is not None:
+                statement = self.scope.statement(node)
+                counts[statement] = counts.get(statement, 0) + 1
+        return {statement for statement, count in counts.items() if count > 1}
 
     def _read_anew(self, call: ast.Call) -> Iterator[Examined]:
         """`await self.session.scalar(...)`, where the property makes a session each time."""
