@@ -6,7 +6,7 @@ import ast
 from collections.abc import Sequence
 
 from codemods.flow.lifetime import Closed, Lifetime
-from codemods.flow.reaching import bindings_inside
+from codemods.flow.reaching import bindings_inside, binds_directly
 from codemods.flow.scope import Loop, With, inside
 from codemods.project.expressions import dotted, expression, is_logging, last_name
 from codemods.project.keeping import closes
@@ -69,6 +69,15 @@ def dissolve(life: Lifetime) -> bool:
     close = guard.finalbody[-1]
     beside = any(statement is guard for statement in life.seat.suite)
     alone = life.seat.suite is guard.body and not guard.handlers and not guard.orelse and len(guard.finalbody) == 1
+    if alone and any(binds_directly(one, life.name) for one in life.scope.seat(guard).suite):
+        alone = False  # `session = None` before the try would be left behind
+    closes_others = any(
+        isinstance(node, ast.Attribute) and node.attr in CLOSES and node is not None
+        for statement in guard.finalbody[:-1]
+        for node in ast.walk(statement)
+    )
+    if closes_others:
+        return False  # several sessions: one block for each, or none
     if not beside and not alone:
         return False  # handlers, `else` and the rest of `finally` would run after the block
     uses = [use for use in life.uses if life.scope.statement(use.node) in set(inside(close))]

@@ -10,7 +10,7 @@ from codemods.flow.extent import measure
 from codemods.flow.leaving import find_leaves
 from codemods.flow.lifetime import Closed, Lifetime, Obstacle
 from codemods.flow.reaching import Reaching, reaching
-from codemods.flow.scope import Scope, With, inside
+from codemods.flow.scope import Scope, With, inside, own_expressions
 from codemods.flow.values import Values
 from codemods.project.name_uses import NameUse, Role
 
@@ -30,10 +30,12 @@ def examine(
     if life.obstacles:
         return life
     right = ""
-    if settled(life):
+    if settled(life) and not _runs_on(life):
         if not tidy or not dissolve(life):
             return life
         right, life.right, life.closed = life.right, "", Closed.BY_HAND
+    elif life.obstacles:
+        return life
     elif not isinstance(statement, With):
         _enter_late(life, seen)
         fill_gap(life)
@@ -47,6 +49,26 @@ def examine(
         life.obstacles.clear()
         life.right = right
     return life
+
+
+def _runs_on(life: Lifetime) -> bool:
+    """Whether something that has yet to run on the session outlives the `try` that closes it: then it is not closed."""
+    if life.guard is None:
+        return False
+    values = Values(life.scope, [life.name], _following(life), is_async=life.is_async)
+    members = set(inside(life.guard))
+    for statement in life.scope.statements():
+        if statement in members and isinstance(statement, ast.Return) and values.is_pending(statement.value):
+            reason = f"what is returned at line {statement.lineno} runs on it after the close"
+            life.stop(reason, statement.lineno, "run it before the close: `.all()`, `await`")
+        elif statement.lineno > (life.guard.end_lineno or 0):
+            for node in own_expressions(statement):
+                if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load) and values.is_pending(node):
+                    reason = f"`{node.id}` runs on it at line {node.lineno}, after the close"
+                    life.stop(reason, node.lineno, "run it before the close: `.all()`, `await`")
+    if life.obstacles:
+        life.right = ""
+    return bool(life.obstacles)
 
 
 def _enter_late(life: Lifetime, seen: list[tuple[NameUse, Reaching]]) -> None:

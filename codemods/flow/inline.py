@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+from collections.abc import Collection
 
 from codemods.flow.escapes import check_uses
 from codemods.flow.examine import READS_ALL_NAMES
@@ -24,7 +25,7 @@ _BY_HAND = "open the session with a block around the statements that use it"
 def examine_inline(scope: Scope, statement: ast.stmt, made: Made) -> Lifetime:
     """The life of a session that nothing names; `Lifetime.name` is a free name for it."""
     session = made.session
-    life = Lifetime(scope, _free_name(scope), statement, scope.seat(statement), session.is_async, inline=True)
+    life = Lifetime(scope, free_name(scope), statement, scope.seat(statement), session.is_async, inline=True)
     _check_place(life, made)
     if life.obstacles:
         return life
@@ -53,9 +54,14 @@ def _check_place(life: Lifetime, made: Made) -> None:
     if made.node.lineno != made.node.end_lineno:
         life.stop("made in an expression of several lines: nothing can close it", statement.lineno, _BY_HAND)
         return
+    inner: ast.AST = made.node
     for around in scope.parents.chain(made.node):
         if isinstance(around, ast.stmt):
             break
+        if _runs_first(around, inner):
+            inner = around
+            continue
+        inner = around
         if isinstance(around, ast.JoinedStr):
             life.stop("made inside of an f-string: nothing can close it", statement.lineno, _BY_HAND)
             return
@@ -79,6 +85,25 @@ def _check_place(life: Lifetime, made: Made) -> None:
             statement.lineno,
             "use the session that is in scope, or open a block of its own for this one",
         )
+
+
+def _runs_first(around: ast.AST, inner: ast.AST) -> bool:
+    """The first operand of `or`, the test of a conditional expression, and what a comprehension loops over run once."""
+    match around:
+        case ast.BoolOp(values=[first, *_]):
+            return first is inner
+        case ast.IfExp(test=test):
+            return test is inner
+        case (
+            ast.ListComp(generators=[first, *_])
+            | ast.SetComp(generators=[first, *_])
+            | ast.DictComp(generators=[first, *_])
+        ):
+            return first is inner
+        case ast.comprehension(iter=iterated):
+            return iterated is inner
+        case _:
+            return False
 
 
 def _runs_before(scope: Scope, statement: ast.stmt, made: Made) -> ast.expr | None:
@@ -122,6 +147,14 @@ def _session_in_scope(scope: Scope, statement: ast.stmt) -> str:
                 if isinstance(means.value if isinstance(means, ScopeMeaning) else means, SessionMeaning):
                     return f"a block around it holds a session (line {current.lineno})"
         current = scope.owner_statement(current)
+    for other in scope.statements():
+        if other.lineno >= statement.lineno or not isinstance(other, (ast.Assign, ast.AnnAssign)):
+            continue
+        targets = other.targets if isinstance(other, ast.Assign) else [other.target]
+        for target in targets:
+            if isinstance(target, ast.Name) and isinstance(scope.project.name(target.id, scope.place), SessionMeaning):
+                if any(use.line > statement.lineno for use in scope.uses(target.id)):
+                    return f"`{target.id}` is a session"
     arguments = getattr(scope.node, "args", None)
     for argument in ast.walk(arguments) if arguments is not None else ():
         if isinstance(argument, ast.arg):
@@ -130,7 +163,8 @@ def _session_in_scope(scope: Scope, statement: ast.stmt) -> str:
     return ""
 
 
-def _free_name(scope: Scope) -> str:
+def free_name(scope: Scope, given: Collection[str] = ()) -> str:
+    """A name for a session that neither the function nor the module uses, and that was not given already."""
     taken = {node.id for node in ast.walk(scope.parents.root) if isinstance(node, ast.Name)}
     taken |= {node.arg for node in ast.walk(scope.parents.root) if isinstance(node, ast.arg)}
     local = {node.id for node in ast.walk(scope.node) if isinstance(node, ast.Name)}
@@ -142,7 +176,7 @@ def _free_name(scope: Scope) -> str:
         if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store) and not isinstance(statement, _FUNCTIONS)
     }
     for name in _NAMES:
-        if name not in local and name not in module:
+        if name not in local and name not in module and name not in given:
             return name
     number = 2
     while f"session_{number}" in taken:

@@ -300,7 +300,11 @@ def _read_outside(life: Lifetime, loaded: set[str]) -> None:
             continue
         for node in own_expressions(statement):
             if isinstance(node, ast.Name) and node.id in loaded and isinstance(node.ctx, ast.Load):
-                if _was_detached(life, node):
+                if life.values is not None and life.values.is_pending(node):
+                    reason = f"`{node.id}` runs on the session at line {node.lineno}, after its close"
+                    life.stop(reason, node.lineno, "run it before the close: `.all()`, `await`")
                     return
+                if _was_detached(life, node):
+                    continue
                 life.leaves.append(Leave(node.lineno, f"`{node.id}` is read after the block"))
                 return

@@ -372,6 +372,21 @@ class Values:
         # `await task`: what a coroutine that held the session gives
         return min(self.carry(value), Carry.LOADED)
 
+    def is_pending(self, node: ast.expr | None, seen: frozenset[str] = frozenset()) -> bool:
+        """Whether the value has yet to run on the session: a query, an un-awaited call, a stream, or a name of one."""
+        match node:
+            case ast.Name(id=name):
+                values = () if name in seen else self._assigned.get(name, ())
+                return any(self.is_pending(value, seen | {name}) for value in values)
+            case ast.Await(value=ast.Call(func=ast.Attribute(value=base, attr=method))):
+                return self.is_session(base) and method in _STREAMING
+            case ast.Call(func=ast.Attribute(value=base, attr=method)):
+                if self.is_session(base):
+                    return method == "query" or (self.is_async and method in METHODS and method not in SYNC_METHODS)
+                return not self.is_async and method in _QUERYING and self.is_pending(base, seen)
+            case _:
+                return False
+
     def is_session(self, node: ast.expr) -> bool:
         """Whether the expression is the session itself."""
         return node is self._made or (isinstance(node, ast.Name) and node.id in self.sessions)

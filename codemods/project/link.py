@@ -178,9 +178,18 @@ class Project:
             return node, place
         if isinstance(node, Name):
             values = self.symbols.binding(place.path, node.id)
-            if len(values) == 1 and isinstance(values[0], Mapping):
+            if len(values) == 1 and isinstance(values[0], Mapping) and not self._is_changed(node.id):
                 return values[0], Place(place.path)
         return None
+
+    def _is_changed(self, name: str) -> bool:
+        """Whether a dict of this name is filled or changed somewhere in the project."""
+        ends = tuple(
+            f"{name}.{method}" for method in ("__setitem__", "update", "setdefault", "pop", "clear", "popitem")
+        )
+        return any(
+            chain.endswith(ends) for path in self.symbols.paths() for chain in self.symbols.facts[path].attributes
+        )
 
     def name(self, name: str, place: Place) -> Meaning:
         """What a name means in the function at this place: its own variables first, then outwards to the module."""

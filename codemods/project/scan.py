@@ -348,6 +348,8 @@ class _Scanner:
             match target:
                 case ast.Subscript(value=ast.Attribute(attr="dependency_overrides"), slice=key):
                     self.replaced.append(Replaced(expression(key), "dependency_overrides", line, self.scope))
+                case ast.Subscript(value=value):
+                    self.attributes.add(f"{dotted(expression(value))}.__setitem__")
                 case ast.Attribute(value=ast.Name() | ast.Attribute()):
                     self.replaced.append(Replaced(expression(target), "assignment", line, self.scope))
 

@@ -4,7 +4,10 @@ What it changes
     A bare session, made by a session factory and bound to a name, is opened with `async with` (`with` for a sync
     session). The block reaches from the first use of the session to the last use of it or of anything loaded
     through it. Closes that the block makes superfluous go. A session that is used after its own `async with` block
-    has ended is taken back into that block.
+    has ended is taken back into that block. A session that is made inside of an expression, `g(F())` or
+    `await F().execute(q)`, gets a name and a block around the statement. One that is made only when the caller gave
+    none, `s = s or F()`, is opened beside `nullcontext(s)`: the caller's stays open. With `tidy = true` correct
+    try/finally/close forms become blocks, too.
 
 Why
     A session that is not closed keeps its connection until the garbage collector comes by: the pool runs dry
@@ -30,9 +33,9 @@ Leaves alone
     leave the block, because lazy loading on them worked.
 
 Safety
-    `safe` where nothing that was loaded leaves the function. `review` where entities leave it, where the session is
-    handed on to code that is not in view, where a generator holds it while its consumer runs, and where tests
-    replace the factory.
+    `safe` where nothing that was loaded leaves the function, or a close had detached it before it left. `review`
+    where entities leave it, where the session is handed on to code that is not in view, where a generator holds it
+    while its consumer runs, and where tests replace the factory.
 """
 
 from __future__ import annotations
@@ -43,11 +46,19 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from codemods.flow.examine import examine
-from codemods.flow.inline import examine_inline
+from codemods.flow.inline import examine_inline, free_name
 from codemods.flow.lifetime import Closed, Lifetime, Obstacle
 from codemods.flow.made import Made, made
+from codemods.flow.moving import movable
 from codemods.flow.opening import AS_WRITTEN, Openings
-from codemods.flow.reaching import binds_directly
+from codemods.flow.ownership import (
+    alembic,
+    closes_in,
+    from_contextlib,
+    given_to_exit_stack,
+    held_by_block,
+    kept_or_made,
+)
 from codemods.flow.scope import Scope, With
 from codemods.flow.suspects import suspects
 from codemods.flow.widening import Widening, left_open, widening
@@ -65,19 +76,15 @@ from codemods.plan import (
     Site,
     WidenBlock,
 )
-from codemods.project.expressions import dotted, expression, is_logging
 from codemods.project.name_uses import SCOPES, Role
-from codemods.project.openers import makes_only, replaced_by, source_of
+from codemods.project.openers import replaced_by
 from codemods.project.sessions import (
-    ClassMeaning,
-    External,
     FunctionMeaning,
     GeneratorMeaning,
     Meaning,
     Ownership,
     ScopeMeaning,
     SessionMeaning,
-    UnknownMeaning,
 )
 from codemods.rules.base import Keys, ModuleView
 
@@ -153,6 +160,7 @@ class _Scope:
             if "." not in suspect.called and "[" not in suspect.called:
                 advice = f"name the factory in `sessions` of the settings, or {advice}"
             yield self._manual(suspect.value, suspect.statement, reason, advice)
+        self._name_apart(blocks)
         crossing = _fit(blocks)
         for block in blocks:
             if block in crossing:
@@ -160,6 +168,18 @@ class _Scope:
                 yield self._manual(block.made.node, block.life.statement, reason, _IN_A_BLOCK)
             else:
                 yield self._open(block)
+
+    def _name_apart(self, blocks: list[_Block]) -> None:
+        """A block inside of another one needs a name of its own."""
+        inline = [block for block in blocks if block.life.inline]
+        for place, block in enumerate(inline):
+            outer = [
+                other.life.name
+                for other in inline[:place]
+                if other.life.seat.suite is block.life.seat.suite and other.last >= block.first
+            ]
+            if block.life.name in outer:
+                block.life.name = free_name(self.scope, outer)
 
     def _crowded(self) -> set[ast.stmt]:
         """The statements that make more than one session: one name and one block would make one of them."""
@@ -171,9 +191,12 @@ class _Scope:
         return {statement for statement, count in counts.items() if count > 1}
 
     def _read_anew(self, call: ast.Call) -> Iterator[Examined]:
-        """`await self.session.scalar(...)`, where the property makes a session each time."""
-        match call.func:
-            case ast.Attribute(value=ast.Attribute(attr=name) as owner) if name in self.view.customs.session_properties:
+        """`await self.session.scalar(...)`, `f(self.session)`, where the property makes a session each time."""
+        read = [*call.args, *(keyword.value for keyword in call.keywords)]
+        if isinstance(call.func, ast.Attribute):
+            read.append(call.func.value)
+        for owner in read:
+            if isinstance(owner, ast.Attribute) and owner.attr in self.view.customs.session_properties:
                 means = self.scope.meaning(owner)
                 if isinstance(means, SessionMeaning) and means.ownership is Ownership.FRESH:
                     reason = f"`{ast.unparse(owner)}` is a property that makes a session each time it is read"
@@ -235,7 +258,7 @@ class _Scope:
             case ast.Expr(value=ast.Yield(value=value)) if value is made.node:
                 reason = "yielded where it is made: nothing closes it"
                 return self._manual(made.node, statement, reason, "yield inside of `async with`")
-        optional = _kept_or_made(self.scope, statement, made)
+        optional = kept_or_made(self.scope, statement, made)
         if optional is not None:
             return self._optional(statement, optional, made)
         match parent:
@@ -258,12 +281,14 @@ class _Scope:
         scope, session = self.scope, made.session
         if session.through:
             return self._of_others(made.node, statement, session)
-        if _given_to_exit_stack(scope, made):
+        if held_by_block(scope, made):
+            return self._right(made.node, "closed by the object that holds it, when its block is left")
+        if given_to_exit_stack(scope, made):
             return self._right(made.node, "handed to a context manager that closes it")
         lambdas = [node for node in scope.parents.chain(made.node) if isinstance(node, SCOPES)]
         if lambdas and isinstance(lambdas[0], ast.Lambda):
             return self._right(made.node, "a factory: whoever calls the lambda owns the session")
-        if _alembic(scope, made.call):
+        if alembic(scope, made.call):
             return self._right(made.node, "bound to Alembic's own connection")
         if session.ownership is Ownership.SHARED:
             return self._right(made.node, "belongs to someone else")
@@ -274,7 +299,7 @@ class _Scope:
         if method in ("__aenter__", "__enter__") and self._closed_on_exit(target):
             return self._right(made.node, "closed when the object is left")
         for node in ast.walk(self.scope.node):
-            if isinstance(node, ast.Try) and _closes_in(node.finalbody, target):
+            if isinstance(node, ast.Try) and closes_in(node.finalbody, target):
                 return self._right(made.node, "closed in `finally`")
         reason = f"stored on `{target}`: it outlives the function"
         advice = "keep the factory instead of the session, and open a block where the session is used"
@@ -295,7 +320,7 @@ class _Scope:
         """Whether `__aexit__`/`__exit__` of the same class closes what the target holds."""
         owner = self.scope.parents.of(self.scope.node)
         return any(
-            _closes_in(method.body, target)
+            closes_in(method.body, target)
             for method in getattr(owner, "body", ())
             if isinstance(method, (ast.FunctionDef, ast.AsyncFunctionDef)) and method.name in ("__aexit__", "__exit__")
         )
@@ -389,63 +414,8 @@ class _Scope:
         assert life.first is not None
         assert life.last is not None
         stays = life.inline or life.late
-        first = life.first if stays or self._movable(made, life) else life.seat.index + 1
+        first = life.first if stays or movable(made, life) else life.seat.index + 1
         return _Block(life, made, first, life.last)
-
-    def _movable(self, made: Made, life: Lifetime) -> bool:
-        """Whether the session may be made where it is first used: nothing in between can change what is made."""
-        assert life.first is not None
-        if isinstance(made.node, ast.Await):
-            return False
-        if not makes_only(expression(made.call.func), self.scope.place, self.view.project):
-            return False
-        arguments = [*made.call.args, *made.call.keywords]
-        if any(isinstance(node, ast.Call) for argument in arguments for node in ast.walk(argument)):
-            return False
-        read = {node.id for node in ast.walk(made.call) if isinstance(node, ast.Name)}
-        if not arguments and self._never_changes(made):
-            return True
-        return all(self._indifferent(between, read) for between in life.seat.suite[life.seat.index + 1 : life.first])
-
-    def _never_changes(self, made: Made) -> bool:
-        """Whether the maker is bound once, at the top of a module, and nothing in the project configures one later."""
-        symbols = self.view.project.symbols
-        path, _, name = source_of(expression(made.call.func), self.scope.place, self.view.project).partition(":")
-        if len(symbols.binding(path, name)) != 1 or "." in name:
-            return False
-        return not any("configure" in symbols.facts[other].calls for other in symbols.paths())
-
-    def _indifferent(self, statement: ast.stmt, read: set[str]) -> bool:
-        """Whether a statement neither touches the names that making the session reads, nor runs code of the project."""
-        for node in ast.walk(statement):
-            if isinstance(node, (ast.Await, ast.AsyncFor, ast.AsyncWith, ast.Yield, ast.YieldFrom, ast.Global)):
-                return False
-            if isinstance(node, ast.Name) and node.id in read:
-                return False
-            if isinstance(node, ast.Call) and not self._harmless(node):
-                return False
-        return True
-
-    def _harmless(self, call: ast.Call) -> bool:
-        """A library, a class, a logger, or a method of a value that this function holds itself."""
-        called, callee = self.scope.callee(call), expression(call.func)
-        if isinstance(called, (External, ClassMeaning)) or is_logging(callee):
-            return True
-        if not isinstance(called, UnknownMeaning) or not isinstance(call.func, ast.Attribute):
-            return False
-        root: ast.expr = call.func.value
-        while isinstance(root, (ast.Attribute, ast.Subscript, ast.Call, ast.Await)):
-            root = root.func if isinstance(root, ast.Call) else root.value
-        if isinstance(root, ast.Constant):
-            return True
-        return isinstance(root, ast.Name) and root.id not in ("self", "cls") and self._is_local(root.id)
-
-    def _is_local(self, name: str) -> bool:
-        arguments = getattr(self.scope.node, "args", None)
-        parameters = (
-            {argument.arg for argument in ast.walk(arguments) if isinstance(argument, ast.arg)} if arguments else ()
-        )
-        return name in parameters or any(binds_directly(statement, name) for statement in self.scope.statements())
 
     def _object_session_reader(self) -> str:
         """A place that reads the session of an entity behind its back, in a module that calls this function (C7)."""
@@ -465,7 +435,7 @@ class _Scope:
             means = self.scope.meaning(node)
             if isinstance(means, ScopeMeaning) and isinstance(means.value, SessionMeaning):
                 session, why = means.value, "opened by a context manager of the project"
-                if isinstance(node, ast.Call) and _contextlib(self.scope.callee(node)):
+                if isinstance(node, ast.Call) and from_contextlib(self.scope.callee(node)):
                     if not any(isinstance(argument, (ast.Call, ast.Await)) for argument in node.args):
                         continue  # `closing(session)`: looked at where it is made
                     why = "handed to a context manager that closes it"
@@ -474,7 +444,14 @@ class _Scope:
             else:
                 continue
             if session.through and not isinstance(means, ScopeMeaning):
-                yield self._of_others(node, statement, session)
+                later = None
+                if isinstance(item.optional_vars, ast.Name) and session.through == "generator":
+                    later = widening(self.scope, statement, item.optional_vars.id, is_async=session.is_async)
+                if later is not None:
+                    reason = f"`{later.life.name}` is used at line {later.first_line}, after its block has ended"
+                    yield self._manual(node, statement, reason, "open a second block for what follows")
+                else:
+                    yield self._of_others(node, statement, session)
                 continue
             is_async = means.is_async
             if is_async != isinstance(statement, ast.AsyncWith):
@@ -497,7 +474,7 @@ class _Scope:
         """A session of a scoped registry, or out of a generator that somebody drives by hand."""
         if session.through == "registry":
             return self._right(node, "belongs to a scoped registry")
-        if isinstance(statement, With) and any(item.context_expr is node for item in statement.items):
+        if isinstance(statement, ast.With) and any(item.context_expr is node for item in statement.items):
             # wild-sessions 5: the generator is closed first, then the session opens anew and the `with` closes it
             return self._right(node, "closed by the `with`, although its generator is abandoned")
         reason = "taken from a generator that is driven by hand: nothing runs the rest of it in time"
@@ -625,81 +602,6 @@ class _Scope:
             edits=tuple(edits),
             requests=tuple(requests),
         )
-
-
-def _closes_in(body: list[ast.stmt], target: str) -> bool:
-    """Whether the statements close (or leave) what the attribute holds."""
-    return any(
-        isinstance(node, ast.Attribute)
-        and node.attr in ("close", "aclose", "__aexit__", "__exit__")
-        and ast.unparse(node.value) == target
-        for statement in body
-        for node in ast.walk(statement)
-    )
-
-
-def _kept_or_made(scope: Scope, statement: ast.stmt, made: Made) -> str | None:
-    """The parameter of `s = s or F()`, `s = s if s is not None else F()` and their like; None for other forms."""
-    match statement:
-        case ast.Assign(targets=[ast.Name(id=name)], value=value):
-            pass
-        case _:
-            return None
-    arguments = getattr(scope.node, "args", None)
-    if arguments is None or name not in {one.arg for one in [*arguments.args, *arguments.kwonlyargs]}:
-        return None
-    match value:
-        case ast.BoolOp(op=ast.Or(), values=[ast.Name(id=kept), other]):
-            pass
-        case ast.IfExp(test=ast.Name(id=tested), body=ast.Name(id=kept), orelse=other) if tested == name:
-            pass
-        case ast.IfExp(
-            test=ast.Compare(left=ast.Name(id=tested), ops=[ast.IsNot()], comparators=[ast.Constant(value=None)]),
-            body=ast.Name(id=kept),
-            orelse=other,
-        ) if tested == name:
-            pass
-        case ast.IfExp(
-            test=ast.Compare(left=ast.Name(id=tested), ops=[ast.Is()], comparators=[ast.Constant(value=None)]),
-            body=other,
-            orelse=ast.Name(id=kept),
-        ) if tested == name:
-            pass
-        case _:
-            return None
-    return name if kept == name and other is made.node else None
-
-
-def _contextlib(callee: Meaning) -> bool:
-    """`closing`, `aclosing`."""
-    return isinstance(callee, External) and callee.dotted.startswith("contextlib.")
-
-
-def _given_to_exit_stack(scope: Scope, made: Made) -> bool:
-    parent = scope.parents.of(made.node)
-    if not isinstance(parent, ast.Call):
-        return False
-    means = scope.meaning(parent)
-    if isinstance(means, ScopeMeaning):
-        return True  # contextlib.closing, aclosing
-    return isinstance(parent.func, ast.Attribute) and parent.func.attr in ("enter_async_context", "enter_context")
-
-
-def _alembic(scope: Scope, call: ast.Call) -> bool:
-    """`Session(bind=op.get_bind())`: the connection belongs to Alembic."""
-    given = [*call.args, *(keyword.value for keyword in call.keywords if keyword.arg == "bind")]
-    for argument in given:
-        value: ast.expr | None = argument
-        if isinstance(argument, ast.Name):
-            assigned = [
-                statement.value
-                for statement in scope.statements()
-                if isinstance(statement, ast.Assign) and ast.unparse(statement.targets[0]) == argument.id
-            ]
-            value = assigned[0] if len(assigned) == 1 else None
-        if isinstance(value, ast.Call) and dotted(expression(value.func)).endswith("op.get_bind"):
-            return True
-    return False
 
 
 def _fit(blocks: list[_Block]) -> dict[_Block, int]:

@@ -1,0 +1,99 @@
+"""Whose a session is, by the form of the code around the place where it is made. Reads; decides nothing."""
+
+from __future__ import annotations
+
+import ast
+
+from codemods.flow.made import Made
+from codemods.flow.scope import Scope
+from codemods.project.expressions import dotted, expression
+from codemods.project.sessions import ClassMeaning, External, Meaning, ScopeMeaning
+
+
+def kept_or_made(scope: Scope, statement: ast.stmt, made: Made) -> str | None:
+    """The parameter of `s = s or F()`, `s = s if s is not None else F()` and their like; None for other forms."""
+    match statement:
+        case ast.Assign(targets=[ast.Name(id=name)], value=value):
+            pass
+        case _:
+            return None
+    arguments = getattr(scope.node, "args", None)
+    if arguments is None or name not in {one.arg for one in [*arguments.args, *arguments.kwonlyargs]}:
+        return None
+    match value:
+        case ast.BoolOp(op=ast.Or(), values=[ast.Name(id=kept), other]):
+            pass
+        case ast.IfExp(test=ast.Name(id=tested), body=ast.Name(id=kept), orelse=other) if tested == name:
+            pass
+        case ast.IfExp(
+            test=ast.Compare(left=ast.Name(id=tested), ops=[ast.IsNot()], comparators=[ast.Constant(value=None)]),
+            body=ast.Name(id=kept),
+            orelse=other,
+        ) if tested == name:
+            pass
+        case ast.IfExp(
+            test=ast.Compare(left=ast.Name(id=tested), ops=[ast.Is()], comparators=[ast.Constant(value=None)]),
+            body=other,
+            orelse=ast.Name(id=kept),
+        ) if tested == name:
+            pass
+        case _:
+            return None
+    return name if kept == name and other is made.node else None
+
+
+def closes_in(body: list[ast.stmt], target: str) -> bool:
+    """Whether the statements close (or leave) what the attribute holds."""
+    return any(
+        isinstance(node, ast.Attribute)
+        and node.attr in ("close", "aclose", "__aexit__", "__exit__")
+        and ast.unparse(node.value) == target
+        for statement in body
+        for node in ast.walk(statement)
+    )
+
+
+def held_by_block(scope: Scope, made: Made) -> bool:
+    """`async with UnitOfWork(F()) as work`: the object that holds it closes it when the block is left."""
+    call = scope.parents.of(made.node)
+    if not isinstance(call, ast.Call) or not isinstance(scope.parents.of(call), ast.withitem):
+        return False
+    class_ = scope.callee(call)
+    if not isinstance(class_, ClassMeaning):
+        return False
+    symbols = scope.project.symbols
+    leaves = any(symbols.functions(class_.module, f"{class_.qualname}.{name}") for name in ("__aexit__", "__exit__"))
+    chains = symbols.facts[class_.module].attributes if class_.module in symbols.facts else ()
+    return leaves and any(chain.startswith("self.") and chain.endswith((".close", ".aclose")) for chain in chains)
+
+
+def from_contextlib(callee: Meaning) -> bool:
+    """`closing`, `aclosing`."""
+    return isinstance(callee, External) and callee.dotted.startswith("contextlib.")
+
+
+def given_to_exit_stack(scope: Scope, made: Made) -> bool:
+    parent = scope.parents.of(made.node)
+    if not isinstance(parent, ast.Call):
+        return False
+    means = scope.meaning(parent)
+    if isinstance(means, ScopeMeaning):
+        return True  # contextlib.closing, aclosing
+    return isinstance(parent.func, ast.Attribute) and parent.func.attr in ("enter_async_context", "enter_context")
+
+
+def alembic(scope: Scope, call: ast.Call) -> bool:
+    """`Session(bind=op.get_bind())`: the connection belongs to Alembic."""
+    given = [*call.args, *(keyword.value for keyword in call.keywords if keyword.arg == "bind")]
+    for argument in given:
+        value: ast.expr | None = argument
+        if isinstance(argument, ast.Name):
+            assigned = [
+                statement.value
+                for statement in scope.statements()
+                if isinstance(statement, ast.Assign) and ast.unparse(statement.targets[0]) == argument.id
+            ]
+            value = assigned[0] if len(assigned) == 1 else None
+        if isinstance(value, ast.Call) and dotted(expression(value.func)).endswith("op.get_bind"):
+            return True
+    return False
