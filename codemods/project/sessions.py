@@ -228,6 +228,17 @@ def join(meanings: list[Meaning]) -> Meaning:
             any(session.optional for session in sessions) or len(something) < len(distinct),
             next((session.own_exit for session in sessions if session.own_exit), ""),
         )
+    coroutines = [meaning for meaning in something if isinstance(meaning, CoroutineMeaning)]
+    if len(coroutines) == len(something):
+        return CoroutineMeaning(join([coroutine.value for coroutine in coroutines]))
+    scopes = [meaning for meaning in something if isinstance(meaning, ScopeMeaning)]
+    if len(scopes) == len(something) and len({scope.is_async for scope in scopes}) == 1:
+        return ScopeMeaning(
+            scopes[0].is_async,
+            join([scope.value for scope in scopes]),
+            commits=any(scope.commits for scope in scopes),
+            plain=all(scope.plain for scope in scopes),
+        )
     makers = [meaning for meaning in something if isinstance(meaning, MakerMeaning)]
     if len(makers) == len(something) and len({maker.is_async for maker in makers}) == 1:
         settings = {maker.expire_on_commit for maker in makers}
