@@ -134,9 +134,10 @@ def _gather_uses(life: Lifetime) -> tuple[list[tuple[NameUse, Reaching]], list[N
             continue
         statement = scope.statement(use.node)
         if use.role is Role.CAPTURED:
-            if use.line >= creation.lineno or creation in reaching(scope, statement, name).statements:
-                held.append(use)
+            held.append(use)  # it binds the variable, wherever the nested function stands
         elif statement is creation:
+            if life.given and reaching(scope, creation, name).statements:
+                life.stop(f"`{name}` is bound before, too: it may be an own session that is kept", use.line)
             if not isinstance(creation, With) and not life.given:
                 # `s = make(s)`: another session goes in
                 life.stop(f"`{name}` is read in the statement that makes it", use.line)

@@ -61,9 +61,10 @@ def _last_read(life: Lifetime, start: int, last: int) -> int:
         statement = life.seat.suite[index]
         if binds_directly(statement, life.name):
             break  # from here on the name is another session
-        if any(isinstance(node, ast.Name) and node.id in loaded for node in ast.walk(statement)):
-            if isinstance(statement, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
-                continue
+        read: list[ast.AST] = [statement]
+        if isinstance(statement, (ast.FunctionDef, ast.AsyncFunctionDef)):
+            read = [*statement.decorator_list, statement.args]  # its body runs later
+        if any(isinstance(node, ast.Name) and node.id in loaded for one in read for node in ast.walk(one)):
             found = max(found, index)
     return found
 

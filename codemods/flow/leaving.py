@@ -107,7 +107,10 @@ def _is_own(life: Lifetime, name: str) -> bool:
             case ast.With() | ast.AsyncWith():
                 continue
             case _:
-                return False
+                named = [node for node in own_expressions(statement) if isinstance(node, ast.NamedExpr)]
+                if not any(node.target.id == name for node in named):
+                    return False
+                values += [node.value for node in named if node.target.id == name]
     return bool(values) and all(value is not None and _makes(life, value) for value in values)
 
 

@@ -138,13 +138,16 @@ class Openings:
                 return None
             qualname = qualname.rpartition(".")[0]
 
-    def nullcontext(self) -> tuple[str, tuple[Request, ...]]:
-        """How `contextlib.nullcontext` is written here, and the import that this needs."""
+    def nullcontext(self) -> tuple[str, tuple[Request, ...]] | None:
+        """How `contextlib.nullcontext` is written here, and the import that this needs; None: the name is taken."""
         wanted = External("contextlib.nullcontext")
-        if self.project.name("nullcontext", self.scope.place) == wanted:
+        seen = self.project.name("nullcontext", self.scope.place)
+        if seen == wanted:
             return "nullcontext", ()
         if self.project.meaning(chained("contextlib.nullcontext"), self.scope.place) == wanted:
             return "contextlib.nullcontext", ()
+        if self._is_bound("nullcontext"):
+            return None
         imports = [one for one in self.tree.body if isinstance(one, (ast.Import, ast.ImportFrom))]
         names = {one.lineno: _module_of(one) for one in imports}
         same = [line for line, name in names.items() if name == "contextlib"]

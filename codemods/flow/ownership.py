@@ -42,6 +42,12 @@ def kept_or_made(scope: Scope, statement: ast.stmt, made: Made) -> str | None:
     return name if kept == name and other is made.node else None
 
 
+def tests_truth(statement: ast.stmt) -> bool:
+    """Whether the form of `kept_or_made` asks `if session`, not `if session is not None`: falsy counts as none."""
+    value = statement.value if isinstance(statement, ast.Assign) else None
+    return isinstance(value, ast.BoolOp) or (isinstance(value, ast.IfExp) and isinstance(value.test, ast.Name))
+
+
 def closes_in(body: list[ast.stmt], target: str) -> bool:
     """Whether the statements close (or leave) what the attribute holds."""
     return any(

@@ -18,7 +18,7 @@ from codemods.project.facts import Attribute, Either, Expression, FunctionFacts,
 from codemods.project.keeping import KEEPING, Fate, handed
 from codemods.project.link import Place, Project
 from codemods.project.models import Member, is_mapped, is_schema, member
-from codemods.project.sessions import ClassMeaning, External, FunctionMeaning, InstanceMeaning
+from codemods.project.sessions import ClassMeaning, External, FunctionMeaning, InstanceMeaning, Meaning
 
 # semantics D1
 SYNC_METHODS = frozenset(
@@ -161,6 +161,8 @@ class Values:
         self.entities: dict[str, ClassMeaning] = {}
         self._assigned: dict[str, list[ast.expr]] = {}
         self._ambiguous: set[str] = set()
+        self._relations: list[tuple[str, str, str]] = []
+        self._related: dict[str, set[str]] = {}
         self.attached: dict[str, int] = {}  # names of objects tied to the session by `add` and its like, first line
         every = list(statements)
         for statement in scope.statements():
@@ -168,6 +170,7 @@ class Values:
         changed = True
         while changed:
             before = dict(self.names), dict(self.entities)
+            self._settle_relations()
             for statement in every:
                 self._run(statement)
             changed = before != (self.names, self.entities)
@@ -175,9 +178,33 @@ class Values:
     # --- names -------------------------------------------------------------------------------------------------
 
     def _note(self, statement: ast.stmt) -> None:
+        for node in own_expressions(statement):
+            if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr in KEEPING:
+                if isinstance(node.func.value, ast.Attribute):
+                    self._relate(node.func.value, node.args)
         for target, value in _assignments(statement):
+            if isinstance(target, ast.Attribute):
+                self._relate(target, [value])
             if isinstance(target, ast.Name):
                 self._assigned.setdefault(target.id, []).append(value)
+
+    def _relate(self, target: ast.Attribute, values: Iterable[ast.expr]) -> None:
+        """`order.user = user`, `user.orders.append(order)`: the one that is tied to a session ties the other."""
+        if not isinstance(target.value, ast.Name):
+            return
+        one = target.value.id
+        for value in values:
+            for node in ast.walk(value):
+                if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load) and node.id != one:
+                    self._relations.append((one, target.attr, node.id))
+
+    def _settle_relations(self) -> None:
+        """Keeps of the noted pairs those whose attribute is a relationship of a mapped class."""
+        for one, attribute, other in self._relations:
+            class_ = self.entity(ast.Name(one, ast.Load()))
+            if class_ is not None and member(class_, attribute, self.scope.project) is not Member.COLUMN:
+                self._related.setdefault(one, set()).add(other)
+                self._related.setdefault(other, set()).add(one)
 
     def _run(self, statement: ast.stmt) -> None:
         for target, value in _assignments(statement):
@@ -251,7 +278,11 @@ class Values:
         base = node.func.value
         if isinstance(base, ast.Name) and base.id in self.sessions and node.func.attr in ATTACHING:
             for argument in node.args:
-                for given in argument.elts if isinstance(argument, (ast.List, ast.Tuple)) else [argument]:
+                for listed in argument.elts if isinstance(argument, (ast.List, ast.Tuple)) else [argument]:
+                    given = listed
+                    if isinstance(listed, ast.NamedExpr):
+                        given = listed.target
+                        self._cascade(listed.value, node.lineno)
                     if isinstance(given, ast.Name):
                         self._bind(given, Carry.LOADED)
                         if node.func.attr != "merge":  # it gives a copy, and leaves its argument alone (semantics D2)
@@ -273,8 +304,11 @@ class Values:
     def _attach(self, name: str, line: int) -> None:
         if name not in self.sessions and name not in self.attached:
             self.attached[name] = line
+            self._bind(ast.Name(name, ast.Load()), Carry.LOADED)
             for value in self._assigned.get(name, ()):
                 self._cascade(value, line)
+            for other in sorted(self._related.get(name, ())):
+                self._attach(other, line)
 
     def _cascade(self, made: ast.expr, line: int) -> None:
         """`session.add(Order(user=user))` ties the user to the session too: the save-update cascade."""
@@ -282,11 +316,11 @@ class Values:
         if class_ is None or not isinstance(made, ast.Call):
             return
         for keyword in made.keywords:
-            if keyword.arg is None or not isinstance(keyword.value, ast.Name):
+            if keyword.arg is None or member(class_, keyword.arg, self.scope.project) is not Member.RELATIONSHIP:
                 continue
-            if member(class_, keyword.arg, self.scope.project) is Member.RELATIONSHIP:
-                self._bind(keyword.value, Carry.LOADED)
-                self._attach(keyword.value.id, line)
+            for related in ast.walk(keyword.value):
+                if isinstance(related, ast.Name) and isinstance(related.ctx, ast.Load):
+                    self._attach(related.id, line)
 
     def _filled(self, node: ast.Call) -> None:
         """`heappush(box, user)`, `setattr(dto, "user", user)`: made for its effect, it may put one into the other."""
@@ -417,6 +451,8 @@ class Values:
         if held > Carry.BUFFERED:
             # `run = session.execute`, `partial(load, session)`, an object that holds it and is called
             return Carry.LOADED if awaited or held is Carry.LOADED else Carry.HOLDER
+        if given is Carry.BUFFERED and _is_lazy(self.scope.callee(node)):
+            return given
         if given <= Carry.BUFFERED:
             return Carry.PLAIN
         return self._function(node, given, awaited=awaited)
@@ -680,6 +716,14 @@ class Values:
                 if is_mapped(declared.of, self.scope.project):
                     return declared.of
         return None
+
+
+def _is_lazy(called: Meaning) -> bool:
+    """`enumerate(rows)`, `itertools.chain(rows)`: read while they are consumed."""
+    return isinstance(called, External) and (
+        called.dotted.startswith("itertools.")
+        or called.dotted in {f"builtins.{name}" for name in ("iter", "enumerate", "zip", "map", "filter", "reversed")}
+    )
 
 
 def _assignments(statement: ast.stmt) -> list[tuple[ast.expr, ast.expr]]:

@@ -58,6 +58,7 @@ from codemods.flow.ownership import (
     given_to_exit_stack,
     held_by_block,
     kept_or_made,
+    tests_truth,
 )
 from codemods.flow.scope import Scope, With
 from codemods.flow.suspects import suspects
@@ -355,6 +356,8 @@ class _Scope:
             life.stop("`nullcontext` is an async context manager from Python 3.10 on", statement.lineno)
         if made.node.lineno != made.node.end_lineno:
             life.stop("made in an expression of several lines", statement.lineno)
+        if self.openings.nullcontext() is None:
+            life.stop("`nullcontext` means something else in this file", statement.lineno)
         if life.closed is not Closed.NEVER:
             line = life.closing[0].lineno if life.closing else statement.lineno
             life.obstacles.insert(0, Obstacle(f"line {line} closes the session of the caller, too", line))
@@ -566,9 +569,10 @@ class _Scope:
         elif life.inline:
             context = context or view.text(made.node)
         elif life.given:
-            nothing, more = self.openings.nullcontext()
+            nothing, more = self.openings.nullcontext() or ("nullcontext", ())
             own = context or view.text(made.node)
-            context = f"({nothing}({life.name}) if {life.name} is not None else {own})"
+            test = life.name if tests_truth(statement) else f"{life.name} is not None"
+            context = f"({nothing}({life.name}) if {test} else {own})"
             requests = (*requests, *more)
         edits: list[Edit] = [
             OpenBlock(
