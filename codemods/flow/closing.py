@@ -156,18 +156,13 @@ def _unconditional(life: Lifetime, close: ast.stmt, guard: ast.Try) -> bool:
         if isinstance(current, ast.If):
             tested = {node.id for node in ast.walk(current.test) if isinstance(node, ast.Name)}
             set_here = {name for name in tested if bindings_inside(list(life.scope.statements()), name)}
-            flags = {name for name in tested if _is_parameter(life, {name}) and ("own" in name or "close" in name)}
+            flags = {name for name in tested & life.scope.parameters if "own" in name or "close" in name}
             if not (tested and (life.name in tested or set_here or flags)):
                 return False
         elif isinstance(current, Loop):
             return False
         current = life.scope.owner_statement(current)
     return True
-
-
-def _is_parameter(life: Lifetime, names: set[str]) -> bool:
-    arguments = getattr(life.scope.node, "args", None)
-    return arguments is not None and any(argument.arg in names for argument in [*arguments.args, *arguments.kwonlyargs])
 
 
 def _all_within(life: Lifetime, around: ast.stmt) -> bool:

@@ -155,11 +155,9 @@ def _session_in_scope(scope: Scope, statement: ast.stmt) -> str:
             if isinstance(target, ast.Name) and isinstance(scope.project.name(target.id, scope.place), SessionMeaning):
                 if any(use.line > statement.lineno for use in scope.uses(target.id)):
                     return f"`{target.id}` is a session"
-    arguments = getattr(scope.node, "args", None)
-    for argument in ast.walk(arguments) if arguments is not None else ():
-        if isinstance(argument, ast.arg):
-            if isinstance(scope.project.name(argument.arg, scope.place), SessionMeaning):
-                return f"`{argument.arg}` is a session"
+    for name in sorted(scope.parameters):
+        if isinstance(scope.project.name(name, scope.place), SessionMeaning):
+            return f"`{name}` is a session"
     return ""
 
 

@@ -66,8 +66,4 @@ def _harmless(scope: Scope, call: ast.Call) -> bool:
 
 
 def _is_local(scope: Scope, name: str) -> bool:
-    arguments = getattr(scope.node, "args", None)
-    parameters = (
-        {argument.arg for argument in ast.walk(arguments) if isinstance(argument, ast.arg)} if arguments else ()
-    )
-    return name in parameters or any(binds_directly(statement, name) for statement in scope.statements())
+    return name in scope.parameters or any(binds_directly(statement, name) for statement in scope.statements())

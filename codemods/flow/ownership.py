@@ -17,8 +17,7 @@ def kept_or_made(scope: Scope, statement: ast.stmt, made: Made) -> str | None:
             pass
         case _:
             return None
-    arguments = getattr(scope.node, "args", None)
-    if arguments is None or name not in {one.arg for one in [*arguments.args, *arguments.kwonlyargs]}:
+    if name not in scope.parameters:
         return None
     match value:
         case ast.BoolOp(op=ast.Or(), values=[ast.Name(id=kept), other]):

@@ -62,6 +62,15 @@ class Scope:
         return isinstance(self.node, (ast.FunctionDef, ast.AsyncFunctionDef))
 
     @cached_property
+    def parameters(self) -> frozenset[str]:
+        """The names of all parameters, `*args` and `**kwargs` included; none for a module or a class body."""
+        if not isinstance(self.node, (ast.FunctionDef, ast.AsyncFunctionDef)):
+            return frozenset()
+        given = self.node.args
+        every = [*given.posonlyargs, *given.args, *given.kwonlyargs, given.vararg, given.kwarg]
+        return frozenset(argument.arg for argument in every if argument is not None)
+
+    @cached_property
     def is_fixture(self) -> bool:
         """A pytest fixture: what it yields is used while the test runs, and never by anyone later."""
         for decorator in getattr(self.node, "decorator_list", ()):

@@ -12,7 +12,7 @@ import enum
 from collections.abc import Iterable
 
 from codemods.flow.reaching import binds_directly, captures
-from codemods.flow.scope import Scope, own_expressions
+from codemods.flow.scope import Loop, Scope, With, own_expressions
 from codemods.project.expressions import dotted, expression, is_logging
 from codemods.project.facts import Attribute, Either, Expression, FunctionFacts, Item, Literal, Name
 from codemods.project.keeping import KEEPING, Fate, handed
@@ -122,7 +122,7 @@ _PLAIN_ATTRIBUTES = frozenset({"rowcount", "inserted_primary_key", "lastrowid", 
 
 # methods of a legacy Query that give the same query, narrowed
 _QUERYING = frozenset({"filter", "filter_by", "where", "order_by", "options", "limit", "offset", "join", "outerjoin"})
-_OTHER_BINDINGS = (ast.For, ast.AsyncFor, ast.With, ast.AsyncWith)
+_OTHER_BINDINGS = (*Loop, *With, ast.Match, ast.Import, ast.ImportFrom)
 _GATHERING = frozenset({"asyncio.gather", "asyncio.wait_for", "asyncio.shield"})
 _LOADED_SETS = frozenset({"new", "dirty", "deleted", "identity_map"})
 _STILL_RESULTS = frozenset({"scalars", "mappings", "tuples", "unique", "columns", "yield_per", "freeze", "partitions"})
@@ -565,16 +565,8 @@ class Values:
 
     def _bound_otherwise(self, name: str) -> bool:
         """Whether the name is a parameter, or bound by something else than an assignment."""
-        arguments = getattr(self.scope.node, "args", None)
-        if arguments is not None:
-            every = [*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs, arguments.vararg, arguments.kwarg]
-            if any(argument is not None and argument.arg == name for argument in every):
-                return True
-        return any(
-            isinstance(
-                statement, (ast.For, ast.AsyncFor, ast.With, ast.AsyncWith, ast.Match, ast.Import, ast.ImportFrom)
-            )
-            and binds_directly(statement, name)
+        return name in self.scope.parameters or any(
+            isinstance(statement, _OTHER_BINDINGS) and binds_directly(statement, name)
             for statement in self.scope.statements()
         )
 

@@ -347,8 +347,8 @@ class _Scope:
 
     def _optional(self, statement: ast.stmt, name: str, made: Made) -> Examined | _Block:
         """`session = session or F()`: the caller's is left alone, an own one has to be closed."""
-        tidy = False  # the owner-flag forms are right and stay as they are
-        life = examine(self.scope, statement, name, is_async=made.session.is_async, tidy=tidy, given=True)
+        # not tidied: the owner-flag forms are right and stay as they are
+        life = examine(self.scope, statement, name, is_async=made.session.is_async, given=True)
         if life.right:
             return self._right(made.node, life.right)
         python = self.view.settings.target_python
