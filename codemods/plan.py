@@ -159,7 +159,88 @@ class ReplaceExpression:
     text: str
 
 
-Edit = OpenBlock | WidenBlock | RemoveStatement | DissolveTry | ReplaceExpression
+@dataclass(frozen=True, slots=True)
+class DissolveBlock:
+    """The `with` on this line gives way to its body, at its place in the suite around it: a block around it now holds
+    what its only item entered. Every comment stays."""
+
+    path: str
+    line: int
+
+
+@dataclass(frozen=True, slots=True)
+class GuardBlock:
+    """Put the sibling statements from line `first` to line `last` into the form that the practices give dependencies.
+
+    `try:` around them, `except Exception:` with `[await] {name}.rollback()` and `raise`, `finally:` with
+    `[await] {name}.close()`; awaited when `is_async`. The session `name` is made above, and stays where it is made.
+    """
+
+    path: str
+    first: int
+    last: int
+    is_async: bool
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class AddFinally:
+    """The `try` on this line, which has no `finally`, gets one that closes the session `name` (awaited when
+    `is_async`)."""
+
+    path: str
+    line: int
+    is_async: bool
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class LoopToBlock:
+    """The loop `[async ]for {name} in ...:` on this line, which has no `else`, becomes `[async ]with {context} as
+    {name}:`. Its body stays as it is; `break` and `continue` of this loop are taken away by edits of their own."""
+
+    path: str
+    line: int
+    context: str
+
+
+@dataclass(frozen=True, slots=True)
+class ReplaceStatement:
+    """Put the statements of `code`, written without indentation, in the place of the simple statement on this line.
+
+    The comments of the replaced statement stay: those above it above, the one behind it behind the first line.
+    Compound statements in `code` are indented by the file's own step.
+    """
+
+    path: str
+    line: int
+    code: str
+
+
+@dataclass(frozen=True, slots=True)
+class ChangeDefinition:
+    """The function whose `def` stands on this line becomes an `async def` when `is_async` (which it may be already),
+    and declares `returns` as its result; None leaves the annotation, or its absence, as it is."""
+
+    path: str
+    line: int
+    is_async: bool
+    returns: str | None = None
+
+
+Edit = (
+    OpenBlock
+    | WidenBlock
+    | RemoveStatement
+    | DissolveTry
+    | ReplaceExpression
+    | DissolveBlock
+    | GuardBlock
+    | AddFinally
+    | LoopToBlock
+    | ReplaceStatement
+    | ChangeDefinition
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -203,6 +284,8 @@ class Finding:
     edits: tuple[Edit, ...] = ()  # empty when MANUAL
     requests: tuple[Request, ...] = ()
     requires: tuple[str, ...] = ()  # keys of findings without which this one must not be made
+    # (path, line) of places that a finding of the same rule must change in the same run, or this one must not be made
+    requires_at: tuple[tuple[str, int], ...] = ()
 
     @property
     def paths(self) -> tuple[str, ...]:
