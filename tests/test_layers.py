@@ -123,7 +123,7 @@ def rules_that_import_rules(imports: list[Import]) -> list[str]:
         for one in imports
         if one.importer.startswith("codemods.rules.")
         and one.imported.startswith("codemods.rules.")
-        and one.imported != "codemods.rules.base"
+        and one.imported not in ("codemods.rules.base", "codemods.rules.blocks")  # what rules share
         and one.importer != one.imported
     ]
 

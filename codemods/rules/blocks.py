@@ -1,0 +1,268 @@
+"""From the life of one session to a finding: the block that is opened for it, or why none is. What rules share.
+
+Decides levels and reasons; edits nothing. A `Blocks` speaks for one rule in one scope.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+
+from codemods.flow.inline import free_name
+from codemods.flow.lifetime import Lifetime, Obstacle
+from codemods.flow.made import Made
+from codemods.flow.moving import movable
+from codemods.flow.opening import AS_WRITTEN, Opening, Openings
+from codemods.flow.ownership import tests_truth
+from codemods.flow.scope import Scope, With
+from codemods.plan import (
+    DissolveTry,
+    Edit,
+    Examined,
+    Fact,
+    Finding,
+    Level,
+    OpenBlock,
+    RemoveStatement,
+    ReplaceExpression,
+    Right,
+    Site,
+)
+from codemods.project.name_uses import Role
+from codemods.project.openers import replaced_by
+from codemods.project.sessions import Ownership
+from codemods.rules.base import Keys, ModuleView
+
+IN_A_BLOCK = "open the session with a block around the statements that use it"
+
+
+@dataclass(slots=True, eq=False)
+class Block:
+    """A block that could be opened, before blocks of one scope are fitted into each other.
+
+    `opening` says how, where that is not for `Openings` to find; `reasons` are more for a person to confirm; `edits`
+    come along.
+    """
+
+    life: Lifetime
+    made: Made
+    first: int
+    last: int
+    opening: Opening | None = None
+    reasons: list[str] = field(default_factory=list)
+    edits: list[Edit] = field(default_factory=list)
+    message: str = ""  # in place of the usual one; what opens the block follows it
+
+
+class Blocks:
+    """The findings of one rule about the sessions of one function, module or class body.
+
+    `ordinals` says which of its like an expression is, for keys that stay the same when another one is changed.
+    """
+
+    def __init__(
+        self, view: ModuleView, scope: Scope, keys: Keys, rule: str, ordinals: Mapping[ast.expr, int] | None = None
+    ) -> None:
+        self.view = view
+        self.scope = scope
+        self.keys = keys
+        self.rule = rule
+        self.ordinals = ordinals if ordinals is not None else {}
+        self.openings = Openings(scope, view.tree, view.source, view.customs.openers, view.settings.scope)
+
+    # --- deciding ----------------------------------------------------------------------------------------------
+
+    def judged(self, life: Lifetime, made: Made, statement: ast.stmt) -> Examined | Block:
+        """A block, unless something stands in the way of one."""
+        scope, session = self.scope, made.session
+        text = made.called or "what makes it"
+        if session.own_exit:
+            reason = f"its class has a `{session.own_exit}()` of its own, which would run at the end of a block"
+            life.obstacles.insert(0, Obstacle(reason, statement.lineno))
+        if session.optional and any(use.role is not Role.METHOD for use in life.uses):
+            life.obstacles.insert(0, Obstacle(f"`{text}()` may give None instead of a session", statement.lineno))
+        if session.ownership is Ownership.UNKNOWN:
+            life.obstacles.insert(
+                0, Obstacle(f"`{text}()` may give a session that someone else holds", statement.lineno)
+            )
+        version = self.view.settings.sqlalchemy
+        if version is not None and version < (1, 4):
+            reason = (
+                f"sessions are context managers from SQLAlchemy 1.4 on; the project declares {version[0]}.{version[1]}"
+            )
+            life.obstacles.insert(0, Obstacle(reason, statement.lineno, "close it in `finally`"))
+        stopped_early = bool(life.obstacles) and life.values is None
+        if session.is_async and not scope.is_async and not stopped_early:
+            reason = "an async session in a function that is not async: it cannot be awaited here"
+            life.obstacles.insert(0, Obstacle(reason, statement.lineno, "make the function async"))
+        if not life.obstacles and life.first is None:
+            reason = "never used: it holds no connection"
+            life.obstacles.append(Obstacle(reason, statement.lineno, "delete the line"))
+        if not session.is_async and life.leaves:
+            leave = life.leaves[0]
+            reason = (
+                f"{leave.text} (line {leave.line}): objects of a sync session load lazily as long as it lives,"
+                " in a block they no longer would"
+            )
+            life.obstacles.append(Obstacle(reason, leave.line, "load what is read later, then open a block by hand"))
+        if life.leaves and (reader := self._object_session_reader()):
+            reason = f"its objects leave the function, and {reader} asks an object for its session"
+            life.obstacles.append(Obstacle(reason, life.leaves[0].line, "load eagerly what is read there"))
+        if life.obstacles:
+            worst = life.obstacles[0]
+            return self.manual(made.node, statement, worst.reason, worst.advice)
+        assert life.first is not None
+        assert life.last is not None
+        stays = life.inline or life.late
+        first = life.first if stays or movable(made, life) else life.seat.index + 1
+        return Block(life, made, first, life.last)
+
+    def _object_session_reader(self) -> str:
+        """A place that reads the session of an entity behind its back, in a module that calls this function (C7)."""
+        name = self.scope.place.qualname.rpartition(".")[2]
+        symbols = self.view.project.symbols
+        for path in symbols.paths():
+            facts = symbols.facts[path]
+            if facts.object_session_lines and (path == self.view.source.path or name in facts.calls):
+                return f"{path}:{facts.object_session_lines[0]}"
+        return ""
+
+    def right(self, node: ast.expr, why: str) -> Right:
+        return Right(self.rule, self.view.site(node, self.scope), why)
+
+    def manual(self, node: ast.expr, anchor: ast.stmt, reason: str, advice: str) -> Finding:
+        site = self.view.site(node, self.scope)
+        anchored: ast.AST = node if isinstance(anchor, (With, ast.For, ast.AsyncFor)) else anchor
+        if isinstance(anchor, (ast.If, ast.While, ast.Try, ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
+            anchored = node
+        key = self.key(site, anchored, node)
+        return Finding(key, self.rule, site, Level.MANUAL, reason, reason=reason, advice=advice)
+
+    def key(self, site: Site, anchor: ast.AST, node: ast.expr) -> str:
+        return self.keys.key(site, anchor, self.ordinals.get(node, 1))
+
+    def reasons(self, life: Lifetime) -> list[str]:
+        """What a person should confirm before taking the block."""
+        reasons = []
+        if life.leaves:
+            leave = life.leaves[0]
+            reasons.append(
+                f"{leave.text} (line {leave.line}) and is detached then: what was not loaded can no longer be loaded"
+            )
+        reasons += [f"line {note.line}: {note.text}" for note in life.notes[:2]]
+        return reasons
+
+    def open(self, block: Block) -> Finding:
+        view, life, made = self.view, block.life, block.made
+        path, suite = view.source.path, life.seat.suite
+        statement = life.statement
+        replacers: tuple[Fact, ...] = ()
+        opening = block.opening
+        if opening is None:
+            replacers = replaced_by(self.scope.meaning(made.call.func), path, made.called, view.project)
+            opening = AS_WRITTEN if replacers else self.openings.opening(made)
+        context, requests = opening.context, opening.requests
+        reasons = self.reasons(life) + block.reasons
+        if replacers:
+            reasons.append(
+                f"tests replace the factory ({replacers[0].path}:{replacers[0].line}): see that they still hold"
+            )
+        name: str | None = life.name
+        if life.late:
+            context, requests, name = life.name, (), None
+        elif life.inline:
+            context = context or view.text(made.node)
+        elif life.given:
+            nothing, more = self.openings.nullcontext() or ("nullcontext", ())
+            own = context or view.text(made.node)
+            test = life.name if tests_truth(statement) else f"{life.name} is not None"
+            context = f"({nothing}({life.name}) if {test} else {own})"
+            requests = (*requests, *more)
+        edits: list[Edit] = [
+            OpenBlock(
+                path=path,
+                creation=None if life.inline or life.late else statement.lineno,
+                first=suite[block.first].lineno,
+                last=suite[block.last].lineno,
+                is_async=made.session.is_async,
+                name=name,
+                context=context,
+            )
+        ]
+        if life.inline:
+            edits.append(ReplaceExpression(path, view.span(made.node), life.name))
+        edits += [RemoveStatement(path, close.lineno) for close in life.removed]
+        edits += block.edits
+        if life.dissolved is not None:
+            guard, close = life.dissolved
+            edits.append(DissolveTry(path, guard.lineno, (close.lineno,)))
+        if isinstance(statement, ast.AnnAssign):
+            requests = (*requests, *self.openings.annotation_imports(statement.annotation))
+        site = view.site(made.node, self.scope)
+        header = f"{'async ' if made.session.is_async else ''}with {context or ast.unparse(made.node)}"
+        return Finding(
+            key=self.key(site, statement, made.node),
+            rule=self.rule,
+            site=site,
+            level=Level.REVIEW if reasons else Level.SAFE,
+            message=f"{block.message or f'session made at line {statement.lineno} is {life.closed}'} -> {header}",
+            reason="; ".join(reasons),
+            facts=replacers,
+            edits=tuple(edits),
+            requests=tuple(requests),
+        )
+
+    def fitted(self, blocks: list[Block]) -> Iterator[Finding]:
+        """A finding for each block, once those of one suite are fitted into each other."""
+        self._name_apart(blocks)
+        crossing = _fit(blocks)
+        for block in blocks:
+            if block in crossing:
+                reason = f"its uses cross those of another session (line {crossing[block]})"
+                yield self.manual(block.made.node, block.life.statement, reason, IN_A_BLOCK)
+            else:
+                yield self.open(block)
+
+    def _name_apart(self, blocks: list[Block]) -> None:
+        """A block inside of another one needs a name of its own."""
+        inline = [block for block in blocks if block.life.inline]
+        for place, block in enumerate(inline):
+            outer = [
+                other.life.name
+                for other in inline[:place]
+                if other.life.seat.suite is block.life.seat.suite and other.last >= block.first
+            ]
+            if block.life.name in outer:
+                block.life.name = free_name(self.scope, outer)
+
+
+def _fit(blocks: list[Block]) -> dict[Block, int]:
+    """Blocks in one suite must lie apart or in each other: the earlier one is widened over the later one.
+
+    Gives those that cannot be fitted, with the line of the other session.
+    """
+    crossing: dict[Block, int] = {}
+    changed = True
+    while changed:
+        changed = False
+        for outer in blocks:
+            for inner in blocks:
+                if outer is inner or outer.life.seat.suite is not inner.life.seat.suite:
+                    continue
+                if not (outer.first < inner.first <= outer.last < inner.last):
+                    continue
+                if _ends_at_close(outer):
+                    crossing.setdefault(outer, inner.life.statement.lineno)
+                    crossing.setdefault(inner, outer.life.statement.lineno)
+                else:
+                    outer.last = inner.last
+                    changed = True
+    return crossing
+
+
+def _ends_at_close(block: Block) -> bool:
+    if block.life.dissolved is not None:
+        return True
+    suite = block.life.seat.suite
+    return any(block.life.scope.seat(close).suite is suite for close in block.life.removed)
