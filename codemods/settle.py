@@ -6,14 +6,20 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from codemods.plan import (
+    AddFinally,
+    ChangeDefinition,
+    DissolveBlock,
     DissolveTry,
     Edit,
     Finding,
     Group,
+    GuardBlock,
     Level,
+    LoopToBlock,
     OpenBlock,
     RemoveStatement,
     ReplaceExpression,
+    ReplaceStatement,
     WidenBlock,
 )
 
@@ -46,12 +52,26 @@ def settle(
 
 
 def _unmet(live: Mapping[str, Finding]) -> dict[str, str]:
-    return {
+    gone = {
         finding.key: f"it needs {needed}, which is not made"
         for finding in live.values()
         for needed in finding.requires
         if needed not in live
     }
+    places = _places(live)
+    for finding in live.values():
+        for path, line in finding.requires_at:
+            if not places.get((finding.rule, path, line)):
+                gone[finding.key] = f"{path}:{line} would have to change with it, and is left alone"
+    return gone
+
+
+def _places(live: Mapping[str, Finding]) -> dict[tuple[str, str, int], list[str]]:
+    """The keys of the findings by rule and place."""
+    found: dict[tuple[str, str, int], list[str]] = {}
+    for finding in live.values():
+        found.setdefault((finding.rule, finding.site.path, finding.site.line), []).append(finding.key)
+    return found
 
 
 def _overlapping(live: Mapping[str, Finding]) -> dict[str, str]:
@@ -65,7 +85,7 @@ def _overlapping(live: Mapping[str, Finding]) -> dict[str, str]:
                 if path != edit.path or key == finding.key:
                     continue
                 crosses = first < other_first <= last < other_last or other_first < first <= other_last < last
-                same = isinstance(edit, RemoveStatement) and first == other_first == other_last
+                same = isinstance(edit, RemoveStatement | ReplaceStatement) and first == other_first == other_last
                 same = same or (isinstance(edit, OpenBlock) and (edit.path, first, last, edit.name) in opened)
                 if crosses or same:
                     gone[finding.key] = f"it would overlap with {key}"
@@ -79,14 +99,22 @@ def _overlapping(live: Mapping[str, Finding]) -> dict[str, str]:
 
 def _extent(edit: Edit) -> tuple[int, int]:
     match edit:
-        case OpenBlock(first=first, last=last):
+        case OpenBlock(first=first, last=last) | GuardBlock(first=first, last=last):
             return first, last
         case WidenBlock(block=block, last=last):
             return block, last
-        case RemoveStatement(line=line) | DissolveTry(line=line):
-            return line, line
         case ReplaceExpression(span=span):
             return span.line, span.line
+        case (
+            RemoveStatement(line=line)
+            | DissolveTry(line=line)
+            | DissolveBlock(line=line)
+            | AddFinally(line=line)
+            | LoopToBlock(line=line)
+            | ReplaceStatement(line=line)
+            | ChangeDefinition(line=line)
+        ):
+            return line, line
 
 
 def _out_of_bounds(live: Mapping[str, Finding], wanted: Collection[str], cross_paths: bool) -> dict[str, str]:
@@ -102,7 +130,7 @@ def _out_of_bounds(live: Mapping[str, Finding], wanted: Collection[str], cross_p
 
 
 def _groups(live: Mapping[str, Finding]) -> tuple[Group, ...]:
-    """The connected components under `requires`."""
+    """The connected components under `requires` and `requires_at`."""
     leader = {key: key for key in live}
 
     def find(key: str) -> str:
@@ -110,8 +138,10 @@ def _groups(live: Mapping[str, Finding]) -> tuple[Group, ...]:
             key = leader[key]
         return key
 
+    places = _places(live)
     for finding in live.values():
-        for needed in finding.requires:
+        at = [key for path, line in finding.requires_at for key in places[finding.rule, path, line]]
+        for needed in [*finding.requires, *at]:
             first, second = sorted((find(finding.key), find(needed)))
             leader[second] = first
     members: dict[str, list[Finding]] = {}

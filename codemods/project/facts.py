@@ -196,6 +196,25 @@ class GeneratorScope:
     commits: bool
     closes: bool
     swallows: bool
+    line: int = 0  # of the `yield`
+    opens: Expression | None = None  # what is called, without arguments, to make what is yielded; None: cannot be told
+    awaited: bool = False  # that call is awaited
+    set_up: int = 0  # line of the first thing that is done before the yield beside making the session; 0: none
+    after: int = 0  # line of what runs behind the yield when nothing is raised, closes and rollbacks apart; 0: nothing
+    after_text: str = ""  # what that is, as it is written
+    translates: int = 0  # line of a handler around the yield that raises something else
+    tears_down: int = 0  # line of something else that is done however the yield ends
+    odd: int = 0  # line of a condition or loop around the yield, or of a `yield` whose value is used
+
+
+@dataclass(frozen=True, slots=True)
+class DependsCall:
+    """`Depends(argument)`, wherever it stands: a default, an annotation, a decorator, a list."""
+
+    function: Expression
+    argument: Expression
+    line: int
+    scope: str  # qualified name of the function or class in which it is evaluated; "" at module level
 
 
 @dataclass(frozen=True, slots=True)
@@ -268,4 +287,5 @@ class ModuleFacts:
     replaced: tuple[Replaced, ...]
     calls: frozenset[str]  # last names of everything called
     attributes: frozenset[str]  # dotted chains of all attributes that are read
+    depends: tuple[DependsCall, ...]
     object_session_lines: tuple[int, ...]  # where the session of an entity is asked for behind its back (C7 b, c)

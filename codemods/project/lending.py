@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import ast
 
-from codemods.project.expressions import expression, is_logging
+from codemods.project.expressions import expression
 from codemods.project.facts import GeneratorScope
 from codemods.project.name_uses import Function
-
-_CLOSING = {"close", "aclose"}
-_HARMLESS = _CLOSING | {"rollback", "remove"}
+from codemods.project.ways import CLOSING, is_harmless, is_name, raises, ways_around
 
 
 def lending(function: Function) -> GeneratorScope | None:
@@ -23,18 +21,28 @@ def lending(function: Function) -> GeneratorScope | None:
     methods = {
         node.func.attr
         for node in nodes
-        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and _is_name(node.func.value, name)
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and is_name(node.func.value, name)
     }
     begins = any(
         isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr in ("begin", "commit")
         for node in nodes
     )
+    ways = ways_around(function, yields[0], name)
     return GeneratorScope(
         yields=expression(value),
         plain=_plain(function.body, name),
         commits="commit" in methods or begins,
         closes=_closes(nodes, name),
-        swallows=any(isinstance(node, ast.ExceptHandler) and not _raises(node) for node in nodes),
+        swallows=ways.swallows,
+        line=yields[0].lineno,
+        opens=None if ways.opens is None else expression(ways.opens.func),
+        awaited=ways.awaited,
+        set_up=ways.set_up,
+        after=ways.after,
+        after_text=ways.after_text,
+        translates=ways.translates,
+        tears_down=ways.tears_down,
+        odd=ways.odd,
     )
 
 
@@ -49,22 +57,14 @@ def _own_nodes(function: Function) -> list[ast.AST]:
     return found
 
 
-def _is_name(node: ast.AST, name: str) -> bool:
-    return bool(name) and isinstance(node, ast.Name) and node.id == name
-
-
-def _raises(handler: ast.ExceptHandler) -> bool:
-    return bool(handler.body) and isinstance(handler.body[-1], ast.Raise)
-
-
 def _closes(nodes: list[ast.AST], name: str) -> bool:
     """Whether a `with` opens what is yielded, or a `finally` closes it."""
     for node in nodes:
         if isinstance(node, (ast.With, ast.AsyncWith)):
             for item in node.items:
-                if isinstance(item.optional_vars, ast.Name) and _is_name(item.optional_vars, name):
+                if isinstance(item.optional_vars, ast.Name) and is_name(item.optional_vars, name):
                     return True
-                if _is_name(item.context_expr, name):
+                if is_name(item.context_expr, name):
                     return True
         if isinstance(node, ast.Try):
             for statement in node.finalbody:
@@ -72,8 +72,8 @@ def _closes(nodes: list[ast.AST], name: str) -> bool:
                     if (
                         isinstance(inner, ast.Call)
                         and isinstance(inner.func, ast.Attribute)
-                        and inner.func.attr in _CLOSING
-                        and _is_name(inner.func.value, name)
+                        and inner.func.attr in CLOSING
+                        and is_name(inner.func.value, name)
                     ):
                         return True
     return False
@@ -89,9 +89,9 @@ def _plain_statement(statement: ast.stmt, name: str) -> bool:
         case ast.Expr(value=ast.Constant()) | ast.Pass() | ast.Raise(exc=None):
             return True
         case ast.Expr(value=ast.Yield(value=value)):
-            return value is not None and _is_name(value, name)
+            return value is not None and is_name(value, name)
         case ast.Expr(value=value):
-            return _harmless_call(value, name)
+            return is_harmless(value, name)
         case (
             ast.Assign(targets=[ast.Name(id=bound)], value=value)
             | ast.AnnAssign(target=ast.Name(id=bound), value=ast.expr() as value)
@@ -99,7 +99,7 @@ def _plain_statement(statement: ast.stmt, name: str) -> bool:
             return bound == name and _opens(value)
         case ast.With(items=[item], body=body) | ast.AsyncWith(items=[item], body=body):
             target = item.optional_vars
-            ours = (target is not None and _is_name(target, name)) or _is_name(item.context_expr, name)
+            ours = (target is not None and is_name(target, name)) or is_name(item.context_expr, name)
             begins = isinstance(item.context_expr, ast.Call) and (
                 isinstance(item.context_expr.func, ast.Attribute) and item.context_expr.func.attr == "begin"
             )
@@ -109,7 +109,7 @@ def _plain_statement(statement: ast.stmt, name: str) -> bool:
                 _plain(body, name)
                 and _plain_or_empty(orelse, name)
                 and _plain_or_empty(finalbody, name)
-                and all(_raises(handler) and _plain(handler.body, name) for handler in handlers)
+                and all(raises(handler) and _plain(handler.body, name) for handler in handlers)
             )
         case _:
             return False
@@ -123,17 +123,3 @@ def _opens(value: ast.expr) -> bool:
     """A call without arguments (awaited or not): it can only make the session."""
     call = value.value if isinstance(value, ast.Await) else value
     return isinstance(call, ast.Call) and not call.args and not call.keywords
-
-
-def _harmless_call(value: ast.expr, name: str) -> bool:
-    call = value.value if isinstance(value, ast.Await) else value
-    if not isinstance(call, ast.Call) or not isinstance(call.func, ast.Attribute):
-        return False
-    if _is_name(call.func.value, name):
-        return call.func.attr in _HARMLESS
-    given = [node for argument in [*call.args, *call.keywords] for node in ast.walk(argument)]
-    return (
-        call is value
-        and is_logging(expression(call.func))
-        and not any(isinstance(node, (ast.Call, ast.Await)) or _is_name(node, name) for node in given)
-    )

@@ -7,6 +7,7 @@ import warnings
 from collections.abc import Iterable, Iterator
 
 from codemods.plan import Source
+from codemods.project.depends_calls import depends_calls
 from codemods.project.expressions import OPAQUE, annotation, declared, dotted, expression, last_name
 from codemods.project.facts import (
     Attribute,
@@ -69,6 +70,7 @@ def scan_tree(tree: ast.Module, source: Source) -> ModuleFacts:
         replaced=tuple(scanner.replaced),
         calls=frozenset(scanner.calls),
         attributes=frozenset(scanner.attributes),
+        depends=tuple(depends_calls(scanner.parents, scanner.imports)),
         object_session_lines=tuple(sorted(scanner.object_session_lines)),
     )
 

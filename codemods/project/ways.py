@@ -1,0 +1,235 @@
+"""What runs before and after the one `yield` of a generator, by the way in which it is left. Pure; `ast` only.
+
+A generator that somebody drives by hand rarely runs to its end: which of its statements then run, and which would
+start to run once it is entered as a context manager, is what decides how the place may be rewritten
+(`wild-sessions.md` 5).
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from codemods.project.expressions import expression, is_logging, last_name
+from codemods.project.name_uses import Function
+
+CLOSING = frozenset({"close", "aclose"})
+_HARMLESS = CLOSING | {"rollback", "remove"}
+_Path = list[tuple[Sequence[ast.stmt], int, ast.AST]]
+
+
+@dataclass(slots=True)
+class Ways:
+    """See `facts.GeneratorScope`; every number is a line, 0 where there is nothing."""
+
+    opens: ast.Call | None = None
+    awaited: bool = False
+    set_up: int = 0
+    after: int = 0
+    after_text: str = ""
+    swallows: bool = False
+    translates: int = 0
+    tears_down: int = 0
+    odd: int = 0
+
+
+def ways_around(function: Function, yielded: ast.Yield, name: str) -> Ways:
+    """How the generator gets to its `yield` of the variable `name` ("" for another expression), and what follows."""
+    ways = Ways()
+    path = _path(function.body, function, yielded)
+    for suite, index, owner in path:
+        for earlier in suite[:index]:
+            _before(ways, earlier, name)
+        for later in suite[index + 1 :]:
+            _after(ways, later, name)
+        _owner(ways, owner, suite, name)
+    statement: ast.stmt | None = path[0][0][path[0][1]] if path else None
+    if not (isinstance(statement, ast.Expr) and statement.value is yielded):
+        ways.odd = ways.odd or yielded.lineno
+    _find_opening(ways, function, yielded, name)
+    return ways
+
+
+def _path(suite: Sequence[ast.stmt], owner: ast.AST, target: ast.AST) -> _Path:
+    """The suites that hold the target, the innermost first, each with the index of its statement and its owner."""
+    for index, statement in enumerate(suite):
+        for part in [statement, *getattr(statement, "handlers", ()), *getattr(statement, "cases", ())]:
+            for field in ("body", "orelse", "finalbody"):
+                inner = getattr(part, field, None)
+                if isinstance(inner, list) and inner and isinstance(inner[0], ast.stmt):
+                    found = _path(inner, part, target)
+                    if found:
+                        return [*found, (suite, index, owner)]
+        if not isinstance(statement, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
+            if any(node is target for node in ast.walk(statement)):
+                return [(suite, index, owner)]
+    return []
+
+
+def _before(ways: Ways, statement: ast.stmt, name: str) -> None:
+    match statement:
+        case ast.Pass() | ast.Import() | ast.ImportFrom() | ast.Expr(value=ast.Constant()):
+            return
+        case (
+            ast.Assign(targets=[ast.Name(id=bound)], value=value)
+            | ast.AnnAssign(target=ast.Name(id=bound), value=ast.expr() as value)
+        ) if bound == name and (_is_opening(value) or (isinstance(value, ast.Constant) and value.value is None)):
+            return
+        case ast.AnnAssign(value=None):
+            return
+        case ast.Expr(value=value) if is_harmless(value, name):
+            return
+    ways.set_up = ways.set_up or statement.lineno
+
+
+def _after(ways: Ways, statement: ast.stmt, name: str) -> None:
+    match statement:
+        case ast.Pass() | ast.Expr(value=ast.Constant()) | ast.Return(value=None):
+            return
+        case ast.Expr(value=value) if is_harmless(value, name):
+            return
+        case ast.If(test=test, body=body, orelse=[]) if _is_about(test, name):
+            for inner in body:
+                _after(ways, inner, name)
+            return
+    if not ways.after:
+        ways.after, ways.after_text = statement.lineno, ast.unparse(statement).partition("\n")[0]
+
+
+def _owner(ways: Ways, owner: ast.AST, suite: Sequence[ast.stmt], name: str) -> None:
+    match owner:
+        case ast.Try(body=body, handlers=handlers, orelse=orelse, finalbody=finalbody):
+            if suite is not body:
+                if suite is not orelse:
+                    ways.odd = ways.odd or suite[0].lineno
+                handlers, orelse = [], []
+            for statement in orelse:
+                _after(ways, statement, name)
+            for handler in handlers:
+                _handler(ways, handler, name)
+            for statement in finalbody:
+                _final(ways, statement, name)
+        case ast.With(items=items) | ast.AsyncWith(items=items):
+            for item in items:
+                _item(ways, item, name)
+        case ast.FunctionDef() | ast.AsyncFunctionDef():
+            pass
+        case _:
+            ways.odd = ways.odd or getattr(owner, "lineno", suite[0].lineno)
+
+
+def _handler(ways: Ways, handler: ast.ExceptHandler, name: str) -> None:
+    if not raises(handler):
+        ways.swallows = True
+        return
+    last = handler.body[-1]
+    if isinstance(last, ast.Raise) and last.exc is not None:
+        if not (isinstance(last.exc, ast.Name) and last.exc.id == handler.name and last.cause is None):
+            ways.translates = ways.translates or last.lineno
+    for statement in handler.body[:-1]:
+        _final(ways, statement, name)
+
+
+def _final(ways: Ways, statement: ast.stmt, name: str) -> None:
+    match statement:
+        case ast.Pass() | ast.Expr(value=ast.Constant()):
+            return
+        case ast.Expr(value=value) if is_harmless(value, name):
+            return
+        case ast.If(test=test, body=body, orelse=[]) if _is_about(test, name):
+            for inner in body:
+                _final(ways, inner, name)
+            return
+    if any(isinstance(node, (ast.Return, ast.Break, ast.Continue)) for node in ast.walk(statement)):
+        ways.swallows = True
+    ways.tears_down = ways.tears_down or statement.lineno
+
+
+def _item(ways: Ways, item: ast.withitem, name: str) -> None:
+    node, target = item.context_expr, item.optional_vars
+    if is_name(node, name) or (target is not None and is_name(target, name) and _is_opening(node)):
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == "begin":
+            _committing(ways, node)
+        return
+    if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == "begin":
+        if is_name(node.func.value, name):
+            _committing(ways, node)
+            return
+    if isinstance(node, ast.Call) and "suppress" in last_name(expression(node.func)):
+        ways.swallows = True
+    ways.set_up = ways.set_up or node.lineno
+    ways.tears_down = ways.tears_down or node.lineno
+
+
+def _committing(ways: Ways, node: ast.Call) -> None:
+    if not ways.after:
+        ways.after, ways.after_text = node.lineno, f"the commit at the end of `{ast.unparse(node)}`"
+
+
+def _find_opening(ways: Ways, function: Function, yielded: ast.Yield, name: str) -> None:
+    """The one call that makes what is yielded."""
+    values: list[ast.expr | None] = []
+    for node in ast.walk(function):
+        match node:
+            case ast.Assign(targets=targets, value=value):
+                values += [value for target in targets if _holds(target, name)]
+            case ast.AnnAssign(target=target, value=value) if value is not None:
+                values += [value] if _holds(target, name) else []
+            case ast.withitem(context_expr=value, optional_vars=ast.expr() as target):
+                values += [value] if _holds(target, name) else []
+            case ast.For(target=target) | ast.AsyncFor(target=target) | ast.NamedExpr(target=target):
+                values += [None] if _holds(target, name) else []
+            case ast.arg(arg=argument) if argument == name:
+                values.append(None)
+    if not name:
+        values = [yielded.value]
+    values = [value for value in values if not (isinstance(value, ast.Constant) and value.value is None)]
+    if len(values) == 1 and values[0] is not None and _is_opening(values[0]):
+        value = values[0]
+        ways.awaited = isinstance(value, ast.Await)
+        call = value.value if isinstance(value, ast.Await) else value
+        assert isinstance(call, ast.Call)
+        ways.opens = call
+
+
+def _holds(target: ast.expr, name: str) -> bool:
+    return any(is_name(node, name) for node in ast.walk(target))
+
+
+def _is_opening(value: ast.expr) -> bool:
+    """A call without arguments (awaited or not): it can only make the session."""
+    call = value.value if isinstance(value, ast.Await) else value
+    return isinstance(call, ast.Call) and not call.args and not call.keywords
+
+
+def _is_about(test: ast.expr, name: str) -> bool:
+    """`if session:`, `if session is not None:`"""
+    if isinstance(test, ast.Compare):
+        return is_name(test.left, name) and isinstance(test.ops[0], (ast.Is, ast.IsNot))
+    return is_name(test, name)
+
+
+def is_name(node: ast.AST, name: str) -> bool:
+    """Whether the node is this variable."""
+    return bool(name) and isinstance(node, ast.Name) and node.id == name
+
+
+def raises(handler: ast.ExceptHandler) -> bool:
+    """Whether a handler ends in `raise`."""
+    return bool(handler.body) and isinstance(handler.body[-1], ast.Raise)
+
+
+def is_harmless(value: ast.expr, name: str) -> bool:
+    """A close or rollback of the variable, or a call of a logger that computes nothing."""
+    call = value.value if isinstance(value, ast.Await) else value
+    if not isinstance(call, ast.Call) or not isinstance(call.func, ast.Attribute):
+        return False
+    if is_name(call.func.value, name):
+        return call.func.attr in _HARMLESS
+    given = [node for argument in [*call.args, *call.keywords] for node in ast.walk(argument)]
+    return (
+        call is value
+        and is_logging(expression(call.func))
+        and not any(isinstance(node, (ast.Call, ast.Await)) or is_name(node, name) for node in given)
+    )
