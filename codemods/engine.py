@@ -31,6 +31,7 @@ from codemods.plan import (
 )
 from codemods.project.facts import ModuleFacts
 from codemods.project.link import Project, link
+from codemods.project.mentions import Mention, mentions
 from codemods.project.openers import Customs
 from codemods.project.providers import provider_names
 from codemods.project.scan import parse, scan_tree
@@ -221,20 +222,31 @@ def _examine(
 ) -> list[Examined]:
     """What the rules say of the wanted files, in the order of paths and of RULES."""
     project = _linked(codebase, rules, request, tell)
-    customs = Customs(project)
+    customs = Customs(project, lambda names: _mentions(codebase, names))
     _check_scope(request.settings, customs, project)
     examined: list[Examined] = []
     paths = [path for path in project.symbols.paths() if path in wanted]
     for done, path in enumerate(paths):
         tell("examine", done, len(paths))
-        view = ModuleView(codebase.sources[path], codebase.trees[path], project, request.settings, customs)
         ignored = request.settings.ignored_in(path)
+        running = frozenset(rule.name for rule in rules) - ignored
+        view = ModuleView(codebase.sources[path], codebase.trees[path], project, request.settings, customs, running)
         try:
-            examined += [one for rule in rules if rule.name not in ignored for one in rule.examine(view)]
+            examined += [one for rule in rules if rule.name in running for one in rule.examine(view)]
         except RecursionError:
             codebase.failures[path] = Failure(path, "examine", "nested too deeply to be followed")
     tell("examine", len(paths), len(paths))
     return examined
+
+
+def _mentions(codebase: _Codebase, names: Collection[str]) -> Iterator[Mention]:
+    """Every mention of one of the names in the files that were scanned."""
+    words = {name.encode("utf-8", "surrogatepass") for name in names}
+    if not words:
+        return
+    for path, tree in sorted(codebase.trees.items()):
+        if sources.has_word(codebase.sources[path].data, words):
+            yield from mentions(tree, path, names)
 
 
 def _check_scope(settings: Settings, customs: Customs, project: Project) -> None:

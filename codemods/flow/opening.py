@@ -14,10 +14,19 @@ from codemods.flow.made import Made
 from codemods.flow.scope import Scope
 from codemods.plan import DropIfUnused, NeedsImport, Request, Source
 from codemods.project.expressions import chained, dotted, expression
-from codemods.project.facts import Attribute, Name
+from codemods.project.facts import Attribute, Call, GeneratorScope, Name
 from codemods.project.link import Place
 from codemods.project.openers import Opener, source_of
-from codemods.project.sessions import External, ModuleMeaning
+from codemods.project.sessions import (
+    CoroutineMeaning,
+    External,
+    FunctionMeaning,
+    Meaning,
+    ModuleMeaning,
+    Ownership,
+    SessionMeaning,
+    UnknownMeaning,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +77,7 @@ class Openings:
             and opener.scope.is_async == made.session.is_async
             and not self._within(opener)
             and self._is_wanted(opener)
-            and (named := self._named(opener, made)) is not None
+            and (named := self._reached(made.call.func, opener.function.qualname, opener.function, "{}()")) is not None
         ]
         return found[0] if len(found) == 1 else AS_WRITTEN
 
@@ -84,33 +93,6 @@ class Openings:
             return True
         known = self.symbols.names.get(opener.function.module)
         return known is not None and f"{known.module}.{opener.function.qualname}" == self.wanted
-
-    def _named(self, opener: Opener, made: Made) -> Opening | None:
-        """How the context manager is written here; None when it cannot be."""
-        place, function = self.scope.place, opener.function
-        callee = expression(made.call.func)
-        if isinstance(callee, Attribute):
-            owner = self.project.meaning(callee.value, place)
-            if isinstance(owner, ModuleMeaning) and self.project.member(owner.module, function.qualname) == function:
-                return Opening(f"{dotted(callee.value)}.{function.qualname}()")
-            return None
-        if not isinstance(callee, Name):
-            return None
-        drop = self.drop(callee.id)
-        if self.project.name(function.qualname, place) == function:
-            return Opening(f"{function.qualname}()", () if drop is None else (drop,))
-        if self._is_bound(function.qualname):
-            return None
-        imported = self._import_of(callee.id)
-        if imported is None:
-            return None
-        line, written, module = imported
-        if not written or self.project.member(module, function.qualname) != function:
-            return None
-        if self.symbols.loads(module, place.path):
-            return None  # the module may load this one half way: what is imported now need not be there yet
-        needs = NeedsImport(place.path, line, written, function.qualname)
-        return Opening(f"{function.qualname}()", (needs,) if drop is None else (needs, drop))
 
     def _is_bound(self, name: str) -> bool:
         """Whether the name already means something in this file or function: then it cannot be imported over it."""
@@ -140,21 +122,95 @@ class Openings:
 
     def nullcontext(self) -> tuple[str, tuple[Request, ...]] | None:
         """How `contextlib.nullcontext` is written here, and the import that this needs; None: the name is taken."""
-        wanted = External("contextlib.nullcontext")
-        seen = self.project.name("nullcontext", self.scope.place)
-        if seen == wanted:
-            return "nullcontext", ()
-        if self.project.meaning(chained("contextlib.nullcontext"), self.scope.place) == wanted:
-            return "contextlib.nullcontext", ()
-        if self._is_bound("nullcontext"):
+        return self.standard("contextlib", "nullcontext")
+
+    def standard(self, module: str, name: str, *others: str) -> tuple[str, tuple[Request, ...]] | None:
+        """How a name of the standard library is written here, and the import that this needs; None: it is taken.
+
+        `others` are modules that have the same thing under the same name: one that is imported already will do.
+        """
+        for source in (module, *others):
+            if self.project.name(name, self.scope.place) == External(f"{source}.{name}"):
+                return name, ()
+        for source in (module, *others):
+            if self.project.meaning(chained(f"{source}.{name}"), self.scope.place) == External(f"{source}.{name}"):
+                return f"{source}.{name}", ()
+        if self._is_bound(name):
             return None
         imports = [one for one in self.tree.body if isinstance(one, (ast.Import, ast.ImportFrom))]
+        for one in imports:
+            if isinstance(one, ast.ImportFrom) and not one.level and one.module in (module, *others):
+                return name, (NeedsImport(self.source.path, one.lineno, one.module, name),)
+        top = module.partition(".")[0]
         names = {one.lineno: _module_of(one) for one in imports}
-        same = [line for line, name in names.items() if name == "contextlib"]
-        before = [line for line, name in names.items() if name < "contextlib" and name in sys.stdlib_module_names]
-        future = [line for line, name in names.items() if name == "__future__"]
-        line = (same or before or future or list(names) or [0])[-1 if before and not same else 0]
-        return "nullcontext", (NeedsImport(self.source.path, line, "contextlib", "nullcontext"),)
+        before = [line for line, found in names.items() if found < top and found in sys.stdlib_module_names]
+        future = [line for line, found in names.items() if found == "__future__"]
+        line = (before or future or list(names) or [0])[-1 if before else 0]
+        return name, (NeedsImport(self.source.path, line, module, name),)
+
+    # --- generators that lend a session ------------------------------------------------------------------------
+
+    def within(self, call: ast.Call, generator: FunctionMeaning, lends: GeneratorScope) -> Opening | None:
+        """How to open what the generator, called here by `call`, opens itself: with its own factory.
+
+        The project's own context manager over that factory is taken where there is exactly one that only opens. None
+        when what it calls cannot be named here.
+        """
+        opens, place = lends.opens, Place(generator.module, generator.qualname)
+        root = dotted(opens).partition(".")[0] if opens is not None else ""
+        if opens is None or not root:
+            return None
+        wanted = self.project.member(generator.module, root)
+        made = self.project.meaning(Call(opens), place)
+        if isinstance(made, CoroutineMeaning):
+            made = made.value
+        if isinstance(wanted, UnknownMeaning) or self.project.name(root, place) != wanted:
+            return None
+        if not isinstance(made, SessionMeaning) or made.ownership is not Ownership.FRESH or made.own_exit:
+            return None
+        source = source_of(opens, place, self.project)
+        found = [
+            named
+            for opener in self.openers
+            if source and opener.source == source and opener.scope.is_async == made.is_async
+            if not self._within(opener) and self._is_wanted(opener)
+            if (named := self._reached(call.func, opener.function.qualname, opener.function, "{}()")) is not None
+        ]
+        if len(found) == 1:
+            return found[0]
+        form = f"{{}}{dotted(opens).removeprefix(root)}()"
+        return self._reached(call.func, root, wanted, f"await {form}" if lends.awaited else form)
+
+    def wrapped(self, call: ast.Call, text: str, *, is_async: bool) -> Opening | None:
+        """`asynccontextmanager(dep)(...)` for the `dep(...)` that `text` is; None when the name is taken."""
+        standard = self.standard("contextlib", "asynccontextmanager" if is_async else "contextmanager")
+        called = ast.unparse(call.func)
+        if standard is None or not text.startswith(called):
+            return None
+        name, requests = standard
+        return Opening(f"{name}({called}){text.removeprefix(called)}", requests)
+
+    def _reached(self, callee: ast.expr, name: str, wanted: Meaning, form: str) -> Opening | None:
+        """How `name`, which means `wanted` in its own module, is written beside `callee`; None when it cannot be."""
+        place, written_callee = self.scope.place, expression(callee)
+        if isinstance(written_callee, Attribute):
+            owner = self.project.meaning(written_callee.value, place)
+            if isinstance(owner, ModuleMeaning) and self.project.member(owner.module, name) == wanted:
+                return Opening(form.format(f"{dotted(written_callee.value)}.{name}"))
+        if self.project.name(name, place) == wanted:
+            drop = self.drop(written_callee.id) if isinstance(written_callee, Name) else None
+            return Opening(form.format(name), () if drop is None else (drop,))
+        if not isinstance(written_callee, Name) or self._is_bound(name):
+            return None
+        imported = self._import_of(written_callee.id)
+        if imported is None:
+            return None
+        line, written, module = imported
+        if not written or self.project.member(module, name) != wanted or self.symbols.loads(module, place.path):
+            return None  # the module may load this one half way: what is imported now need not be there yet
+        drop = self.drop(written_callee.id)
+        needs = NeedsImport(place.path, line, written, name)
+        return Opening(form.format(name), (needs,) if drop is None else (needs, drop))
 
     # --- imports that may go -----------------------------------------------------------------------------------
 

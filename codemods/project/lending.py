@@ -37,6 +37,7 @@ def lending(function: Function) -> GeneratorScope | None:
         line=yields[0].lineno,
         opens=None if ways.opens is None else expression(ways.opens.func),
         awaited=ways.awaited,
+        made=ways.made,
         set_up=ways.set_up,
         after=ways.after,
         after_text=ways.after_text,

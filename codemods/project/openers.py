@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from codemods.plan import Fact
-from codemods.project.expressions import dotted, last_name
-from codemods.project.facts import Attribute, Awaited, Call, Entered, Expression, FunctionFacts, Item, Name
+from codemods.project.dependencies import Dependencies, FindMentions
+from codemods.project.expressions import last_name
+from codemods.project.facts import Attribute, Awaited, Call, Entered, Expression, FunctionFacts, Name
 from codemods.project.link import Place, Project
 from codemods.project.sessions import (
     External,
@@ -114,8 +115,9 @@ def _opened(definition: FunctionFacts, function: FunctionMeaning, project: Proje
 class Customs:
     """What is usual in a project; looked for once, when it is first asked for."""
 
-    def __init__(self, project: Project) -> None:
+    def __init__(self, project: Project, find_mentions: FindMentions) -> None:
         self._project = project
+        self._find_mentions = find_mentions
 
     @cached_property
     def openers(self) -> tuple[Opener, ...]:
@@ -136,8 +138,8 @@ class Customs:
         return frozenset(found)
 
     @cached_property
-    def dependencies(self) -> dict[FunctionMeaning, Fact]:
-        return dependencies(self._project)
+    def dependencies(self) -> Dependencies:
+        return Dependencies(self._project, self._find_mentions)
 
 
 def replaced_by(callee: Meaning, path: str, name: str, project: Project) -> tuple[Fact, ...]:
@@ -178,39 +180,3 @@ def _defined_in(callee: Meaning) -> str:
     if isinstance(callee, FunctionMeaning):
         return callee.module
     return callee.origin.partition(":")[0] if isinstance(callee, MakerMeaning) else ""
-
-
-_DEPENDS = frozenset({"fastapi.Depends", "fastapi.Security", "fastapi.params.Depends"})
-
-
-def dependencies(project: Project) -> dict[FunctionMeaning, Fact]:
-    """The functions that are given to `Depends(...)`, each with one place where that is done."""
-    found: dict[FunctionMeaning, Fact] = {}
-    for path in project.symbols.paths():
-        facts = project.symbols.facts[path]
-        for definition in facts.functions:
-            outside = Place(path, definition.parent)
-            for parameter in definition.parameters:
-                for given in (parameter.default, parameter.annotation):
-                    _note(given, outside, definition.line, project, found)
-        for binding in facts.bindings:
-            for value in binding.values:
-                _note(value, Place(path), 1, project, found)
-    return found
-
-
-def _note(
-    given: Expression | None, place: Place, line: int, project: Project, found: dict[FunctionMeaning, Fact]
-) -> None:
-    for call in _calls(given):
-        function = project.meaning(call.function, place)
-        if isinstance(function, External) and function.dotted in _DEPENDS and call.arguments:
-            target = project.meaning(call.arguments[0], place)
-            if isinstance(target, FunctionMeaning):
-                found.setdefault(target, Fact(place.path, line, f"Depends({dotted(call.arguments[0])})"))
-
-
-def _calls(given: Expression | None) -> list[Call]:
-    if isinstance(given, Item) and isinstance(given.key, Call) and given.key.function == Name("Annotated"):
-        return [argument for argument in given.key.arguments if isinstance(argument, Call)]
-    return [given] if isinstance(given, Call) else []

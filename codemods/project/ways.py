@@ -25,6 +25,7 @@ class Ways:
 
     opens: ast.Call | None = None
     awaited: bool = False
+    made: int = 0
     set_up: int = 0
     after: int = 0
     after_text: str = ""
@@ -185,6 +186,8 @@ def _find_opening(ways: Ways, function: Function, yielded: ast.Yield, name: str)
     if not name:
         values = [yielded.value]
     values = [value for value in values if not (isinstance(value, ast.Constant) and value.value is None)]
+    if len(values) == 1 and isinstance(values[0], (ast.Call, ast.Await)):
+        ways.made = values[0].lineno
     if len(values) == 1 and values[0] is not None and _is_opening(values[0]):
         value = values[0]
         ways.awaited = isinstance(value, ast.Await)

@@ -56,6 +56,7 @@ class ModuleView:
     project: Project
     settings: Settings
     customs: Customs
+    running: frozenset[str]  # the names of the rules that look at this file
 
     @cached_property
     def scopes(self) -> tuple[Scope, ...]:

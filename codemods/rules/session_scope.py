@@ -291,9 +291,10 @@ class _Scope:
 
     def _returned(self, made: Made, statement: ast.stmt) -> Examined:
         function = FunctionMeaning(self.view.source.path, self.scope.place.qualname)
-        used = self.view.customs.dependencies.get(function)
-        if used is not None:
-            reason = f"given to `Depends` ({used.path}:{used.line}), which never closes what a plain function returns"
+        used = self.view.customs.dependencies.of(function)
+        if used:
+            where = f"{used[0].path}:{used[0].line}"
+            reason = f"given to `Depends` ({where}), which never closes what a plain function returns"
             return self.blocks.manual(
                 made.node, statement, reason, "make it a generator: `async with ... as s: yield s`"
             )

@@ -12,7 +12,16 @@ import warnings
 from collections.abc import Iterable
 from dataclasses import replace
 
-from codemods.plan import DissolveTry, Edit, OpenBlock, Request, Source, WidenBlock
+from codemods.plan import (
+    ChangeDefinition,
+    DissolveTry,
+    Edit,
+    GuardBlock,
+    OpenBlock,
+    Request,
+    Source,
+    WidenBlock,
+)
 from codemods.transformers.deep_stack import with_deep_stack
 from codemods.transformers.errors import ComposeError
 from codemods.transformers.fit import start_line
@@ -61,17 +70,30 @@ def _compose(source: Source, edits: list[Edit], requests: list[Request]) -> byte
 
 def _joined(edits: list[Edit]) -> list[Edit]:
     """Several widenings of one block are one, down to the last line that any of them asks for; several dissolutions
-    of one `try` are one that takes what any of them takes."""
+    of one `try` are one that takes what any of them takes; several changes of one definition that do not gainsay each
+    other are one."""
     widened = {edit.block: edit for edit in sorted(edits, key=_position) if isinstance(edit, WidenBlock)}
     dissolved: dict[int, DissolveTry] = {}
     for edit in edits:
         if isinstance(edit, DissolveTry):
             known = dissolved.get(edit.line, edit)
             dissolved[edit.line] = replace(known, closes=tuple(sorted({*known.closes, *edit.closes})))
-    others = [edit for edit in edits if not isinstance(edit, WidenBlock | DissolveTry)]
-    return sorted([*others, *widened.values(), *dissolved.values()], key=_position)
+    others = [edit for edit in edits if not isinstance(edit, WidenBlock | DissolveTry | ChangeDefinition)]
+    definitions = _joined_definitions([edit for edit in edits if isinstance(edit, ChangeDefinition)])
+    return sorted([*others, *widened.values(), *dissolved.values(), *definitions], key=_position)
+
+
+def _joined_definitions(edits: list[ChangeDefinition]) -> list[ChangeDefinition]:
+    made: list[ChangeDefinition] = []
+    for line in sorted({edit.line for edit in edits}):
+        same = [edit for edit in edits if edit.line == line]
+        is_async = any(edit.is_async for edit in same)
+        returns: set[str | None] = {edit.returns for edit in same if edit.returns is not None}
+        # two results that differ are two edits of one line, and are refused as such
+        made += [replace(same[0], is_async=is_async, returns=one) for one in returns or {None}]
+    return made
 
 
 def _position(edit: Edit) -> tuple[int, int, str]:
-    last = edit.last if isinstance(edit, OpenBlock | WidenBlock) else 0
+    last = edit.last if isinstance(edit, OpenBlock | WidenBlock | GuardBlock) else 0
     return start_line(edit), last, repr(edit)

@@ -27,7 +27,8 @@ def dissolve(line: int, node: Statement, *, default_step: str, ends_in_block: bo
     """What a `try` has become whose `finally` lost the statements that go.
 
     A `finally` with statements left stays; a suite of one line has none left. `ends_in_block` says that the body's
-    last statement is a block that was opened over what stood there: lines of the `finally` then belong in it.
+    last statement is a block that was opened over what stood there: lines of the `finally` then belong in it, unless a
+    guard stands around it.
     """
     if not isinstance(node, cst.Try | cst.TryStar) or node.finalbody is None:
         raise ComposeError(f"the statement on line {line} is no `try` with a `finally`", line)
@@ -45,7 +46,7 @@ def dissolve(line: int, node: Statement, *, default_step: str, ends_in_block: bo
     step = node.body.indent or default_step
     nodes = [moved_out(statement, step) for statement in _statements(node.body)]
     inner = [*own_line(node.body.header), *strip_first_blanks(nodes[0].leading_lines)[1]]
-    if ends_in_block and not has_comment(node.body.footer):
+    if ends_in_block and isinstance(nodes[-1], cst.With) and not has_comment(node.body.footer):
         nodes[-1] = _with_footer(nodes[-1], strip_last_blanks(tail))
         tail = []
     return Item(line, tuple(nodes), lead, inner, strip_last_blanks(join(node.body.footer, tail)))

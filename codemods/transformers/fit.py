@@ -7,11 +7,25 @@ from collections import Counter
 from collections.abc import Sequence
 from itertools import combinations, pairwise
 
-from codemods.plan import DissolveTry, Edit, OpenBlock, RemoveStatement, ReplaceExpression, WidenBlock
+from codemods.plan import (
+    AddFinally,
+    ChangeDefinition,
+    DissolveBlock,
+    DissolveTry,
+    Edit,
+    GuardBlock,
+    LoopToBlock,
+    OpenBlock,
+    RemoveStatement,
+    ReplaceExpression,
+    ReplaceStatement,
+    WidenBlock,
+)
 from codemods.transformers.errors import ComposeError
 from codemods.transformers.expression_spans import find_expression
 from codemods.transformers.open_block import Block, block_anchors, block_start, made_on
 from codemods.transformers.outline import Outline, Place
+from codemods.transformers.statement_fit import check_jumps, check_one_shape, check_statement
 
 
 def start_line(edit: Edit) -> int:
@@ -23,7 +37,9 @@ def start_line(edit: Edit) -> int:
             return edit.block
         case ReplaceExpression():
             return edit.span.line
-        case RemoveStatement() | DissolveTry():
+        case GuardBlock():
+            return edit.first
+        case _:
             return edit.line
 
 
@@ -36,10 +52,10 @@ def places_of(outline: Outline, tree: ast.Module, edit: Edit) -> list[Place]:
     match edit:
         case ReplaceExpression():
             return [_holder(outline, tree, edit)]
-        case RemoveStatement() | DissolveTry():
-            return [outline.find(edit.line)]
-        case OpenBlock() | WidenBlock():
+        case OpenBlock() | WidenBlock() | GuardBlock():
             anchors = block_anchors(edit)
+        case _:
+            return [outline.find(edit.line)]
     places = [outline.find(line) for line in anchors]
     if any(place.suite is not places[0].suite for place in places):
         raise ComposeError(f"lines {', '.join(map(str, anchors))} are not of one suite", anchors[0])
@@ -54,15 +70,20 @@ def check_fit(outline: Outline, tree: ast.Module, edits: Sequence[Edit]) -> None
     places = {edit: places_of(outline, tree, edit)[0] for edit in edits}
     for edit, place in places.items():
         _check_one(outline, place.statement, edit)
+    check_one_shape(edits)
+    check_jumps(tree, edits)
     closes = {line for edit in edits if isinstance(edit, DissolveTry) for line in edit.closes}
     removed = closes | {edit.line for edit in edits if isinstance(edit, RemoveStatement)}
     _check_creations([edit for edit in edits if isinstance(edit, OpenBlock)], removed)
-    blocks = [(edit, place) for edit, place in places.items() if isinstance(edit, OpenBlock | WidenBlock)]
+    blocks = [(edit, place) for edit, place in places.items() if isinstance(edit, Block)]
     for (one, place), (other, of_other) in combinations(blocks, 2):
         if place.suite is of_other.suite:
             _check_pair(one, other)
-    _check_expressions([edit for edit in edits if isinstance(edit, ReplaceExpression)])
+    expressions = [edit for edit in edits if isinstance(edit, ReplaceExpression)]
+    _check_expressions(expressions)
+    _check_headers(outline, tree, edits, expressions)
     replaced = {edit.creation for edit in edits if isinstance(edit, OpenBlock) and edit.context is not None}
+    replaced |= {edit.line for edit in edits if isinstance(edit, ReplaceStatement)}
     for edit, place in places.items():
         if isinstance(edit, RemoveStatement):
             continue
@@ -110,6 +131,8 @@ def _check_one(outline: Outline, statement: ast.stmt, edit: Edit) -> None:
                 raise ComposeError(f"nothing goes from the `finally` of line {edit.line}", edit.line)
             for line in edit.closes:
                 _check_close(outline, statement.finalbody, line)
+        case GuardBlock() | DissolveBlock() | AddFinally() | LoopToBlock() | ReplaceStatement() | ChangeDefinition():
+            check_statement(statement, edit)
 
 
 def _check_close(outline: Outline, final: list[ast.stmt], line: int) -> None:
@@ -145,6 +168,25 @@ def _check_expressions(edits: Sequence[ReplaceExpression]) -> None:
     for one, other in pairwise(in_order):
         if (other.span.line, other.span.column) < (one.span.end_line, one.span.end_column):
             raise ComposeError(f"two expressions on line {other.span.line} lie in each other", other.span.line)
+
+
+def _check_headers(
+    outline: Outline, tree: ast.Module, edits: Sequence[Edit], expressions: Sequence[ReplaceExpression]
+) -> None:
+    """No expression of a header that goes may be replaced; one of a body on the header's line may."""
+    gone: set[ast.AST] = set()
+    for edit in edits:
+        if not isinstance(edit, LoopToBlock | DissolveBlock):
+            continue
+        match outline.find(edit.line).statement:
+            case ast.For(iter=header) | ast.AsyncFor(iter=header):
+                gone.update(ast.walk(header))
+            case ast.With(items=[item]) | ast.AsyncWith(items=[item]):
+                gone.update(ast.walk(item))
+    for expression in expressions:
+        if gone and find_expression(tree, outline.lines.lines, expression)[0] in gone:
+            line = expression.span.line
+            raise ComposeError(f"what is edited on line {line} is taken away too", line)
 
 
 def _check_pair(one: Block, other: Block) -> None:

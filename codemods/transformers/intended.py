@@ -9,11 +9,26 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterable, Iterator
 
-from codemods.plan import DissolveTry, Edit, OpenBlock, RemoveStatement, ReplaceExpression, WidenBlock
+from codemods.plan import (
+    AddFinally,
+    ChangeDefinition,
+    DissolveBlock,
+    DissolveTry,
+    Edit,
+    GuardBlock,
+    LoopToBlock,
+    OpenBlock,
+    RemoveStatement,
+    ReplaceExpression,
+    ReplaceStatement,
+    WidenBlock,
+)
 from codemods.transformers.errors import ComposeError
 from codemods.transformers.expression_spans import find_expression
 from codemods.transformers.outline import suites_of
 from codemods.transformers.physical_lines import split_lines
+
+Block = OpenBlock | WidenBlock | GuardBlock
 
 
 def check_statements(before: str, after: str, edits: Iterable[Edit]) -> None:
@@ -53,9 +68,10 @@ def _edit_all(suite: list[ast.stmt], edits: list[Edit]) -> None:
             # the body of `if x: y` stands on its header's line, and a line names the outermost statement
             if inner[0].lineno != statement.lineno:
                 _edit_all(inner, edits)
+    suite[:] = [_reshaped(statement, edits) for statement in suite]
     by_line = {statement.lineno: statement for statement in suite}
     instead = {line: _left_of(by_line[line], edits) for line in _given_up(edits) if line in by_line}
-    blocks = [edit for edit in edits if isinstance(edit, OpenBlock | WidenBlock) and _start(edit) in by_line]
+    blocks = [edit for edit in edits if isinstance(edit, Block) and _start(edit) in by_line]
     # outer before inner; of two blocks over the same statements the one whose session was made first is outside
     blocks.sort(key=lambda edit: (_start(edit), -edit.last, *_birth(edit)))
     suite[:] = _nest(suite, blocks, instead, by_line)
@@ -64,7 +80,7 @@ def _edit_all(suite: list[ast.stmt], edits: list[Edit]) -> None:
 def _given_up(edits: list[Edit]) -> Iterator[int]:
     """The lines of the statements that may not stay as they are, wherever they stand."""
     for edit in edits:
-        if isinstance(edit, RemoveStatement | DissolveTry):
+        if isinstance(edit, RemoveStatement | DissolveTry | DissolveBlock | ReplaceStatement):
             yield edit.line
         if isinstance(edit, DissolveTry):
             yield from edit.closes
@@ -73,26 +89,59 @@ def _given_up(edits: list[Edit]) -> Iterator[int]:
 
 
 def _left_of(statement: ast.stmt, edits: list[Edit]) -> list[ast.stmt]:
-    """What stays of a statement that is given up: nothing, or what is left of a `try` without its closes."""
-    if not any(isinstance(edit, DissolveTry) and edit.line == statement.lineno for edit in edits):
-        return []
-    assert isinstance(statement, ast.Try | ast.TryStar)
-    return [statement] if statement.finalbody or statement.handlers else statement.body
+    """What stays of a statement that is given up: nothing, what is left of a `try` without its closes, the body of a
+    block, or the statements that replace it."""
+    for edit in edits:
+        if isinstance(edit, DissolveTry) and edit.line == statement.lineno:
+            assert isinstance(statement, ast.Try | ast.TryStar)
+            return [statement] if statement.finalbody or statement.handlers else statement.body
+        if isinstance(edit, DissolveBlock) and edit.line == statement.lineno:
+            assert isinstance(statement, ast.With | ast.AsyncWith)
+            return statement.body
+        if isinstance(edit, ReplaceStatement) and edit.line == statement.lineno:
+            return ast.parse(edit.code).body
+    return []
 
 
-def _start(edit: OpenBlock | WidenBlock) -> int:
-    return edit.first if isinstance(edit, OpenBlock) else edit.block
+def _reshaped(statement: ast.stmt, edits: list[Edit]) -> ast.stmt:
+    """A statement that stays where it is with another header, or with one more suite."""
+    for edit in edits:
+        match edit, statement:
+            case LoopToBlock(line=line), ast.For() | ast.AsyncFor() if line == statement.lineno:
+                kind = ast.With if isinstance(statement, ast.For) else ast.AsyncWith
+                item = ast.withitem(context_expr=_parsed(edit.context), optional_vars=statement.target)
+                statement = ast.copy_location(kind(items=[item], body=statement.body), statement)
+            case ChangeDefinition(line=line), ast.FunctionDef() | ast.AsyncFunctionDef() if line == statement.lineno:
+                fields = dict(ast.iter_fields(statement))
+                if edit.returns is not None:
+                    fields["returns"] = _parsed(edit.returns)
+                asynchronous = edit.is_async or isinstance(statement, ast.AsyncFunctionDef)
+                made = (ast.AsyncFunctionDef if asynchronous else ast.FunctionDef)(**fields)
+                statement = ast.copy_location(made, statement)
+            case AddFinally(line=line), ast.Try() | ast.TryStar() if line == statement.lineno:
+                statement.finalbody = ast.parse(_call(edit, "close")).body
+    return statement
 
 
-def _birth(edit: OpenBlock | WidenBlock) -> tuple[int, int, str]:
+def _call(edit: GuardBlock | AddFinally, method: str) -> str:
+    return f"{'await ' if edit.is_async else ''}{edit.name}.{method}()"
+
+
+def _start(edit: Block) -> int:
+    return edit.block if isinstance(edit, WidenBlock) else edit.first
+
+
+def _birth(edit: Block) -> tuple[int, int, int, str]:
     if isinstance(edit, WidenBlock):
-        return 1, edit.block, ""
-    return 0, edit.first if edit.creation is None else edit.creation, f"{edit.name} {edit.context}"
+        return 1, edit.block, 0, ""
+    if isinstance(edit, GuardBlock):
+        return 0, edit.first, 0, edit.name
+    return 0, edit.first if edit.creation is None else edit.creation, 1, f"{edit.name} {edit.context}"
 
 
 def _nest(
     suite: list[ast.stmt],
-    blocks: list[OpenBlock | WidenBlock],
+    blocks: list[Block],
     instead: dict[int, list[ast.stmt]],
     by_line: dict[int, ast.stmt],
 ) -> list[ast.stmt]:
@@ -113,6 +162,8 @@ def _nest(
             assert isinstance(statement, ast.With | ast.AsyncWith)
             statement.body.extend(_nest(inside[1:], rest, instead, by_line))
             made.append(statement)
+        elif isinstance(block, GuardBlock):
+            made.append(_guarded(block, _nest(inside, rest, instead, by_line)))
         else:
             creation = None if block.creation is None else by_line[block.creation]
             made.extend(_opened(block, creation, _nest(inside, rest, instead, by_line)))
@@ -135,6 +186,14 @@ def _opened(block: OpenBlock, creation: ast.stmt | None, body: list[ast.stmt]) -
     assert isinstance(creation, ast.AnnAssign)
     bare = ast.AnnAssign(target=creation.target, annotation=creation.annotation, value=None, simple=creation.simple)
     return [bare, opened]
+
+
+def _guarded(block: GuardBlock, body: list[ast.stmt]) -> ast.stmt:
+    rollback, close = _call(block, "rollback"), _call(block, "close")
+    guard = ast.parse(f"try: pass\nexcept Exception:\n    {rollback}\n    raise\nfinally: {close}").body[0]
+    assert isinstance(guard, ast.Try)
+    guard.body = body
+    return guard
 
 
 def _without_fillers(suite: list[ast.stmt]) -> None:

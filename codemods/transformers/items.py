@@ -7,14 +7,15 @@ from dataclasses import dataclass, field
 
 import libcst as cst
 
-from codemods.transformers.leading_lines import Lines
+from codemods.transformers.leading_lines import Lines, Statement
 
-Statement = cst.SimpleStatementLine | cst.BaseCompoundStatement
+__all__ = ["Item", "Statement"]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Item:
-    """What one original statement has become: one statement, or those of a `try` that gave way to its body.
+    """What one original statement has become: one statement, those of a `try` or block that gave way to its body, or
+    those that replace it.
 
     `lead` are the lines above it; `inner` are lines between those and the first statement, and `tail` lines below the
     last one, that it got on the way.
@@ -32,7 +33,7 @@ class Item:
 
     @property
     def node(self) -> Statement:
-        """The first statement: the only one, unless a `try` gave way to its body."""
+        """The first statement: the only one, unless others took its place."""
         return self.nodes[0]
 
     def placed(self, lead: Sequence[cst.EmptyLine]) -> list[Statement]:

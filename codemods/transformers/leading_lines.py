@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import libcst as cst
 
 Lines = list[cst.EmptyLine]
+Statement = cst.SimpleStatementLine | cst.BaseCompoundStatement
 
 
 def is_blank(line: cst.EmptyLine) -> bool:
@@ -47,8 +48,37 @@ def own_line(trailing: cst.TrailingWhitespace) -> Lines:
     return [] if trailing.comment is None else [cst.EmptyLine(comment=trailing.comment, newline=trailing.newline)]
 
 
+def line_end(statement: cst.SimpleStatementLine) -> cst.TrailingWhitespace:
+    """What ends a statement's line, for the end of the line that takes its place."""
+    end = statement.trailing_whitespace
+    if end.comment is not None and not end.whitespace.value:
+        # a semicolon that is gone owned the space before the comment
+        return end.with_changes(whitespace=cst.SimpleWhitespace("  "))
+    return end
+
+
 def has_comment(lines: Sequence[cst.EmptyLine]) -> bool:
     return any(line.comment is not None for line in lines)
+
+
+def without_margin(statement: Statement) -> Statement:
+    """A statement of a module whose blank lines stay blank when it moves into a block.
+
+    At the margin every blank line counts as one that holds its indentation, of which there is none. Suites in the
+    statement are left as they are: theirs tell one from the other.
+    """
+    made = statement.visit(_WithoutMargin())
+    assert isinstance(made, cst.SimpleStatementLine | cst.BaseCompoundStatement)
+    return made
+
+
+class _WithoutMargin(cst.CSTTransformer):
+    def visit_IndentedBlock(self, node: cst.IndentedBlock) -> bool:
+        return False
+
+    def leave_EmptyLine(self, original_node: cst.EmptyLine, updated_node: cst.EmptyLine) -> cst.EmptyLine:
+        blank = is_blank(updated_node) and not updated_node.whitespace.value
+        return updated_node.with_changes(indent=False) if blank else updated_node
 
 
 def comment_lines(node: cst.CSTNode) -> Lines:

@@ -1,4 +1,4 @@
-"""One suite put together again: blocks opened and widened, statements taken away, every comment kept. Pure.
+"""One suite put together again: blocks opened, widened and guarded, statements taken away, every comment kept. Pure.
 
 Works on the nodes it is given; what lies deeper in them has been edited already (`suite_edits.py`).
 """
@@ -10,26 +10,28 @@ from dataclasses import replace
 
 import libcst as cst
 
-from codemods.plan import OpenBlock, WidenBlock
+from codemods.plan import GuardBlock, OpenBlock, WidenBlock
 from codemods.transformers.continuations import moved_in
 from codemods.transformers.errors import ComposeError
 from codemods.transformers.expression_spans import parse_expression
+from codemods.transformers.guard_block import guarded
 from codemods.transformers.items import Item, Statement
 from codemods.transformers.leading_lines import (
     Lines,
     comment_lines,
     join,
+    line_end,
     split_attached,
     strip_first_blanks,
     strip_last_blanks,
 )
 
-Block = OpenBlock | WidenBlock
+Block = OpenBlock | WidenBlock | GuardBlock
 
 
 def block_start(block: Block) -> int:
     """The line of the first statement that a block holds; for a widened one, of the block itself."""
-    return block.first if isinstance(block, OpenBlock) else block.block
+    return block.block if isinstance(block, WidenBlock) else block.first
 
 
 def made_on(block: OpenBlock) -> int:
@@ -37,18 +39,27 @@ def made_on(block: OpenBlock) -> int:
     return block.first if block.creation is None else block.creation
 
 
-def _outer_first(block: Block) -> tuple[int, int, int, int, str]:
-    """Sorts blocks so that an outer one comes before those in it; over the same statements, the earlier creation."""
-    if isinstance(block, WidenBlock):
-        return (block.block, -block.last, 1, block.block, "")
-    return (block.first, -block.last, 0, made_on(block), f"{block.name} {block.context}")
+def _outer_first(block: Block) -> tuple[int, int, int, int, int, str]:
+    """Sorts blocks so that an outer one comes before those in it; over the same statements, the earlier creation.
+
+    What a guard closes was made above it: only a session that is made above too may be entered outside of it.
+    """
+    match block:
+        case WidenBlock():
+            return (block.block, -block.last, 1, block.block, 0, "")
+        case GuardBlock():
+            return (block.first, -block.last, 0, block.first, 0, block.name)
+        case OpenBlock():
+            return (block.first, -block.last, 0, made_on(block), 1, f"{block.name} {block.context}")
 
 
 def block_anchors(block: Block) -> tuple[int, ...]:
     """The lines of the statements that a block names, in the order in which they ought to stand."""
     if isinstance(block, WidenBlock):
         return (block.block, block.last)
-    return (block.first, block.last) if block.creation is None else (block.creation, block.first, block.last)
+    if isinstance(block, GuardBlock) or block.creation is None:
+        return (block.first, block.last)
+    return (block.creation, block.first, block.last)
 
 
 class SuiteAssembly:
@@ -90,7 +101,10 @@ class SuiteAssembly:
             if block is not None:
                 end = next(position for position, one in enumerate(items) if one.line == block.last)
                 inner = [other for other in blocks if other is not block]
+                starts = strip_start and vanished and not made
                 made.extend(self._block(block, items[index : end + 1], inner, pending))
+                if starts:
+                    made[0] = made[0].with_changes(leading_lines=strip_first_blanks(made[0].leading_lines)[1])
                 pending, index = [], end + 1
                 continue
             index += 1
@@ -101,6 +115,9 @@ class SuiteAssembly:
                 vanished = True
             elif item.line in self._removed:
                 pending = [*lead, *_comments_of(item)]
+                vanished = True
+            elif not item.nodes:
+                pending = [*lead, *item.inner, *item.tail]
                 vanished = True
             else:
                 if strip_start and vanished and not made:
@@ -127,6 +144,8 @@ class SuiteAssembly:
     def _block(self, block: Block, items: Sequence[Item], inner: Sequence[Block], pending: Lines) -> list[Statement]:
         if isinstance(block, WidenBlock):
             return [self._widened(items, inner, pending)]
+        if isinstance(block, GuardBlock):
+            return [self._guarded(block, items, inner, pending)]
         return self._opened(block, items, inner, pending)
 
     def _opened(
@@ -151,7 +170,7 @@ class SuiteAssembly:
             body, left = [filler(left)], []
         body = [moved_in(statement, self._step) for statement in body]
         value, bare = _entered(block) if creation is None else _creation_parts(block, creation)
-        header = cst.TrailingWhitespace() if creation is None else _header_end(creation)
+        header = cst.TrailingWhitespace() if creation is None else line_end(creation)
         asname = None if block.name is None else cst.AsName(name=cst.Name(block.name))
         opened = cst.With(
             items=[cst.WithItem(item=value, asname=asname)],
@@ -160,6 +179,15 @@ class SuiteAssembly:
             leading_lines=[] if bare else above,
         )
         return [opened] if bare is None else [bare.with_changes(leading_lines=above), opened]
+
+    def _guarded(self, block: GuardBlock, items: Sequence[Item], inner: Sequence[Block], pending: Lines) -> Statement:
+        above, attached = split_attached(join(pending, items[0].lead))
+        items = [replace(items[0], lead=attached), *items[1:]]
+        body, left = self._assemble(items, inner, [], strip_start=True)
+        left = strip_last_blanks(left)
+        if not body:
+            body, left = [filler(left)], []
+        return guarded(block, [moved_in(statement, self._step) for statement in body], left, above, self._step)
 
     def _widened(self, items: Sequence[Item], inner: Sequence[Block], pending: Lines) -> Statement:
         block, taken = items[0], items[1:]
@@ -189,15 +217,6 @@ def _comments_of(item: Item) -> Lines:
 def filler(lead: Lines) -> cst.SimpleStatementLine:
     """What a suite holds that would be empty."""
     return cst.SimpleStatementLine(body=[cst.Pass()], leading_lines=lead)
-
-
-def _header_end(creation: cst.SimpleStatementLine) -> cst.TrailingWhitespace:
-    """What ends the creation's line, for the end of the header's line."""
-    end = creation.trailing_whitespace
-    if end.comment is not None and not end.whitespace.value:
-        # a semicolon that is gone owned the space before the comment
-        return end.with_changes(whitespace=cst.SimpleWhitespace("  "))
-    return end
 
 
 def _creation_parts(

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 import libcst as cst
 from libcst.metadata import MetadataWrapper, PositionProvider
 
-from codemods.plan import DissolveTry, Edit, RemoveStatement, ReplaceExpression, Source
+from codemods.plan import DissolveBlock, DissolveTry, Edit, RemoveStatement, ReplaceExpression, Source
 from codemods.transformers.errors import ComposeError
 from codemods.transformers.expression_spans import replacements
 from codemods.transformers.fit import check_fit, places_of, start_line
@@ -106,7 +106,7 @@ def _touch(one: _Run, other: _Run) -> bool:
 def _with_neighbour(run: _Run) -> _Run:
     """A statement that goes brings a neighbour along, the next one if there is one: the lines around it join there, and
     a slice is never left empty unless its suite is."""
-    if not isinstance(run.edits[0], RemoveStatement | DissolveTry):
+    if not isinstance(run.edits[0], RemoveStatement | DissolveTry | DissolveBlock):
         return run
     if run.last + 1 < len(run.suite.statements):
         return replace(run, last=run.last + 1)
@@ -140,6 +140,7 @@ def _edited_slice(source: Source, outline: Outline, run: _Run) -> tuple[int, int
     edited = _transformed(
         module,
         run.edits,
+        file_step=source.indent,
         offset=start - 2,
         top=top,
         top_step=_step(outline, run.suite, source.indent),
@@ -159,6 +160,7 @@ def _edited_file(source: Source, edits: Sequence[Edit]) -> str:
     return _transformed(
         module,
         edits,
+        file_step=source.indent,
         offset=0,
         top=module,
         top_step=source.indent,
@@ -180,6 +182,7 @@ def _transformed(
     module: cst.Module,
     edits: Sequence[Edit],
     *,
+    file_step: str,
     offset: int,
     top: cst.CSTNode,
     top_step: str,
@@ -200,6 +203,8 @@ def _transformed(
         top,
         top_step=top_step,
         default_step=module.default_indent,
+        file_step=file_step,
+        newline=module.default_newline,
         top_is_whole=top_is_whole,
         top_at_start=top_at_start,
         blank_follows=blank_follows,

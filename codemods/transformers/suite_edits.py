@@ -1,4 +1,4 @@
-"""One libcst pass that makes all edits of a slice: suites, `try` statements and expressions.
+"""One libcst pass that makes all edits of a slice: suites, single statements and expressions.
 
 Works on the nodes it is given. The pass is keyed by the ORIGINAL nodes, suite by suite, so that edits at several
 depths compose: a suite is put together from its updated statements, inner blocks before the blocks around them.
@@ -11,11 +11,28 @@ from typing import cast
 
 import libcst as cst
 
-from codemods.plan import DissolveTry, Edit, OpenBlock, RemoveStatement, WidenBlock
+from codemods.plan import (
+    AddFinally,
+    ChangeDefinition,
+    DissolveBlock,
+    DissolveTry,
+    Edit,
+    GuardBlock,
+    LoopToBlock,
+    OpenBlock,
+    RemoveStatement,
+    ReplaceStatement,
+    WidenBlock,
+)
+from codemods.transformers.change_definition import redefined
+from codemods.transformers.dissolve_block import body_of
 from codemods.transformers.dissolve_try import dissolve
+from codemods.transformers.guard_block import with_finally
 from codemods.transformers.items import Item, Statement
-from codemods.transformers.leading_lines import strip_last_blanks
+from codemods.transformers.leading_lines import strip_last_blanks, without_margin
+from codemods.transformers.loop_to_block import block_of
 from codemods.transformers.open_block import SuiteAssembly, block_anchors, filler
+from codemods.transformers.replace_statement import replaced
 
 
 class SuiteEdits(cst.CSTTransformer):
@@ -24,8 +41,8 @@ class SuiteEdits(cst.CSTTransformer):
     `lines` gives the original source's line of every statement of the tree, `replacements` the nodes of expressions
     that are replaced. `top` is the suite of a slice that need not be a whole suite: nothing is put into it when it
     becomes empty unless `top_is_whole`, and `top_step` is what a block opened in it is indented by; `default_step` is
-    what suites without a step of their own are indented by. `blank_follows` says whether the text after the slice
-    begins with a blank line or ends the suite.
+    what suites without a step of their own are indented by, `file_step` what new ones are, and `newline` ends new
+    lines. `blank_follows` says whether the text after the slice begins with a blank line or ends the suite.
     """
 
     def __init__(
@@ -37,6 +54,8 @@ class SuiteEdits(cst.CSTTransformer):
         *,
         top_step: str,
         default_step: str,
+        file_step: str,
+        newline: str,
         top_is_whole: bool,
         top_at_start: bool,
         blank_follows: bool,
@@ -47,17 +66,24 @@ class SuiteEdits(cst.CSTTransformer):
         self._top = top
         self._top_step = top_step
         self._default_step = default_step
+        self._file_step = file_step
+        self._newline = newline
         self._top_is_whole = top_is_whole
         self._top_at_start = top_at_start
         self._blank_follows = blank_follows
         self._removed = {edit.line for edit in edits if isinstance(edit, RemoveStatement)}
         self._removed |= {line for edit in edits if isinstance(edit, DissolveTry) for line in edit.closes}
         self._dissolved = {edit.line for edit in edits if isinstance(edit, DissolveTry)}
-        self._blocks = [edit for edit in edits if isinstance(edit, OpenBlock | WidenBlock)]
+        self._needless = {edit.line for edit in edits if isinstance(edit, DissolveBlock)}
+        self._replaced = {edit.line: edit for edit in edits if isinstance(edit, ReplaceStatement)}
+        self._loops = {edit.line: edit for edit in edits if isinstance(edit, LoopToBlock)}
+        self._definitions = {edit.line: edit for edit in edits if isinstance(edit, ChangeDefinition)}
+        self._unclosed = {edit.line: edit for edit in edits if isinstance(edit, AddFinally)}
+        self._blocks = [edit for edit in edits if isinstance(edit, OpenBlock | WidenBlock | GuardBlock)]
         self._ends_of_opened = {edit.last for edit in edits if isinstance(edit, OpenBlock)}
-        self._anchors = self._removed | self._dissolved
+        self._anchors = self._removed | self._dissolved | self._needless | self._replaced.keys()
         self._anchors |= {line for block in self._blocks for line in block_anchors(block)}
-        self._finals: set[cst.CSTNode] = set()  # the `finally` suites of dissolved tries, which may become empty
+        self._may_empty: set[cst.CSTNode] = set()  # suites of what is dissolved, which may become empty
 
     def on_leave(
         self, original_node: cst.CSTNodeT, updated_node: cst.CSTNodeT
@@ -75,7 +101,27 @@ class SuiteEdits(cst.CSTTransformer):
 
     def _enter_try(self, node: cst.Try | cst.TryStar) -> None:
         if self._lines[node] in self._dissolved and node.finalbody is not None:
-            self._finals.add(node.finalbody.body)
+            self._may_empty.add(node.finalbody.body)
+
+    def visit_With(self, node: cst.With) -> None:
+        if self._lines[node] in self._needless:
+            self._may_empty.add(node.body)
+
+    def leave_Try(self, original_node: cst.Try, updated_node: cst.Try) -> cst.Try:
+        edit = self._unclosed.get(self._lines[original_node])
+        return updated_node if edit is None else with_finally(edit, updated_node, self._file_step)
+
+    def leave_TryStar(self, original_node: cst.TryStar, updated_node: cst.TryStar) -> cst.TryStar:
+        edit = self._unclosed.get(self._lines[original_node])
+        return updated_node if edit is None else with_finally(edit, updated_node, self._file_step)
+
+    def leave_For(self, original_node: cst.For, updated_node: cst.For) -> cst.BaseStatement:
+        edit = self._loops.get(self._lines[original_node])
+        return updated_node if edit is None else block_of(edit, updated_node)
+
+    def leave_FunctionDef(self, original_node: cst.FunctionDef, updated_node: cst.FunctionDef) -> cst.FunctionDef:
+        edit = self._definitions.get(self._lines[original_node])
+        return updated_node if edit is None else redefined(edit, updated_node)
 
     def leave_IndentedBlock(
         self, original_node: cst.IndentedBlock, updated_node: cst.IndentedBlock
@@ -90,12 +136,12 @@ class SuiteEdits(cst.CSTTransformer):
         body, left = suite.assemble(starts_suite=self._top_at_start or not is_top)
         if not is_top or self._blank_follows:
             left = strip_last_blanks(left)
-        if not body and whole and original_node not in self._finals:
+        if not body and whole and original_node not in self._may_empty:
             body, left = [filler(left)], []
         return updated_node.with_changes(body=body, footer=[*left, *updated_node.footer])
 
     def leave_Module(self, original_node: cst.Module, updated_node: cst.Module) -> cst.Module:
-        items = self._items(original_node.body, updated_node.body)
+        items = self._items(original_node.body, [without_margin(statement) for statement in updated_node.body])
         if items is None:
             return updated_node
         suite = SuiteAssembly(items, self._blocks, self._removed, self._top_step, self._default_step)
@@ -118,6 +164,10 @@ class SuiteEdits(cst.CSTTransformer):
 
     def _item(self, before: cst.CSTNode, after: Statement) -> Item:
         line = self._lines[before]
+        if line in self._replaced:
+            return replaced(self._replaced[line], after, step=self._file_step, newline=self._newline)
+        if line in self._needless:
+            return body_of(line, after, default_step=self._default_step)
         if line not in self._dissolved:
             return Item.of(line, after)
         ends_in_block = (

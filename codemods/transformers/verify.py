@@ -9,7 +9,16 @@ from collections.abc import Iterable
 
 import libcst as cst
 
-from codemods.plan import DissolveTry, Edit, OpenBlock, ReplaceExpression, Source
+from codemods.plan import (
+    ChangeDefinition,
+    DissolveTry,
+    Edit,
+    LoopToBlock,
+    OpenBlock,
+    ReplaceExpression,
+    ReplaceStatement,
+    Source,
+)
 from codemods.transformers.deep_stack import with_deep_stack
 from codemods.transformers.errors import ComposeError
 from codemods.transformers.expression_spans import find_expression
@@ -22,8 +31,8 @@ def verify_bytes(source: Source, after: bytes, edits: Iterable[Edit] = ()) -> No
 
     It decodes with the file's encoding and byte order mark, libcst reads it, it compiles if the original did, and it
     has every comment and string constant of the original. What an edit takes away by name may be missing: the comments
-    of an import that went as a whole, the strings in an annotation or, with `edits`, in a creation that another
-    context expression replaced.
+    of an import that went as a whole, the strings in an annotation or, with `edits`, in what other text replaced: a
+    creation that has another context, the iterator of a loop, a statement, the declared result of a function.
     """
     text = _decoded(source, after)
     with_deep_stack(lambda: _verify(source, text, tuple(edits)))
@@ -94,6 +103,9 @@ def _given_up(text: str, tree: ast.Module, edits: tuple[Edit, ...]) -> set[int]:
     """The ids of the expressions that the edits put others in the place of, or take away by name."""
     creations = {edit.creation for edit in edits if isinstance(edit, OpenBlock) and edit.context is not None}
     closes = {line for edit in edits if isinstance(edit, DissolveTry) for line in edit.closes}
+    loops = {edit.line for edit in edits if isinstance(edit, LoopToBlock)}
+    replaced = {edit.line for edit in edits if isinstance(edit, ReplaceStatement)}
+    definitions = {edit.line for edit in edits if isinstance(edit, ChangeDefinition) and edit.returns is not None}
     lines = split_lines(text)
     found = {id(find_expression(tree, lines, edit)[0]) for edit in edits if isinstance(edit, ReplaceExpression)}
     for node in ast.walk(tree):
@@ -101,6 +113,12 @@ def _given_up(text: str, tree: ast.Module, edits: tuple[Edit, ...]) -> set[int]:
             found.add(id(node.value))
         if isinstance(node, ast.If) and node.lineno in closes:
             found.add(id(node.test))
+        if isinstance(node, ast.For | ast.AsyncFor) and node.lineno in loops:
+            found.add(id(node.iter))
+        if isinstance(node, ast.stmt) and node.lineno in replaced:
+            found.add(id(node))
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and node.lineno in definitions and node.returns:
+            found.add(id(node.returns))
     return found
 
 

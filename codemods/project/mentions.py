@@ -1,0 +1,83 @@
+"""Where functions of given names are mentioned in one file, and what is done with them there. Facts; pure.
+
+A second, narrow look at files that were scanned already: only once it is known which functions lend sessions out, it
+is known whose callers matter.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass
+
+from codemods.project.expressions import expression, last_name
+from codemods.project.facts import Expression
+from codemods.project.name_uses import Parents, Role, value_use
+
+
+@dataclass(frozen=True, slots=True)
+class Mention:
+    """One place at which a name is read that may be the function in question."""
+
+    path: str
+    line: int
+    scope: str  # qualified name of the function or class in whose body it stands; "" at module level
+    chain: Expression  # the name, or the chain of attributes
+    called: bool
+    role: Role  # what is done with the function, or with the result when it is called
+    around: Expression | None = None  # what it, or its result, is handed to
+    attribute: str = ""  # the method of the result, or the attribute, that is read
+    is_override: bool = False  # in a statement about `dependency_overrides`, and not called
+
+
+def mentions(tree: ast.Module, path: str, names: Collection[str]) -> Iterator[Mention]:
+    """Every read of one of the names in a file: as a name, or as the last attribute of a chain. In no order."""
+    parents = Parents(tree)
+    for node in ast.walk(tree):
+        if not isinstance(node, (ast.Name, ast.Attribute)) or not isinstance(node.ctx, ast.Load):
+            continue
+        if (node.id if isinstance(node, ast.Name) else node.attr) not in names:
+            continue
+        above = parents.of(node)
+        called = isinstance(above, ast.Call) and above.func is node
+        use = value_use(above if called and isinstance(above, ast.Call) else node, parents)
+        yield Mention(
+            path,
+            node.lineno,
+            _scope(node, parents),
+            expression(node),
+            called,
+            use.role,
+            None if use.call is None else expression(use.call.func),
+            use.attribute,
+            not called and _is_override(node, parents),
+        )
+
+
+def _scope(node: ast.AST, parents: Parents) -> str:
+    names: list[str] = []
+    inside: ast.AST = node
+    for around in parents.chain(node):
+        if isinstance(around, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
+            if names or inside in around.body:
+                names.append(around.name)
+        inside = around
+    return ".".join(reversed(names))
+
+
+def _is_override(node: ast.AST, parents: Parents) -> bool:
+    statement = parents.statement(node)
+    return any(
+        isinstance(inner, ast.Attribute) and inner.attr == "dependency_overrides" for inner in ast.walk(statement)
+    )
+
+
+def is_driven_once(mention: Mention) -> bool:
+    """`next(dep())`, `anext(dep())`, `dep().__anext__()`, `gen = dep()`: a generator that may be abandoned."""
+    if not mention.called:
+        return False
+    if mention.role is Role.METHOD:
+        return mention.attribute in ("__next__", "__anext__", "send", "asend")
+    if mention.role is Role.ARGUMENT:
+        return mention.around is not None and last_name(mention.around) in ("next", "anext")
+    return mention.role in (Role.ALIASED, Role.STORED)
