@@ -6,12 +6,28 @@ import ast
 import io
 import tokenize
 from collections import Counter
-from collections.abc import Iterator, Set
+from collections.abc import Iterator, Mapping, Set
+from types import MappingProxyType
 
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from codemods.plan import DissolveTry, Edit, OpenBlock, RemoveStatement, ReplaceExpression, Source, Span, WidenBlock
+from codemods.plan import (
+    AddFinally,
+    ChangeDefinition,
+    DissolveBlock,
+    DissolveTry,
+    Edit,
+    GuardBlock,
+    LoopToBlock,
+    OpenBlock,
+    RemoveStatement,
+    ReplaceExpression,
+    ReplaceStatement,
+    Source,
+    Span,
+    WidenBlock,
+)
 from codemods.transformers.compose import compose
 
 SIMPLE = [
@@ -64,6 +80,25 @@ MADE_INSIDE = [
     ["for i in await run(F()):", "    await run(i)  # each"],
     ["z = (await F()).x"],
 ]
+MADE_ANEW = [
+    ["r = make()  # made"],
+    ["r = make(", "", "    1,", ")"],
+    ["r = \\", "  make();  # made"],
+]
+CODES = [
+    "return 1",
+    "r = 1\nawait r",
+    "try:\n  r = 1\n  if r:\n    await r\nfinally:\n  r = 2",
+    "with r: await r\nr = 3",
+]
+HEADERS_OF_LOOPS = [["async for s in dep():  # each"], ["async for (s) in dep(", "        1", "):"]]
+HEADERS_OF_NEEDLESS = [
+    ["async with s:  # enter"],
+    ["async with s as t:"],
+    ["async with (  # open", "    s", "):  # enter"],
+]
+GUARDED, UNCLOSED = "guarded", "unclosed"  # names of sessions that only edits use
+ADDED = {f"await {GUARDED}.rollback()", f"await {GUARDED}.close()", f"await {UNCLOSED}.close()"}
 BETWEEN = [[], [], [""], ["# above"], ["", "# above"], ["# far", ""], ["", "", "# far", "", "# near"], ["   "]]
 OUTDENTED = ["#left"]
 
@@ -82,8 +117,9 @@ def indented(lines: list[str], step: str) -> list[str]:
 @st.composite
 def statements(draw: st.DrawFn, step: str, depth: int = 0) -> list[str]:
     lines: list[str] = []
-    kinds = ["simple", "simple", "creation", "close", "block", "made inside"] + (
-        ["compound", "compound", "try", "given back", "given back", "match"] * (depth < 2)
+    kinds = ["simple", "simple", "creation", "close", "made inside", "made anew"] + ["block"] * (depth < 4)
+    kinds += ["compound", "compound", "try", "given back", "given back", "match", "loop", "needless", "unclosed"] * (
+        depth < 2
     )
     chosen = draw(st.lists(st.sampled_from(kinds), min_size=1, max_size=6 if depth == 0 else 3))
     if depth == 0:
@@ -96,6 +132,8 @@ def statements(draw: st.DrawFn, step: str, depth: int = 0) -> list[str]:
             lines += draw(st.sampled_from(SIMPLE))
         elif kind == "made inside":
             lines += draw(st.sampled_from(MADE_INSIDE))
+        elif kind == "made anew":
+            lines += draw(st.sampled_from(MADE_ANEW))
         elif kind == "creation":
             lines += draw(st.sampled_from(CREATIONS))
         elif kind == "close":
@@ -105,6 +143,14 @@ def statements(draw: st.DrawFn, step: str, depth: int = 0) -> list[str]:
             inner += indented(draw(st.sampled_from([[], ["# deep"], ["", "# deep"]])), step)
             if kind == "block":
                 lines += ["async with F() as s:  # block", *inner]
+            elif kind == "loop":
+                lines += [*draw(st.sampled_from(HEADERS_OF_LOOPS)), *inner]
+                lines += draw(st.sampled_from([[], [step + "break  # once"], ["", step + "# enough", step + "break"]]))
+            elif kind == "needless":
+                lines += [*draw(st.sampled_from(HEADERS_OF_NEEDLESS)), *inner]
+            elif kind == "unclosed":
+                lines += ["try:", *inner]
+                lines += draw(st.sampled_from([["except E: raise  # e"], ["except E:", step + "raise", step + "# e"]]))
             elif kind == "try":
                 lines += [
                     "try:",
@@ -140,8 +186,19 @@ def edited_functions(draw: st.DrawFn) -> tuple[Source, list[Edit], int, int]:
     source = Source("a.py", "a", False, text.encode(), text, "utf-8", b"", newline, step)
     edits: list[Edit] = []
     tree = ast.parse(text)
-    for suite in suites(tree, text.split(newline)):
+    for suite in suites(tree.body[1], text.split(newline)):
         edits += draw(edits_of(suite))
+    closes = {line for edit in edits if isinstance(edit, DissolveTry) for line in edit.closes}
+    lost = {
+        inner.lineno
+        for node in ast.walk(tree)
+        if isinstance(node, ast.If) and node.lineno in closes
+        for inner in node.body
+    }
+    guards = [edit for edit in edits if isinstance(edit, GuardBlock)]
+    # Python allows no more than twenty blocks in each other, and a guard is two
+    kept = [guard for guard in guards if guard.first not in lost][:3]
+    edits = [edit for edit in edits if edit not in guards or edit in kept]
     awaited = {id(node.value): node for node in ast.walk(tree) if isinstance(node, ast.Await)}
     for node in ast.walk(tree):
         if isinstance(node, ast.Call) and ast.unparse(node) == "F()" and draw(st.booleans()):
@@ -150,11 +207,9 @@ def edited_functions(draw: st.DrawFn) -> tuple[Source, list[Edit], int, int]:
     return source, edits, len(head), len(head) + len(body)
 
 
-def suites(tree: ast.Module, lines: list[str]) -> Iterator[list[ast.stmt]]:
-    """The suites of the functions of a tree whose statements have lines of their own."""
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Module):
-            continue
+def suites(function: ast.stmt, lines: list[str]) -> Iterator[list[ast.stmt]]:
+    """The suites of a function whose statements have lines of their own."""
+    for node in ast.walk(function):
         for name in ("body", "orelse", "finalbody"):
             suite = getattr(node, name, None)
             if suite and not lines[suite[0].lineno - 1].encode()[: suite[0].col_offset].strip():
@@ -170,7 +225,7 @@ def span_of(node: ast.expr, lines: list[str]) -> Span:
 
 @st.composite
 def edits_of(draw: st.DrawFn, suite: list[ast.stmt]) -> list[Edit]:
-    """Closes of one suite taken away, blocks over its statements that nest or lie apart."""
+    """Closes of one suite taken away, statements reshaped, blocks over its statements that nest or lie apart."""
     made: list[Edit] = []
     often = st.sampled_from([True, True, False])
     taken: list[tuple[int, int]] = []
@@ -184,6 +239,14 @@ def edits_of(draw: st.DrawFn, suite: list[ast.stmt]) -> list[Edit]:
             if closes:
                 chosen = draw(st.sets(st.sampled_from(closes), min_size=1))
                 made.append(DissolveTry("a.py", statement.lineno, tuple(sorted(chosen))))
+        if draw(often):
+            made += reshaped(draw, statement)
+        if draw(st.integers(0, 5)) == 0:
+            last = draw(st.integers(index, len(suite) - 1))
+            if fits(taken, index, last) and not {statement.lineno, suite[last].lineno} & joined:
+                taken.append((index, last))
+                made.append(GuardBlock("a.py", statement.lineno, suite[last].lineno, True, GUARDED))
+                continue
         is_creation = isinstance(statement, ast.Assign | ast.AnnAssign) and ast.unparse(statement).startswith("s")
         is_block = isinstance(statement, ast.AsyncWith) and "F()" in ast.unparse(statement.items[0])
         is_made_inside = not is_creation and not is_block and "F()" in ast.unparse(statement)
@@ -193,7 +256,7 @@ def edits_of(draw: st.DrawFn, suite: list[ast.stmt]) -> list[Edit]:
             continue
         first = draw(st.integers(index + 1, len(suite) - 1)) if is_creation else index
         last = draw(st.integers(first if is_made_inside else max(first, index + 1), len(suite) - 1))
-        if any(not (last < a or b < first or (a < first and last <= b)) for a, b in taken):
+        if not fits(taken, first, last):
             continue
         if {suite[first].lineno, suite[last].lineno} & joined:
             continue
@@ -206,6 +269,29 @@ def edits_of(draw: st.DrawFn, suite: list[ast.stmt]) -> list[Edit]:
             name = draw(st.sampled_from(["s", None]))
             made.append(OpenBlock("a.py", None, statement.lineno, suite[last].lineno, True, name, "G()"))
     return made
+
+
+def reshaped(draw: st.DrawFn, statement: ast.stmt) -> list[Edit]:
+    """What one statement becomes that gets another shape where it stands; nothing for most."""
+    line = statement.lineno
+    match statement:
+        case ast.AsyncFor(body=[*_, last]):
+            ends = [RemoveStatement("a.py", last.lineno)] if isinstance(last, ast.Break) else []
+            return [LoopToBlock("a.py", line, "G()"), *ends]
+        case ast.AsyncWith(items=[ast.withitem(context_expr=ast.Name())]):
+            return [DissolveBlock("a.py", line)]
+        case ast.Try(finalbody=[]):
+            return [AddFinally("a.py", line, True, UNCLOSED)]
+        case ast.AsyncFunctionDef():
+            return [ChangeDefinition("a.py", line, True, "Changed")]
+        case ast.Assign(targets=[ast.Name(id="r")]):
+            return [ReplaceStatement("a.py", line, draw(st.sampled_from(CODES)))]
+    return []
+
+
+def fits(taken: list[tuple[int, int]], first: int, last: int) -> bool:
+    """Whether a block nests in those that start above it, or lies apart from them."""
+    return all(last < a or b < first or (a < first and last <= b) for a, b in taken)
 
 
 def comment_texts(text: str) -> Counter[str]:
@@ -226,10 +312,17 @@ def strings(text: str) -> Counter[str]:
     )
 
 
-def flattened(tree: ast.AST, gone: Set[int] = frozenset()) -> Iterator[str]:
-    """The leaf statements in order, blocks opened over a session and `pass` left out."""
+def flattened(
+    tree: ast.AST, gone: Set[int] = frozenset(), replaced: Mapping[int, str] = MappingProxyType({})
+) -> Iterator[str]:
+    """The leaf statements in order, blocks opened over a session and `pass` left out, and what guards add."""
     for node in ast.iter_child_nodes(tree):
-        if isinstance(node, ast.stmt) and node.lineno in gone:
+        if isinstance(node, ast.ExceptHandler) and ast.unparse(node.body[0]) in ADDED:
+            continue
+        if isinstance(node, ast.stmt) and (node.lineno in gone or ast.unparse(node) in ADDED):
+            continue
+        if isinstance(node, ast.stmt) and node.lineno in replaced:
+            yield from flattened(ast.parse(replaced[node.lineno]))
             continue
         if isinstance(node, ast.stmt) and not any(
             isinstance(inner, ast.stmt) for inner in ast.walk(node) if inner is not node
@@ -237,7 +330,7 @@ def flattened(tree: ast.AST, gone: Set[int] = frozenset()) -> Iterator[str]:
             if not isinstance(node, ast.Pass):
                 yield ast.dump(node)
         else:
-            yield from flattened(node, gone)
+            yield from flattened(node, gone, replaced)
 
 
 @settings(deadline=None, max_examples=150, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
@@ -259,7 +352,12 @@ def test_nothing_is_lost_and_nothing_else_changes(case: tuple[Source, list[Edit]
     gone = {edit.line for edit in edits if isinstance(edit, RemoveStatement)}
     gone |= {edit.creation for edit in edits if isinstance(edit, OpenBlock) and edit.creation is not None}
     gone |= {line for edit in edits if isinstance(edit, DissolveTry) for line in edit.closes}
-    assert list(flattened(ast.parse(after))) == list(flattened(ast.parse(with_expressions(source, edits)), gone))
+    replaced = {edit.line: edit.code for edit in edits if isinstance(edit, ReplaceStatement)}
+    expected = flattened(ast.parse(with_expressions(source, edits)), gone, replaced)
+    assert list(flattened(ast.parse(after))) == list(expected)
+    assert after.count(" -> Changed") == sum(isinstance(edit, ChangeDefinition) for edit in edits)
+    assert after.count(f"await {GUARDED}.close()") == sum(isinstance(edit, GuardBlock) for edit in edits)
+    assert after.count(f"await {UNCLOSED}.close()") == sum(isinstance(edit, AddFinally) for edit in edits)
 
 
 def with_expressions(source: Source, edits: list[Edit]) -> str:

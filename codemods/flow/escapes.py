@@ -29,9 +29,11 @@ def check_uses(life: Lifetime) -> None:
             continue  # inside its own block: not a question of where the block ends
         _check_comprehension(life, use)
         match use.role:
+            case Role.RETURNED if life.lent and isinstance(life.scope.parents.of(use.node), ast.Return):
+                pass
             case Role.RETURNED:
                 life.stop(f"returned at line {use.line}: it belongs to the caller", use.line, HAND_OVER)
-            case Role.YIELDED if life.scope.is_fixture:
+            case Role.YIELDED if life.scope.is_fixture or life.lent:
                 pass
             case Role.YIELDED:
                 life.stop(

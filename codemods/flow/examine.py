@@ -18,14 +18,22 @@ READS_ALL_NAMES = frozenset({"locals", "vars", "eval", "exec", "dir"})
 
 
 def examine(
-    scope: Scope, statement: ast.stmt, name: str, *, is_async: bool, tidy: bool = False, given: bool = False
+    scope: Scope,
+    statement: ast.stmt,
+    name: str,
+    *,
+    is_async: bool,
+    tidy: bool = False,
+    given: bool = False,
+    lent: bool = False,
 ) -> Lifetime:
     """The life of the session that `statement` (an assignment or a `with`) binds to `name`.
 
     With `tidy` a session that is closed in `finally` is looked at as if it still had to be taken into a block; it stays
     right where that cannot be done. `given`: the statement keeps the session of the caller, if there is one.
+    `lent`: handing it out by `yield` or `return` is what the function is for.
     """
-    life = Lifetime(scope, name, statement, scope.seat(statement), is_async, given=given)
+    life = Lifetime(scope, name, statement, scope.seat(statement), is_async, given=given, lent=lent)
     seen, held = _gather_uses(life)
     if life.obstacles:
         return life

@@ -88,7 +88,7 @@ def _check_block(life: Lifetime) -> None:
                     "make the session inside of the loop, one block per turn",
                 )
             yields = any(isinstance(node, (ast.Yield, ast.YieldFrom)) for node in own_expressions(inner))
-            if yields and not life.scope.is_fixture:
+            if yields and not life.scope.is_fixture and not life.lent:
                 life.notes.append(Leave(inner.lineno, "the connection is held while the generator's consumer runs"))
     for statement in [life.statement, *life.block, *life.removed]:
         shared = [

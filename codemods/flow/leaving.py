@@ -19,13 +19,15 @@ from codemods.project.sessions import ClassMeaning, External, FunctionMeaning, M
 def find_leaves(life: Lifetime) -> None:
     """Notes what leaves (a reason to look) and what cannot leave without the session (an obstacle)."""
     for statement in _after(life):
-        if isinstance(statement, ast.Return):
+        if isinstance(statement, ast.Return) and not _is_lent(life, statement.value):
             _leave(life, statement.value, statement, "returned")
         if isinstance(statement, ast.Raise) and not life.is_async and isinstance(statement.exc, ast.Call):
             for argument in statement.exc.args:
                 _leave(life, argument, statement, "raised")
         for node in own_expressions(statement):
             if isinstance(node, (ast.Yield, ast.YieldFrom)) and not life.scope.is_fixture:
+                if _is_lent(life, node.value):
+                    continue
                 _leave(life, node.value, node, "yielded")
             if isinstance(node, ast.Call):
                 _call_leaves(life, node)
@@ -42,6 +44,10 @@ def find_leaves(life: Lifetime) -> None:
     _captured(life, loaded)
     if life.last is not None and not isinstance(life.statement, With):
         _read_outside(life, loaded)
+
+
+def _is_lent(life: Lifetime, value: ast.expr | None) -> bool:
+    return life.lent and isinstance(value, ast.Name) and value.id == life.name
 
 
 def _after(life: Lifetime) -> list[ast.stmt]:

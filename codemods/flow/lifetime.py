@@ -58,6 +58,7 @@ class Lifetime:
     is_async: bool
     late: bool = False  # made in a `try` that only maps its errors, and used after it: entered there, under its name
     given: bool = False  # the statement makes it only when the caller gave none
+    lent: bool = False  # handed out on purpose, by the `yield` of a generator or the `return` of a dependency
     inline: bool = False  # made inside of `statement`, which is part of the block; `name` is the one it would be given
     uses: list[NameUse] = field(default_factory=list)
     closing: list[ast.stmt] = field(default_factory=list)

@@ -7,8 +7,9 @@ The order matters from the second rule on: a rule sees what the ones before it d
 from __future__ import annotations
 
 from codemods.rules.base import ModuleView, Rule
+from codemods.rules.session_dependency import SessionDependency
 from codemods.rules.session_scope import SessionScope
 
-RULES: tuple[Rule, ...] = (SessionScope(),)
+RULES: tuple[Rule, ...] = (SessionScope(), SessionDependency())
 
 __all__ = ["RULES", "ModuleView", "Rule"]

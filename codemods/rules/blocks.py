@@ -52,6 +52,7 @@ class Block:
     opening: Opening | None = None
     reasons: list[str] = field(default_factory=list)
     edits: list[Edit] = field(default_factory=list)
+    needs: tuple[tuple[str, int], ...] = ()  # places that have to change in the same run
     message: str = ""  # in place of the usual one; what opens the block follows it
 
 
@@ -211,6 +212,7 @@ class Blocks:
             facts=replacers,
             edits=tuple(edits),
             requests=tuple(requests),
+            requires_at=block.needs,
         )
 
     def fitted(self, blocks: list[Block]) -> Iterator[Finding]:

@@ -1,0 +1,136 @@
+"""Responses that stream through an injected session: the session may be closed before the stream runs. Reads only.
+
+Both orders exist (semantics E1, E2): FastAPI 0.106 to 0.117 leave a dependency before the response is sent, the
+others keep its connection until the last byte.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from codemods.flow.scope import Scope
+from codemods.project.dependencies import Dependencies
+from codemods.project.link import Place
+from codemods.project.name_uses import binds
+from codemods.project.sessions import External, FunctionMeaning, SessionMeaning
+
+_RESPONSES = frozenset({"StreamingResponse", "EventSourceResponse"})
+_ROOTS = frozenset({"fastapi", "starlette", "sse_starlette"})
+Function = (ast.FunctionDef, ast.AsyncFunctionDef)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Stream:
+    """`call` makes the response; `what` is the generator that uses the injected `session`."""
+
+    call: ast.Call
+    what: str
+    session: str
+
+
+def streams(scope: Scope, dependencies: Dependencies) -> Iterator[Stream]:
+    """The streaming responses of one function over a session that `Depends` gave it, or what holds it."""
+    sessions = _injected(scope, dependencies)
+    if not sessions:
+        return
+    holders = _holders(scope, sessions)
+    for node in scope.watched():
+        if not isinstance(node, ast.Call):
+            continue
+        called = scope.callee(node)
+        if not isinstance(called, External) or called.dotted.rpartition(".")[2] not in _RESPONSES:
+            continue
+        if called.dotted.partition(".")[0] not in _ROOTS:
+            continue
+        given = [*node.args[:1], *(keyword.value for keyword in node.keywords if keyword.arg == "content")]
+        for content in given:
+            found = _reads(scope, _followed(scope, content), sessions, holders)
+            if found is not None:
+                yield Stream(node, *found)
+
+
+def _injected(scope: Scope, dependencies: Dependencies) -> set[str]:
+    if not scope.is_function:
+        return set()
+    found = set()
+    for definition in scope.project.symbols.functions(scope.place.path, scope.place.qualname):
+        outside = Place(scope.place.path, definition.parent)
+        for parameter in definition.parameters:
+            if isinstance(scope.project.name(parameter.name, scope.place), SessionMeaning):
+                if dependencies.injected(parameter, outside) is not None:
+                    found.add(parameter.name)
+    return found
+
+
+def _holders(scope: Scope, sessions: set[str]) -> dict[str, str]:
+    """The names of objects that were made with a session: `service = ReportService(session)`."""
+    found: dict[str, str] = {}
+    for statement in scope.statements():
+        if isinstance(statement, ast.Assign) and isinstance(statement.value, ast.Call):
+            given = _names(statement.value) & sessions
+            for target in statement.targets:
+                if given and isinstance(target, ast.Name):
+                    found[target.id] = min(given)
+    return found
+
+
+def _followed(scope: Scope, content: ast.expr) -> ast.expr:
+    """What a name was bound to, when that was done once."""
+    if isinstance(content, ast.Name):
+        values = [
+            statement.value
+            for statement in scope.statements()
+            if isinstance(statement, ast.Assign) and any(_is(target, content.id) for target in statement.targets)
+        ]
+        return values[0] if len(values) == 1 else content
+    return content
+
+
+def _reads(scope: Scope, content: ast.expr, sessions: set[str], holders: dict[str, str]) -> tuple[str, str] | None:
+    """What runs while the response is sent, and the session that it uses."""
+    if isinstance(content, ast.GeneratorExp):
+        # the first iterable is evaluated at once, all else when the response is sent
+        first = content.generators[0].iter
+        used = (_names(content) - _names(first)) & sessions
+        return ("the generator expression", min(used)) if used else None
+    if not isinstance(content, ast.Call):
+        return None
+    called = scope.callee(content)
+    text = f"`{ast.unparse(content.func)}()`"
+    if isinstance(content.func, ast.Attribute):
+        root = content.func.value
+        if isinstance(root, ast.Name) and root.id in holders and _is_generator(scope, called, unknown=True):
+            return text, holders[root.id]
+        if isinstance(root, ast.Name) and root.id in sessions and content.func.attr.startswith("stream"):
+            return text, root.id
+    if not _is_generator(scope, called):
+        return None
+    given = _names(content) & sessions
+    if given:
+        return text, min(given)
+    held = {holders[name] for name in _names(content) & set(holders)}
+    if held:
+        return text, min(held)
+    for node in ast.walk(scope.node):
+        if isinstance(node, Function) and isinstance(content.func, ast.Name) and node.name == content.func.id:
+            captured = {name for name in _names(node) & sessions if not binds(node, name)}
+            if captured:
+                return text, min(captured)
+    return None
+
+
+def _is_generator(scope: Scope, called: object, *, unknown: bool = False) -> bool:
+    if not isinstance(called, FunctionMeaning):
+        return unknown
+    definitions = scope.project.symbols.functions(called.module, called.qualname)
+    return any(definition.is_generator for definition in definitions)
+
+
+def _names(node: ast.AST) -> set[str]:
+    return {inner.id for inner in ast.walk(node) if isinstance(inner, ast.Name) and isinstance(inner.ctx, ast.Load)}
+
+
+def _is(target: ast.expr, name: str) -> bool:
+    return isinstance(target, ast.Name) and target.id == name
