@@ -105,6 +105,9 @@ class OpenBlock:
     expression; None takes the right-hand side of the creation as it is written. `keep_annotation` leaves
     `name: annotation` standing on a line of its own above the block.
 
+    The creation may also be an `if` without `else` that holds nothing but the assignment; then `context` is required,
+    and the whole `if` goes.
+
     With `creation` None nothing is taken away and `context` is required: the session was made inside of an expression
     (see `ReplaceExpression`), or is entered late under the name it has. With `name` None there is no `as`.
     """
@@ -248,13 +251,16 @@ class NeedsImport:
     """The edits use `name`: make it importable beside the import statement that starts on line `beside`.
 
     When that statement is `from {module} import ...` with the same `module` text (dots of a relative import
-    included) the name joins it; else `from {module} import {name}` follows it on a line of its own.
+    included) the name joins it; else `from {module} import {name}` follows it on a line of its own, or stands above it
+    when `above`. `apart` puts a blank line between the two.
     """
 
     path: str
     beside: int
     module: str
     name: str
+    above: bool = False
+    apart: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from codemods.flow.lifetime import Closed, Lifetime
 from codemods.flow.reaching import bindings_inside, binds_directly
-from codemods.flow.scope import Loop, With, inside
+from codemods.flow.scope import Loop, Scope, With, inside
 from codemods.project.expressions import dotted, expression, is_logging, last_name
 from codemods.project.keeping import closes
 from codemods.project.name_uses import NameUse, Role
@@ -23,10 +23,11 @@ def settled(life: Lifetime) -> bool:
     """
     if isinstance(life.statement, With):
         return False
+    entered = [use.holder for use in life.uses if use.role is Role.ENTERED and isinstance(use.holder, With)]
+    if entered and _all_within(life, *entered):
+        life.right = f"entered by `with` at line {entered[0].lineno}"
+        return True
     for use in life.uses:
-        if use.role is Role.ENTERED and isinstance(use.holder, With) and _all_within(life, use.holder):
-            life.right = f"entered by `with` at line {use.holder.lineno}"
-            return True
         if use.role is Role.ARGUMENT and use.call is not None and _is_closing_block(life, use.call):
             life.right = f"closed by `with` at line {use.line}"
             return True
@@ -69,8 +70,9 @@ def dissolve(life: Lifetime) -> bool:
     close = guard.finalbody[-1]
     beside = any(statement is guard for statement in life.seat.suite)
     alone = life.seat.suite is guard.body and not guard.handlers and not guard.orelse and len(guard.finalbody) == 1
-    if alone and any(binds_directly(one, life.name) for one in life.scope.seat(guard).suite):
-        alone = False  # `session = None` before the try would be left behind
+    above = _bound_around(life, guard) if alone else []
+    if above and not _is_forerunner(life, above, guard):
+        alone = False  # it would be left behind
     closes_others = any(
         isinstance(node, ast.Attribute) and node.attr in CLOSES and node is not None
         for statement in guard.finalbody[:-1]
@@ -88,8 +90,37 @@ def dissolve(life: Lifetime) -> bool:
     if any(_finally_around(life, life.scope.statement(use.node)) is guard for use in others):
         return False
     life.dissolved = (guard, close)
+    life.removed += above
     life.uses = [use for use in life.uses if use not in uses]
     return True
+
+
+def _bound_around(life: Lifetime, guard: ast.Try) -> list[ast.stmt]:
+    """What binds the name beside the `try`, or makes it None anywhere else around it."""
+    members, beside = set(inside(guard)), life.scope.seat(guard).suite
+    return [
+        one
+        for one in life.scope.statements()
+        if one not in members
+        and binds_directly(one, life.name)
+        and (life.scope.seat(one).suite is beside or _is_none(one))
+    ]
+
+
+def _is_none(statement: ast.stmt) -> bool:
+    value = statement.value if isinstance(statement, (ast.Assign, ast.AnnAssign)) else None
+    return isinstance(value, ast.Constant) and value.value is None
+
+
+def _is_forerunner(life: Lifetime, bound: Sequence[ast.stmt], guard: ast.Try) -> bool:
+    """Whether what is bound around the `try` is only `session = None` above it, for the `finally` to look at."""
+    none, seat = bound[0], life.scope.seat(guard)
+    if len(bound) > 1 or not _is_none(none) or (isinstance(none, ast.Assign) and len(none.targets) > 1):
+        return False
+    if life.scope.seat(none).suite is not seat.suite or life.scope.seat(none).index > seat.index:
+        return False
+    around = {life.scope.statement(use.node) for use in life.scope.uses(life.name)} - set(inside(guard))
+    return around == {none}
 
 
 def _is_closing_block(life: Lifetime, call: ast.Call) -> bool:
@@ -165,11 +196,13 @@ def _unconditional(life: Lifetime, close: ast.stmt, guard: ast.Try) -> bool:
     return True
 
 
-def _all_within(life: Lifetime, around: ast.stmt) -> bool:
-    """Whether every use stands inside of the statement, but for those that start nothing on the database."""
-    members = {id(inner) for inner in inside(around)}
+def _all_within(life: Lifetime, *around: ast.stmt) -> bool:
+    """Whether every use stands inside of the statements, but for those that start nothing on the database."""
+    members = {id(inner) for statement in around for inner in inside(statement)}
     return all(
-        id(life.scope.statement(use.node)) in members or (use.role in _SETTING_UP and use.line < around.lineno)
+        id(life.scope.statement(use.node)) in members
+        or use.role is Role.TESTED
+        or (use.role in _SETTING_UP and use.line < around[0].lineno)
         for use in life.uses
     )
 
@@ -180,12 +213,17 @@ _SETTING_UP = frozenset({Role.ATTRIBUTE, Role.SET})
 
 def is_closing(life: Lifetime, use: NameUse) -> bool:
     """Whether the use closes the session: by its own method, or through a function that does."""
+    return closes_it(life.scope, use)
+
+
+def closes_it(scope: Scope, use: NameUse) -> bool:
+    """`is_closing`, where there is no life of the session yet."""
     if use.role is Role.METHOD:
         return use.attribute in CLOSES
     if use.role is Role.ARGUMENT and use.call is not None:
-        called = life.scope.meaning(use.call.func)
+        called = scope.meaning(use.call.func)
         if isinstance(called, FunctionMeaning):
-            return closes(called, use.position, use.keyword, life.scope.project)
+            return closes(called, use.position, use.keyword, scope.project)
         return bool(CLOSES & set(last_name(expression(use.call.func)).split("_")))
     return False
 

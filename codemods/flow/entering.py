@@ -51,7 +51,8 @@ def entering(
     if replacers:
         confirm.append(f"tests replace `{name}` ({replacers[0].path}:{replacers[0].line}): see that they still hold")
     has_arguments = bool(driven.call.args or driven.call.keywords)
-    opens_only = not (lends.set_up or lends.tears_down or has_arguments or replacers)
+    more = lends.set_up or lends.tears_down or lends.translates
+    opens_only = not (more or has_arguments or replacers)
     if opens_only and not (leaving is Leaving.END and lends.after):
         within = openings.within(driven.call, driven.generator, lends)
         if within is not None:
@@ -69,10 +70,17 @@ def entering(
             f"what `{name}()` does behind its yield ({where}{lends.after}: `{lends.after_text}`) never ran here, and"
             " starts to run"
         )
+    if lends.handles:
+        confirm.append(f"the handler of `{name}()` ({where}{lends.handles}) runs at other times than it did")
+    if lends.around and leaving is not Leaving.END:
+        confirm.append(
+            f"the context manager around the yield of `{name}()` ({where}{lends.around}) never ended in the normal way"
+            " here, and starts to"
+        )
     if lends.translates:
         confirm.append(
             f"an exception in the block starts to reach the caller as `{name}()` translates it"
-            f" ({where}{lends.translates})"
+            f" ({where}{lends.translates}: `{lends.translates_text}`)"
         )
     if leaving is None and (lends.set_up or lends.tears_down) and driven.form is not Form.VARIABLE:
         line = lends.set_up or lends.tears_down

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 
 from codemods.flow.closing import CLOSES
+from codemods.flow.late_entry import enter
 from codemods.flow.lifetime import HAND_OVER, TO_TASK, Leave, Lifetime
 from codemods.flow.scope import Scope, With, inside
 from codemods.flow.values import METHODS, SYNC_METHODS
@@ -96,18 +97,8 @@ def _check_comprehension(life: Lifetime, use: NameUse) -> None:
 
 def _entered(life: Lifetime, use: NameUse) -> None:
     """`async with session:` although the session is used outside of that block too (else it is `settled`)."""
-    with_ = use.holder
-    if not isinstance(with_, With):
-        return
-    in_block = {id(inner) for inner in inside(with_)}
-    outside = [other for other in life.uses if id(life.scope.statement(other.node)) not in in_block]
-    first = outside[0] if outside else use
-    when = "before" if first.line < with_.lineno else "after"
-    life.stop(
-        f"entered by `with` at line {with_.lineno}, but used {when} that block at line {first.line}",
-        first.line,
-        "open the session with one block around all of its uses",
-    )
+    if isinstance(use.holder, With):
+        enter(life, use, use.holder)
 
 
 def _method(life: Lifetime, use: NameUse) -> None:

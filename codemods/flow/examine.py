@@ -5,16 +5,17 @@ from __future__ import annotations
 import ast
 
 from codemods.flow.closing import dissolve, fill_gap, find_closes, settled
+from codemods.flow.closures import READS_ALL_NAMES as READS_ALL_NAMES
+from codemods.flow.closures import closure, look_into, values_of
 from codemods.flow.escapes import captured, check_uses
 from codemods.flow.extent import measure
+from codemods.flow.late_entry import check_ends
 from codemods.flow.leaving import find_leaves
 from codemods.flow.lifetime import Closed, Lifetime, Obstacle
 from codemods.flow.reaching import Reaching, reaching
 from codemods.flow.scope import Scope, With, inside, own_expressions
 from codemods.flow.values import Values
 from codemods.project.name_uses import NameUse, Role
-
-READS_ALL_NAMES = frozenset({"locals", "vars", "eval", "exec", "dir"})
 
 
 def examine(
@@ -25,15 +26,18 @@ def examine(
     is_async: bool,
     tidy: bool = False,
     given: bool = False,
+    branch: ast.If | None = None,
     lent: bool = False,
 ) -> Lifetime:
     """The life of the session that `statement` (an assignment or a `with`) binds to `name`.
 
     With `tidy` a session that is closed in `finally` is looked at as if it still had to be taken into a block; it stays
-    right where that cannot be done. `given`: the statement keeps the session of the caller, if there is one.
+    right where that cannot be done. `given`: the statement keeps the session of the caller, if there is one; `branch`
+    is the `if` around the statement, where that is what asks for it.
     `lent`: handing it out by `yield` or `return` is what the function is for.
     """
-    life = Lifetime(scope, name, statement, scope.seat(statement), is_async, given=given, lent=lent)
+    seat = scope.seat(statement if branch is None else branch)
+    life = Lifetime(scope, name, statement, seat, is_async, given=given, lent=lent, branch=branch)
     seen, held = _gather_uses(life)
     if life.obstacles:
         return life
@@ -108,11 +112,14 @@ def _follow(life: Lifetime, seen: list[tuple[NameUse, Reaching]], held: list[Nam
         _check_place(life)
     if life.obstacles:
         return
-    life.values = Values(life.scope, [life.name], _following(life), is_async=life.is_async)
+    life.values = values_of(life, _following(life))
     check_uses(life)
+    for one in life.closures:
+        look_into(life, one)
     find_closes(life)
     if not life.right:
         measure(life)
+        check_ends(life)
         find_leaves(life)
 
 
@@ -126,6 +133,7 @@ def _gather_uses(life: Lifetime) -> tuple[list[tuple[NameUse, Reaching]], list[N
     """Which uses of the name may be uses of this session, with what else they may be; and those in nested functions."""
     scope, name, creation = life.scope, life.name, life.statement
     held: list[NameUse] = []
+    nested: dict[ast.AST | None, list[NameUse]] = {}
     seen: list[tuple[NameUse, Reaching]] = []
     for statement in scope.statements():
         if isinstance(statement, (ast.Global, ast.Nonlocal)) and name in statement.names:
@@ -142,9 +150,9 @@ def _gather_uses(life: Lifetime) -> tuple[list[tuple[NameUse, Reaching]], list[N
             continue
         statement = scope.statement(use.node)
         if use.role is Role.CAPTURED:
-            held.append(use)  # it binds the variable, wherever the nested function stands
-        elif statement is creation:
-            if life.given and reaching(scope, creation, name).statements:
+            nested.setdefault(use.holder, []).append(use)  # it binds the variable, wherever the function stands
+        elif statement is (life.branch or creation):
+            if life.given and reaching(scope, statement, name).statements:
                 life.stop(f"`{name}` is bound before, too: it may be an own session that is kept", use.line)
             if not isinstance(creation, With) and not life.given:
                 # `s = make(s)`: another session goes in
@@ -153,12 +161,32 @@ def _gather_uses(life: Lifetime) -> tuple[list[tuple[NameUse, Reaching]], list[N
             reached = reaching(scope, statement, name)
             if creation in reached.statements:
                 seen.append((use, reached))
+    for holder, uses in nested.items():
+        if calls := _called_here(life, holder, uses):
+            seen += calls
+        else:
+            held += uses
+    seen.sort(key=lambda one: (one[0].node.lineno, one[0].node.col_offset))
     life.uses = [use for use, _ in seen]
     return seen, held
 
 
+def _called_here(life: Lifetime, holder: ast.AST | None, uses: list[NameUse]) -> list[tuple[NameUse, Reaching]]:
+    """The calls of a nested function as uses of this session; none when it can run at another time."""
+    one = closure(life, holder, uses)
+    calls: list[tuple[NameUse, Reaching]] = []
+    for call in one.calls if one is not None else ():
+        statement = life.scope.statement(call)
+        reached = reaching(life.scope, statement, life.name)
+        if life.statement in reached.statements:
+            calls.append((NameUse(call.func, Role.CAPTURED, call, holder=holder), reached))
+    if one is not None and calls:
+        life.closures.append(one)
+    return calls
+
+
 def _check_certain(life: Lifetime, use: NameUse, reached: Reaching) -> None:
-    if reached.statements == {life.statement} and (life.late or not reached.unbound):
+    if reached.statements == {life.statement} and (life.late or life.branch is not None or not reached.unbound):
         return
     others = sorted(other.lineno for other in reached.statements - {life.statement})
     where = f"line {others[0]}" if others else "a path that does not make it"

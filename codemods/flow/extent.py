@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+from collections.abc import Sequence
 
 from codemods.flow.closing import closes_always, end_close, is_close_statement, sort_closes
 from codemods.flow.lifetime import Leave, Lifetime
@@ -33,6 +34,10 @@ def measure(life: Lifetime) -> None:
     last = last_use if last_use is not None else max(indexes)
     last_index = max(indexes)
     if last_close is None and closes_always(life, suite[last_index], close_uses):
+        life.last = last_index
+        life.let_go = suite[last_index].end_lineno or suite[last_index].lineno
+    elif last_close is None and suite[last_index] in life.entered:
+        # the old code let go of the session where this `with` ends
         life.last = last_index
         life.let_go = suite[last_index].end_lineno or suite[last_index].lineno
     elif last_close is None:
@@ -73,24 +78,13 @@ def _check_block(life: Lifetime) -> None:
     """Statements that must not end up inside of a block that holds a connection, or cannot be moved into one."""
     if life.first is None or life.last is None:
         return
-    for statement in life.block:
-        for inner in inside(statement):
-            if isinstance(inner, ast.While) and _endless(inner):
-                life.stop(
-                    f"it would be held open by the endless loop at line {inner.lineno}",
-                    inner.lineno,
-                    "make the session inside of the loop, one block per turn",
-                )
-            if isinstance(inner, ast.AsyncFor) and _foreign_stream(life, inner):
-                life.stop(
-                    f"it would be held open while `async for` at line {inner.lineno} waits for something else",
-                    inner.lineno,
-                    "make the session inside of the loop, one block per turn",
-                )
-            yields = any(isinstance(node, (ast.Yield, ast.YieldFrom)) for node in own_expressions(inner))
-            if yields and not life.scope.is_fixture and not life.lent:
-                life.notes.append(Leave(inner.lineno, "the connection is held while the generator's consumer runs"))
-    for statement in [life.statement, *life.block, *life.removed]:
+    within = [inner for statement in life.block for inner in inside(statement)]
+    check_held_open(life, within)
+    for inner in within:
+        yields = any(isinstance(node, (ast.Yield, ast.YieldFrom)) for node in own_expressions(inner))
+        if yields and not life.scope.is_fixture and not life.lent:
+            life.notes.append(Leave(inner.lineno, "the connection is held while the generator's consumer runs"))
+    for statement in [life.branch or life.statement, *life.block, *life.removed]:
         shared = [
             other
             for other in life.scope.statements()
@@ -105,6 +99,23 @@ def _check_block(life: Lifetime) -> None:
                 f"line {statement.lineno} holds more than one statement", statement.lineno, "one statement a line"
             )
             return
+
+
+def check_held_open(life: Lifetime, statements: Sequence[ast.stmt]) -> None:
+    """Loops that would hold a block open for as long as the program runs, or something else lasts."""
+    for statement in statements:
+        if isinstance(statement, ast.While) and _endless(statement):
+            life.stop(
+                f"it would be held open by the endless loop at line {statement.lineno}",
+                statement.lineno,
+                "make the session inside of the loop, one block per turn",
+            )
+        if isinstance(statement, ast.AsyncFor) and _foreign_stream(life, statement):
+            life.stop(
+                f"it would be held open while `async for` at line {statement.lineno} waits for something else",
+                statement.lineno,
+                "make the session inside of the loop, one block per turn",
+            )
 
 
 def _endless(loop: ast.While) -> bool:

@@ -16,10 +16,13 @@ from codemods.project.schedulers import runs_later
 from codemods.project.sessions import ClassMeaning, External, FunctionMeaning, Meaning
 
 
-def find_leaves(life: Lifetime) -> None:
-    """Notes what leaves (a reason to look) and what cannot leave without the session (an obstacle)."""
+def find_leaves(life: Lifetime, *, returns: bool = True) -> None:
+    """Notes what leaves (a reason to look) and what cannot leave without the session (an obstacle).
+
+    Without `returns` what is returned does not leave: the caller looks at it.
+    """
     for statement in _after(life):
-        if isinstance(statement, ast.Return) and not _is_lent(life, statement.value):
+        if returns and isinstance(statement, ast.Return) and not _is_lent(life, statement.value):
             _leave(life, statement.value, statement, "returned")
         if isinstance(statement, ast.Raise) and not life.is_async and isinstance(statement.exc, ast.Call):
             for argument in statement.exc.args:
@@ -87,15 +90,28 @@ def _outlives(life: Lifetime, target: ast.expr, *, augmented: bool = False) -> b
     if isinstance(target, ast.Name):
         if augmented:
             return not _is_own(life, target.id)  # `found += ...` changes the list in its place
-        return any(
-            isinstance(statement, (ast.Global, ast.Nonlocal)) and target.id in statement.names
-            for statement in life.scope.statements()
-        )
+        return _is_declared(life, target.id) and not (life.around and _is_variable(life.around, target.id))
     return False
+
+
+def _is_declared(life: Lifetime, name: str) -> bool:
+    """Whether the function declares the name `global` or `nonlocal`."""
+    return any(
+        isinstance(statement, (ast.Global, ast.Nonlocal)) and name in statement.names
+        for statement in life.scope.statements()
+    )
+
+
+def _is_variable(life: Lifetime, name: str) -> bool:
+    """Whether the name is a variable of this very function."""
+    bound = name in life.scope.parameters or any(binds_directly(one, name) for one in life.scope.statements())
+    return bound and not _is_declared(life, name)
 
 
 def _is_own(life: Lifetime, name: str) -> bool:
     """Whether what the name stands for was made or loaded by this function: nobody else holds it."""
+    if life.around is not None and not _is_variable(life, name) and _is_variable(life.around, name):
+        return _is_own(life.around, name)
     values: list[ast.expr | None] = []
     for statement in life.scope.statements():
         if not binds_directly(statement, name):
@@ -257,6 +273,8 @@ def _captured(life: Lifetime, loaded: set[str]) -> None:
         for node in [statement, *own_expressions(statement)]:
             if not isinstance(node, SCOPES) or _consumed(life, node):
                 continue
+            if any(one.function is node for one in life.closures):  # looked into
+                continue
             for name in sorted(loaded):
                 if binds(node, name) or not any(isinstance(n, ast.Name) and n.id == name for n in ast.walk(node)):
                     continue
@@ -280,6 +298,8 @@ def _consumed(life: Lifetime, node: ast.AST) -> bool:
 def _was_detached(life: Lifetime, node: ast.AST) -> bool:
     """Whether the old code had closed the session for certain when this runs, or closes it on the way out."""
     statement = life.scope.statement(node)
+    if any(inner is statement for block in life.entered for inner in inside(block)):
+        return True
     if life.dissolved is not None:
         guard = life.dissolved[0]
         if any(inner is statement for inner in inside(guard)):

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 
 from codemods.flow.scope import Scope, Seat
 from codemods.flow.values import Values
-from codemods.project.name_uses import NameUse
+from codemods.project.name_uses import Function, NameUse
 
 TAKE_CARE = "take the session into a block of its own by hand"
 HAND_OVER = "let the owner open the session with a block and pass it in, or pass the factory instead of a session"
@@ -28,6 +28,7 @@ class Closed(enum.StrEnum):
     REUSED = "used again after it was closed"
     GAP = "closed in `finally`, but left open when something is raised before the `try`"
     BY_HAND = "closed by hand in `finally`"
+    OUTSIDE = "used outside of the block that enters it"
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +49,16 @@ class Leave:
 
 
 @dataclass(slots=True, eq=False)
+class Closure:
+    """A nested function that uses the session, and the calls in the function around it that run it on the spot."""
+
+    function: Function
+    scope: Scope
+    calls: tuple[ast.Call, ...]
+    values: Values | None = None
+
+
+@dataclass(slots=True, eq=False)
 class Lifetime:
     """What `examine` found. `first` and `last` are indexes into `seat.suite`; None when the session is never used."""
 
@@ -58,12 +69,16 @@ class Lifetime:
     is_async: bool
     late: bool = False  # made in a `try` that only maps its errors, and used after it: entered there, under its name
     given: bool = False  # the statement makes it only when the caller gave none
+    branch: ast.If | None = None  # `if session is None:` around the statement, all of which a block takes the place of
+    around: Lifetime | None = None  # that of the function around, when this is what a nested one does with the session
     lent: bool = False  # handed out on purpose, by the `yield` of a generator or the `return` of a dependency
     inline: bool = False  # made inside of `statement`, which is part of the block; `name` is the one it would be given
     uses: list[NameUse] = field(default_factory=list)
+    closures: list[Closure] = field(default_factory=list)
     closing: list[ast.stmt] = field(default_factory=list)
     removed: list[ast.stmt] = field(default_factory=list)
     guard: ast.Try | None = None  # the try whose finally closes it
+    entered: list[ast.With | ast.AsyncWith] = field(default_factory=list)  # blocks over it that give way to their body
     dissolved: tuple[ast.Try, ast.stmt] | None = None  # a try whose finally the block replaces, and the close in it
     closed: Closed = Closed.NEVER
     let_go: int = 0  # line of the close after which the old code's objects were detached anyway; 0: none

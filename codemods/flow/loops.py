@@ -35,7 +35,7 @@ def shape(scope: Scope, loop: ast.For | ast.AsyncFor) -> LoopShape:
     if loop.orelse:
         return LoopShape(leaving, (), "the loop has an `else`", loop.orelse[0].lineno)
     if not isinstance(loop.target, ast.Name):
-        return LoopShape(leaving, (), "the loop binds no plain name", loop.lineno)
+        return LoopShape(leaving, (), f"the loop binds `{ast.unparse(loop.target)}`, no plain name", loop.lineno)
     for statement in _own(loop.body):
         if isinstance(statement, (ast.Break, ast.Continue, ast.Return)) and _in_finally(scope, statement, loop):
             word = type(statement).__name__.lower()

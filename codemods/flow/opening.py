@@ -9,6 +9,7 @@ from __future__ import annotations
 import ast
 import sys
 from dataclasses import dataclass
+from itertools import pairwise
 
 from codemods.flow.made import Made
 from codemods.flow.scope import Scope
@@ -41,6 +42,14 @@ def _module_of(statement: ast.Import | ast.ImportFrom) -> str:
     if isinstance(statement, ast.ImportFrom):
         return (statement.module or ".").partition(".")[0] if not statement.level else "."
     return statement.names[0].name.partition(".")[0]
+
+
+def _full_module_of(statement: ast.Import | ast.ImportFrom) -> str:
+    return statement.module or "" if isinstance(statement, ast.ImportFrom) else statement.names[0].name
+
+
+def _is_future(statement: ast.Import | ast.ImportFrom) -> bool:
+    return isinstance(statement, ast.ImportFrom) and statement.module == "__future__"
 
 
 AS_WRITTEN = Opening(None)
@@ -94,6 +103,18 @@ class Openings:
         known = self.symbols.names.get(opener.function.module)
         return known is not None and f"{known.module}.{opener.function.qualname}" == self.wanted
 
+    def _defined_beside(self, name: str, wanted: Meaning) -> tuple[int, str, str] | None:
+        """An import of this file from the very module that defines the name: a better place than a re-export."""
+        for one in self.tree.body:
+            if isinstance(one, ast.ImportFrom):
+                written = "." * one.level + (one.module or "")
+                found = [i for i in self.symbols.facts[self.source.path].imports if i.line == one.lineno]
+                module = self.symbols.module_path(found[0].module, self.source.path) if found else None
+                if module is not None and self.project.member(module, name) == wanted:
+                    if self.symbols.binding(module, name) or self.symbols.functions(module, name):
+                        return one.lineno, written, module
+        return None
+
     def _is_bound(self, name: str) -> bool:
         """Whether the name already means something in this file or function: then it cannot be imported over it."""
         for node in ast.walk(self.tree):
@@ -127,7 +148,7 @@ class Openings:
     def standard(self, module: str, name: str, *others: str) -> tuple[str, tuple[Request, ...]] | None:
         """How a name of the standard library is written here, and the import that this needs; None: it is taken.
 
-        `others` are modules that have the same thing under the same name: one that is imported already will do.
+        `others` are modules that have the same thing under the same name: it will do where it is imported already.
         """
         for source in (module, *others):
             if self.project.name(name, self.scope.place) == External(f"{source}.{name}"):
@@ -139,14 +160,29 @@ class Openings:
             return None
         imports = [one for one in self.tree.body if isinstance(one, (ast.Import, ast.ImportFrom))]
         for one in imports:
-            if isinstance(one, ast.ImportFrom) and not one.level and one.module in (module, *others):
-                return name, (NeedsImport(self.source.path, one.lineno, one.module, name),)
-        top = module.partition(".")[0]
-        names = {one.lineno: _module_of(one) for one in imports}
-        before = [line for line, found in names.items() if found < top and found in sys.stdlib_module_names]
-        future = [line for line, found in names.items() if found == "__future__"]
-        line = (before or future or list(names) or [0])[-1 if before else 0]
-        return name, (NeedsImport(self.source.path, line, module, name),)
+            if isinstance(one, ast.ImportFrom) and not one.level and one.module == module:
+                return name, (NeedsImport(self.source.path, one.lineno, module, name),)
+        return name, (self._sorted_in(imports, module, name),)
+
+    def _sorted_in(self, imports: list[ast.Import | ast.ImportFrom], module: str, name: str) -> NeedsImport:
+        """Where `from module import name` goes among the imports of the file: as isort would have it."""
+        path = self.source.path
+        standard = [one for one in imports if _module_of(one) in sys.stdlib_module_names and not _is_future(one)]
+        straight_first = not any(
+            isinstance(one, ast.ImportFrom) and isinstance(other, ast.Import) for one, other in pairwise(standard)
+        )
+        own = (straight_first, module)
+        lower = [
+            one for one in standard if (straight_first and isinstance(one, ast.ImportFrom), _full_module_of(one)) < own
+        ]
+        if lower:
+            return NeedsImport(path, lower[-1].lineno, module, name)
+        if standard:
+            return NeedsImport(path, standard[0].lineno, module, name, above=True)
+        future = [one for one in imports if _is_future(one)]
+        if future:
+            return NeedsImport(path, future[-1].lineno, module, name, apart=True)
+        return NeedsImport(path, imports[0].lineno if imports else 0, module, name, above=True, apart=True)
 
     # --- generators that lend a session ------------------------------------------------------------------------
 
@@ -205,7 +241,7 @@ class Openings:
         imported = self._import_of(written_callee.id)
         if imported is None:
             return None
-        line, written, module = imported
+        line, written, module = self._defined_beside(name, wanted) or imported
         if not written or self.project.member(module, name) != wanted or self.symbols.loads(module, place.path):
             return None  # the module may load this one half way: what is imported now need not be there yet
         drop = self.drop(written_callee.id)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import ast
 import enum
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from codemods.flow.reaching import binds_directly, captures
 from codemods.flow.scope import Loop, Scope, With, own_expressions
@@ -148,16 +148,20 @@ class Values:
         *,
         is_async: bool,
         made: ast.expr | None = None,
+        known: Mapping[str, Carry] | None = None,
+        gives: Mapping[ast.Call, Carry] | None = None,
     ) -> None:
         """`sessions`: the names of the session; `statements`: those in which it lives (others cannot load from it).
 
-        `made` is the expression that gives it, when it has no name.
+        `made` is the expression that gives it, when it has no name; `known` is what names carry for
+        another reason; `gives` says of calls of nested functions what they give, as these use the session by its name.
         """
+        self._gives = gives or {}
         self._made = made
         self.scope = scope
         self.sessions = frozenset(sessions)
         self.is_async = is_async
-        self.names: dict[str, Carry] = {}
+        self.names: dict[str, Carry] = dict(known or {})
         self.entities: dict[str, ClassMeaning] = {}
         self._assigned: dict[str, list[ast.expr]] = {}
         self._ambiguous: set[str] = set()
@@ -441,6 +445,8 @@ class Values:
 
     def _call(self, node: ast.Call, *, awaited: bool) -> Carry:
         given = self._most([*node.args, *(keyword.value for keyword in node.keywords)])
+        if node in self._gives:
+            return max(self._gives[node], min(given, Carry.LOADED) if awaited else given)
         if isinstance(node.func, ast.Attribute):
             base = self.carry(node.func.value)
             if self.is_session(node.func.value):

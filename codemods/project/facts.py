@@ -203,7 +203,10 @@ class GeneratorScope:
     set_up: int = 0  # line of the first thing that is done before the yield beside making the session; 0: none
     after: int = 0  # line of what runs behind the yield when nothing is raised, closes and rollbacks apart; 0: nothing
     after_text: str = ""  # what that is, as it is written
-    translates: int = 0  # line of a handler around the yield that raises something else
+    translates: int = 0  # line on which a handler around the yield raises something else
+    translates_text: str = ""  # that, as it is written
+    handles: int = 0  # line of something that a handler around the yield does beside rolling back, logging and raising
+    around: int = 0  # line of a context manager around the yield that may do something at its end
     tears_down: int = 0  # line of something else that is done however the yield ends
     odd: int = 0  # line of a condition or loop around the yield, or of a `yield` whose value is used
 

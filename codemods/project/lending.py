@@ -42,6 +42,9 @@ def lending(function: Function) -> GeneratorScope | None:
         after=ways.after,
         after_text=ways.after_text,
         translates=ways.translates,
+        translates_text=ways.translates_text,
+        handles=ways.handles,
+        around=ways.around,
         tears_down=ways.tears_down,
         odd=ways.odd,
     )

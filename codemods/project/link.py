@@ -614,6 +614,8 @@ class Project:
                 return self._declared_result(definition, outside)
         if definition.is_generator:
             value = join([self.meaning(given, place) for given in definition.yields])
+            if isinstance(value, UnknownMeaning):
+                value = self._declared_element(definition, outside)
             if is_scope:
                 return self._scope_of(definition, value)
             return GeneratorMeaning(definition.is_async, shared(value))
@@ -626,6 +628,15 @@ class Project:
         if cached:
             result = shared(result)
         return CoroutineMeaning(result) if definition.is_async else result
+
+    def _declared_element(self, definition: FunctionFacts, outside: Place) -> Meaning:
+        """What `-> AsyncIterator[AsyncSession]` says of a generator whose yields cannot be followed."""
+        told = definition.returns_annotation
+        if not isinstance(told, Item):
+            return UNKNOWN
+        element = told.key.options[0] if isinstance(told.key, Either) else told.key
+        given = self.declared(element, outside)
+        return replace(given, ownership=Ownership.UNKNOWN) if isinstance(given, SessionMeaning) else UNKNOWN
 
     def _declared_result(self, definition: FunctionFacts, outside: Place) -> Meaning:
         """What the return annotation says of a function that cannot be followed: a session, but whose is unknown."""

@@ -31,6 +31,9 @@ class Ways:
     after_text: str = ""
     swallows: bool = False
     translates: int = 0
+    translates_text: str = ""
+    handles: int = 0
+    around: int = 0
     tears_down: int = 0
     odd: int = 0
 
@@ -127,9 +130,21 @@ def _handler(ways: Ways, handler: ast.ExceptHandler, name: str) -> None:
     last = handler.body[-1]
     if isinstance(last, ast.Raise) and last.exc is not None:
         if not (isinstance(last.exc, ast.Name) and last.exc.id == handler.name and last.cause is None):
-            ways.translates = ways.translates or last.lineno
+            if not ways.translates:
+                ways.translates, ways.translates_text = last.lineno, ast.unparse(last)
     for statement in handler.body[:-1]:
+        if isinstance(statement, ast.Expr) and _is_logged(statement.value):
+            ways.tears_down = ways.tears_down or statement.lineno  # who reads the log would miss it
+            continue
+        before = ways.tears_down
+        ways.tears_down = 0
         _final(ways, statement, name)
+        ways.handles = ways.handles or ways.tears_down
+        ways.tears_down = before or ways.tears_down
+
+
+def _is_logged(value: ast.expr) -> bool:
+    return isinstance(value, ast.Call) and is_logging(expression(value.func))
 
 
 def _final(ways: Ways, statement: ast.stmt, name: str) -> None:
@@ -159,6 +174,8 @@ def _item(ways: Ways, item: ast.withitem, name: str) -> None:
             return
     if isinstance(node, ast.Call) and "suppress" in last_name(expression(node.func)):
         ways.swallows = True
+    if isinstance(node, ast.Call) or _holds(node, name):
+        ways.around = ways.around or node.lineno  # a lock or a semaphore is a plain name
     ways.set_up = ways.set_up or node.lineno
     ways.tears_down = ways.tears_down or node.lineno
 

@@ -14,9 +14,10 @@ from codemods.flow.lifetime import Lifetime, Obstacle
 from codemods.flow.made import Made
 from codemods.flow.moving import movable
 from codemods.flow.opening import AS_WRITTEN, Opening, Openings
-from codemods.flow.ownership import tests_truth
+from codemods.flow.optional import falsy_is_none
 from codemods.flow.scope import Scope, With
 from codemods.plan import (
+    DissolveBlock,
     DissolveTry,
     Edit,
     Examined,
@@ -177,13 +178,13 @@ class Blocks:
         elif life.given:
             nothing, more = self.openings.nullcontext() or ("nullcontext", ())
             own = context or view.text(made.node)
-            test = life.name if tests_truth(statement) else f"{life.name} is not None"
+            test = life.name if falsy_is_none(life) else f"{life.name} is not None"
             context = f"({nothing}({life.name}) if {test} else {own})"
             requests = (*requests, *more)
         edits: list[Edit] = [
             OpenBlock(
                 path=path,
-                creation=None if life.inline or life.late else statement.lineno,
+                creation=None if life.inline or life.late else (life.branch or statement).lineno,
                 first=suite[block.first].lineno,
                 last=suite[block.last].lineno,
                 is_async=made.session.is_async,
@@ -194,12 +195,14 @@ class Blocks:
         if life.inline:
             edits.append(ReplaceExpression(path, view.span(made.node), life.name))
         edits += [RemoveStatement(path, close.lineno) for close in life.removed]
+        edits += [DissolveBlock(path, entered.lineno) for entered in life.entered]
         edits += block.edits
         if life.dissolved is not None:
             guard, close = life.dissolved
             edits.append(DissolveTry(path, guard.lineno, (close.lineno,)))
-        if isinstance(statement, ast.AnnAssign):
-            requests = (*requests, *self.openings.annotation_imports(statement.annotation))
+        for gone in (statement, *life.removed):
+            if isinstance(gone, ast.AnnAssign):
+                requests = (*requests, *self.openings.annotation_imports(gone.annotation))
         site = view.site(made.node, self.scope)
         header = f"{'async ' if made.session.is_async else ''}with {context or ast.unparse(made.node)}"
         return Finding(
@@ -264,7 +267,7 @@ def _fit(blocks: list[Block]) -> dict[Block, int]:
 
 
 def _ends_at_close(block: Block) -> bool:
-    if block.life.dissolved is not None:
+    if block.life.dissolved is not None or block.life.entered:
         return True
     suite = block.life.seat.suite
     return any(block.life.scope.seat(close).suite is suite for close in block.life.removed)

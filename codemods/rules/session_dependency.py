@@ -191,6 +191,15 @@ class _Scope:
                 yield self._yielded_at_once(statement, found, uses)
             case ast.Return(value=value) if value is found.node and uses:
                 yield self._returned(statement, found)
+            case ast.Return(value=ast.IfExp() | ast.BoolOp() as chosen) if uses and self._is_first(found, chosen):
+                reason = f"`{scope.place.qualname}` returns one of several sessions: which one depends on the path"
+                advice = "choose the factory first, then yield in a block"
+                yield self.blocks.manual(found.node, statement, reason, advice)
+
+    def _is_first(self, found: Made, expression_node: ast.expr) -> bool:
+        """Whether no other session is made before this one in the expression: one finding is enough."""
+        calls = [node for node in ast.walk(expression_node) if isinstance(node, ast.Call) and made(self.scope, node)]
+        return min(calls, key=lambda node: (node.lineno, node.col_offset), default=found.call) is found.call
 
     def _is_yielded(self, name: str) -> bool:
         return any(use.role is Role.YIELDED for use in self.scope.uses(name))
@@ -247,16 +256,18 @@ class _Scope:
         # what left was detached before, where the old code closed when all went well
         block.reasons = reasons if uses or life.closed in (Closed.HAPPY_PATH, Closed.GAP) else [*reasons, _DETACHED]
         life.leaves.clear()
-        if not uses:
-            return self.blocks.open(block)
-        return self._guarded(block, uses)
-
-    def _guarded(self, block: Block, uses: tuple[Fact, ...]) -> Finding:
-        """The practices' form for a dependency, as far as what stands there allows it."""
-        life, made_here = block.life, block.made
-        how, guard = cure(life)
+        how, guard = cure(life) if uses else (Cure.BLOCK, None)
+        assert life.last is not None
+        below = life.seat.suite[life.last + 1 : life.last + 2]
+        if guard is None and below and below[0] in life.removed:
+            block.last = life.last = life.last + 1  # the comments of the close that goes stay with what it closed
         if how is Cure.BLOCK:
             return replace(self.blocks.open(block), facts=uses[:1])
+        return self._guarded(block, guard, uses)
+
+    def _guarded(self, block: Block, guard: ast.Try | None, uses: tuple[Fact, ...]) -> Finding:
+        """The practices' form for a dependency, as far as what stands there allows it."""
+        life, made_here = block.life, block.made
         assert life.last is not None
         suite, is_async = life.seat.suite, life.is_async
         edits: list[Edit] = [RemoveStatement(self.path, close.lineno) for close in life.removed]
@@ -346,7 +357,7 @@ class _Scope:
         return tuple(
             (mention.path, mention.line)
             for mention in self.dependencies.mentions(self.function)
-            if is_driven_once(mention) and mention.role not in (Role.ALIASED, Role.STORED)
+            if is_driven_once(mention) and mention.role is not Role.ALIASED
         )
 
     # --- functions that return a session to Depends ------------------------------------------------------------
@@ -506,7 +517,11 @@ class _Scope:
                 return self._variable(place)
         if isinstance(self.scope.parents.of(place.call), ast.Return):
             return None  # a second name for the generator: its callers drive it
-        reason = f"the generator `{place.name}()` is {place.form}: nothing closes its session in time"
+        where = str(place.form)
+        targets = place.statement.targets if isinstance(place.statement, ast.Assign) else []
+        if targets and isinstance(targets[0], ast.Attribute):
+            where = f"kept on `{ast.unparse(targets[0])}`"
+        reason = f"the generator `{place.name}()` is {where}: nothing closes its session in time"
         return self._refuse(place, reason)
 
     def _refuse(self, place: Driven, reason: str, advice: str = _AS_BLOCK) -> Finding:
@@ -709,7 +724,10 @@ class _Scope:
             return self.blocks.right(place.node, "the generator is closed in `finally`")
         again = [use for use in steps[1:] if self._in_finally(use)]
         lends = place.definition.lends if place.definition is not None else None
-        if again and lends is not None and not lends.after:
+        if again and lends is not None and lends.after:
+            reason = f"its end is run in `finally` (line {again[0].line}): `{lends.after_text}` runs after errors, too"
+            return self._refuse(place, f"{told}: {reason}")
+        if again:
             return self.blocks.right(place.node, f"the generator is run to its end in `finally` (line {again[0].line})")
         if len(steps) != 1:
             lines = _lines(steps) or str(statement.lineno)

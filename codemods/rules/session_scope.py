@@ -48,6 +48,7 @@ from codemods.flow.examine import examine
 from codemods.flow.inline import examine_inline
 from codemods.flow.lifetime import Closed, Lifetime, Obstacle
 from codemods.flow.made import Made, made
+from codemods.flow.optional import made_if_none
 from codemods.flow.ownership import (
     alembic,
     closes_in,
@@ -66,6 +67,7 @@ from codemods.plan import (
     Finding,
     Level,
     RemoveStatement,
+    Right,
     WidenBlock,
 )
 from codemods.project.name_uses import SCOPES, Role
@@ -81,6 +83,7 @@ from codemods.rules.base import Keys, ModuleView
 from codemods.rules.blocks import IN_A_BLOCK, Block, Blocks
 
 NAME = "session-scope"
+DEPENDENCIES = "session-dependency"  # the rule that looks at what this one leaves to it
 _PAGE = __doc__ or ""
 
 
@@ -126,7 +129,7 @@ class _Scope:
                         found = self.blocks.manual(found_made.node, statement, reason, IN_A_BLOCK)
                     if isinstance(found, Block):
                         blocks.append(found)
-                    else:
+                    elif not self._is_lent(found, found_made):
                         yield found
             elif isinstance(node, With):
                 yield from self._with(node)
@@ -142,6 +145,31 @@ class _Scope:
                 advice = f"name the factory in `sessions` of the settings, or {advice}"
             yield self.blocks.manual(suspect.value, suspect.statement, reason, advice)
         yield from self.blocks.fitted(blocks)
+
+    def _is_lent(self, found: Examined, found_made: Made) -> bool:
+        """Whether a session that cannot be put into a block is a dependency's, which a rule of its own looks at."""
+        if DEPENDENCIES not in self.view.running:
+            return False
+        if found_made.session.through == "generator":
+            return True
+        if isinstance(found, Right):
+            return False
+        if not self.scope.is_function or self.scope.is_fixture:
+            return False
+        statement = self.scope.statement(found_made.node)
+        if isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Yield):
+            return True
+        uses = self._dependents()
+        if isinstance(statement, ast.Return):
+            return bool(uses)
+        targets = statement.targets if isinstance(statement, ast.Assign) else [getattr(statement, "target", None)]
+        names = {target.id for target in targets if isinstance(target, ast.Name)}
+        roles = {use.role for name in names for use in self.scope.uses(name)}
+        return Role.YIELDED in roles or (bool(uses) and Role.RETURNED in roles)
+
+    def _dependents(self) -> tuple[Fact, ...]:
+        """The places where this function is given to `Depends`."""
+        return self.view.customs.dependencies.of(FunctionMeaning(self.view.source.path, self.scope.place.qualname))
 
     def _crowded(self) -> set[ast.stmt]:
         """The statements that make more than one session: one name and one block would make one of them."""
@@ -206,6 +234,9 @@ class _Scope:
         parent = self.scope.parents.of(made.node)
         match statement:
             case ast.Assign(targets=[ast.Name(id=name)], value=value) if value is made.node:
+                branch = made_if_none(self.scope, statement, made)
+                if branch is not None:
+                    return self._optional(statement, name, made, branch)
                 return self._bound(statement, name, made)
             case ast.AnnAssign(target=ast.Name(id=name), value=value) if value is made.node:
                 return self._bound(statement, name, made)
@@ -290,8 +321,7 @@ class _Scope:
         )
 
     def _returned(self, made: Made, statement: ast.stmt) -> Examined:
-        function = FunctionMeaning(self.view.source.path, self.scope.place.qualname)
-        used = self.view.customs.dependencies.of(function)
+        used = self._dependents()
         if used:
             where = f"{used[0].path}:{used[0].line}"
             reason = f"given to `Depends` ({where}), which never closes what a plain function returns"
@@ -309,19 +339,20 @@ class _Scope:
         life = examine(scope, statement, name, is_async=session.is_async, tidy=self.view.settings.tidy)
         if life.right:
             return self.blocks.right(made.node, life.right)
-        only_given = {use.role for use in life.uses} <= {Role.RETURNED, Role.ATTRIBUTE, Role.SET}
-        if life.uses and only_given and any(use.role is Role.RETURNED for use in life.uses):
+        if _only_returned(life):
             return self._returned(made, statement)
         if life.obstacles and self._left_by_exit(life):
             return self.blocks.right(made.node, "closed when the object is left")
         return self.blocks.judged(life, made, statement)
 
-    def _optional(self, statement: ast.stmt, name: str, made: Made) -> Examined | Block:
+    def _optional(self, statement: ast.stmt, name: str, made: Made, branch: ast.If | None = None) -> Examined | Block:
         """`session = session or F()`: the caller's is left alone, an own one has to be closed."""
         # not tidied: the owner-flag forms are right and stay as they are
-        life = examine(self.scope, statement, name, is_async=made.session.is_async, given=True)
+        life = examine(self.scope, statement, name, is_async=made.session.is_async, given=True, branch=branch)
         if life.right:
             return self.blocks.right(made.node, life.right)
+        if _only_returned(life):
+            return self._returned(made, statement)
         python = self.view.settings.target_python
         if made.session.is_async and python is not None and python < (3, 10):
             life.stop("`nullcontext` is an async context manager from Python 3.10 on", statement.lineno)
@@ -357,6 +388,9 @@ class _Scope:
                 session, why = means, "opened by a block"
             else:
                 continue
+            if session.through == "generator" and not isinstance(means, ScopeMeaning):
+                if DEPENDENCIES in self.view.running:
+                    continue
             if session.through and not isinstance(means, ScopeMeaning):
                 later = None
                 if isinstance(item.optional_vars, ast.Name) and session.through == "generator":
@@ -379,6 +413,13 @@ class _Scope:
                     yield self._widen(statement, item, means, found)
                     continue
                 out = left_open(self.scope, statement, item.optional_vars.id, is_async=session.is_async)
+                function = FunctionMeaning(self.view.source.path, self.scope.place.qualname)
+                if (
+                    out is not None
+                    and DEPENDENCIES in self.view.running
+                    and self.view.customs.dependencies.of(function)
+                ):
+                    continue
                 if out is not None and self.scope.is_function:
                     yield self.blocks.manual(node, statement, out.reason, out.advice)
                     continue
@@ -429,6 +470,8 @@ class _Scope:
 
     def _driven(self, statement: ast.For | ast.AsyncFor) -> Iterator[Examined]:
         """`async for session in get_session():`"""
+        if DEPENDENCIES in self.view.running:
+            return
         means = self.scope.meaning(statement.iter)
         if isinstance(means, GeneratorMeaning) and isinstance(means.value, SessionMeaning):
             leaves = any(isinstance(inner, (ast.Break, ast.Return)) for inner in ast.walk(statement))
@@ -436,3 +479,9 @@ class _Scope:
             reason = f"a dependency generator is driven by hand: {how}"
             advice = "open the session with `async with` over the factory"
             yield self.blocks.manual(statement.iter, statement, reason, advice)
+
+
+def _only_returned(life: Lifetime) -> bool:
+    """Whether nothing is done with the session but to return it: then the function is a factory."""
+    roles = {use.role for use in life.uses}
+    return Role.RETURNED in roles and roles <= {Role.RETURNED, Role.ATTRIBUTE, Role.SET}

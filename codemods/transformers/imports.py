@@ -9,7 +9,7 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from codemods.plan import DropIfUnused, NeedsImport, Request, Source
 from codemods.transformers.errors import ComposeError
@@ -32,7 +32,10 @@ class _Site:
     before: str  # what stands before it on its first line
     after: str  # what stands after it on its last line, line end included
     gone: bool = False
-    added: list[tuple[str, str]] | None = None  # module and name of imports that follow it on lines of their own
+    added: list[NeedsImport] = field(default_factory=list)  # imports beside it on lines of their own
+
+    def adds(self, module: str, name: str) -> bool:
+        return any((one.module, one.name) == (module, name) for one in self.added)
 
 
 def settle_imports(source: Source, original: ast.Module, text: str, requests: Sequence[Request]) -> str:
@@ -95,11 +98,11 @@ def _add(need: NeedsImport, site: _Site, sites: list[_Site], tree: ast.Module, u
             continue
         kept = [name for name in other.parsed.names if name.bound == need.name]
         kept = [name for name in kept if DropIfUnused(need.path, other.original_line, name.bound) not in unused]
-        if not kept and (need.module, need.name) not in (other.added or []):
+        if not kept and not other.adds(need.module, need.name):
             continue
         if _module_text(other.node) == need.module and all(name.name == need.name for name in kept):
             return
-        if (need.module, need.name) in (other.added or []):
+        if other.adds(need.module, need.name):
             return
         if other.suite is site.suite:
             raise ComposeError(f"line {other.original_line} gives `{need.name}` another meaning", need.beside)
@@ -107,7 +110,7 @@ def _add(need: NeedsImport, site: _Site, sites: list[_Site], tree: ast.Module, u
     if not same_module:
         if not _has_own_lines(site):
             raise ComposeError(f"the import on line {need.beside} shares its line with other code", need.beside)
-        site.added = [*(site.added or []), (need.module, need.name)]
+        site.added.append(need)
         return
     leaving = [
         index
@@ -173,10 +176,9 @@ def _write(source: Source, sites: list[_Site], lines: list[str]) -> None:
         newline = follows or source.newline
         made = "" if site.gone else site.before + site.parsed.text + site.after
         if site.added:
-            if made and not follows:
+            if made and not follows and any(not need.above for need in site.added):
                 made += newline
-            extra = [f"{site.before}from {module} import {name}" for module, name in site.added]
-            made += newline.join(extra) + follows
+            made = _with_added(site, made, newline, follows)
         elif site.gone and id(site.suite) in emptied and site.node is site.suite[-1] and _needs_body(site):
             made = site.before + "pass" + follows
         lines[start:end] = [made, *[""] * (end - start - 1)]
@@ -186,6 +188,23 @@ def _write(source: Source, sites: list[_Site], lines: list[str]) -> None:
                 if lines[below].strip():
                     break
                 lines[below] = ""
+
+
+def _with_added(site: _Site, made: str, newline: str, follows: str) -> str:
+    """The text of an import with those that are added above and below it."""
+
+    def lines(needs: list[NeedsImport]) -> list[str]:
+        return [f"{site.before}from {need.module} import {need.name}" for need in needs]
+
+    above = [need for need in site.added if need.above]
+    below = [need for need in site.added if not need.above]
+    top = "".join(line + newline for line in lines(above))
+    if above and any(need.apart for need in above):
+        top += newline
+    if not below:
+        return top + made
+    gap = newline if made and any(need.apart for need in below) else ""
+    return top + made + gap + newline.join(lines(below)) + follows
 
 
 def _needs_body(site: _Site) -> bool:

@@ -172,8 +172,9 @@ def _nest(
 
 def _opened(block: OpenBlock, creation: ast.stmt | None, body: list[ast.stmt]) -> list[ast.stmt]:
     value = None
-    if creation is not None:
-        assert isinstance(creation, ast.Assign | ast.AnnAssign)
+    if isinstance(creation, ast.If) and block.context is None:
+        raise ComposeError(f"line {creation.lineno} makes the session only under a condition", creation.lineno)
+    if isinstance(creation, ast.Assign | ast.AnnAssign):
         value = creation.value
     if block.context is not None:
         value = _parsed(block.context)

@@ -151,12 +151,13 @@ class SuiteAssembly:
     def _opened(
         self, block: OpenBlock, items: Sequence[Item], inner: Sequence[Block], pending: Lines
     ) -> list[Statement]:
-        creation = None if block.creation is None else _simple(self._by_line[block.creation])
+        creation, extra = (None, []) if block.creation is None else _creation(self._by_line[block.creation])
         if creation is None or block.creation == block.first:
             above, pending = join(pending, items[0].lead), []
             items = [replace(items[0], lead=[]), *items[1:]] if creation is None else items[1:]
         else:
             above = self._above.pop(block)
+        above = [*above, *extra]
         if items:
             blanks, lead = strip_first_blanks(join(pending, items[0].lead))
             items = [replace(items[0], lead=lead), *items[1:]]
@@ -206,6 +207,16 @@ def _simple(item: Item) -> cst.SimpleStatementLine:
     if not isinstance(item.node, cst.SimpleStatementLine) or len(item.node.body) != 1:
         raise ComposeError(f"line {item.line} is not one simple statement", item.line)
     return item.node
+
+
+def _creation(item: Item) -> tuple[cst.SimpleStatementLine, Lines]:
+    """The assignment that makes a session, and the comments that go above the header: those of an `if` around it."""
+    match item.node:
+        case cst.If(orelse=None, body=cst.IndentedBlock(body=[cst.SimpleStatementLine() as inner]) as body) as whole:
+            silent = inner.with_changes(trailing_whitespace=cst.TrailingWhitespace())
+            rest = whole.with_changes(leading_lines=[], body=body.with_changes(body=[silent]))
+            return inner.with_changes(leading_lines=[]), comment_lines(rest)
+    return _simple(item), []
 
 
 def _comments_of(item: Item) -> Lines:

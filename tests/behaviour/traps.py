@@ -42,8 +42,21 @@ async def get_session() -> AsyncIterator[AsyncSession]:
     async with new_session() as session:
         try:
             yield session
-        except Exception as error:
-            {handler}
+        {handler}
+
+"""
+
+# the context manager commits at a normal end, and at no other
+BLOCK_AROUND_YIELD = """
+@asynccontextmanager
+async def committing(session: AsyncSession) -> AsyncIterator[None]:
+    yield
+    await session.commit()
+
+
+async def get_session() -> AsyncIterator[AsyncSession]:
+    async with new_session() as session, committing(session):
+        yield session
 
 """
 
@@ -62,37 +75,40 @@ class Trap:
 
 
 def _loops() -> Iterable[Trap]:
-    def loop(name: str, generator: str, block: str, *work: str) -> Trap:
+    def loop(name: str, generator: str, block: str, *work: str, lingers: tuple[str, ...] = IN_A_TASK) -> Trap:
         before, after = (application(generator, save_notes(suite(header, *work), RETURN)) for header in (LOOP, block))
-        return Trap(Situation(name=name, app=before, lingers=IN_A_TASK), after)
+        return Trap(Situation(name=name, app=before, lingers=lingers), after)
 
-    early = (WORK, RETURN)
-    yield loop("commit_in_finally_runs_when_the_loop_is_left", COMMITS_IN_FINALLY, BLOCK_OF_FACTORY, *early)
-    yield loop("commit_does_not_run_when_the_loop_is_left", COMMITS_AFTERWARDS, BLOCK_OF_GENERATOR, *early)
+    def handling(kind: str, *statements: str) -> str:
+        return HANDLES.format(handler=indent(suite(f"except {kind} as error:", *statements), "        ").strip())
+
+    left = (WORK, RETURN)
+    commits = handling("Exception", "await session.commit()\n", "raise\n")
+    commits_always = handling("BaseException", "await session.commit()\n", "raise\n")
+    swallows = handling("Exception", "await session.rollback()\n")
+    translates = handling("Exception", 'raise RuntimeError("database") from error\n')
+    yield loop("commit_in_finally_runs_when_the_loop_is_left", COMMITS_IN_FINALLY, BLOCK_OF_FACTORY, *left)
+    yield loop("commit_does_not_run_when_the_loop_is_left", COMMITS_AFTERWARDS, BLOCK_OF_GENERATOR, *left)
+    yield loop("block_around_the_yield_does_not_commit", BLOCK_AROUND_YIELD, BLOCK_OF_GENERATOR, *left)
     yield loop(
         "commit_runs_on_one_of_two_ways_out_of_the_loop",
         COMMITS_AFTERWARDS,
         BLOCK_OF_GENERATOR,
-        *(WORK, suite("if count == 2:", RETURN)),
+        WORK,
+        suite("if count == 2:", RETURN),
     )
+    yield loop("handler_of_the_generator_swallows", swallows, BLOCK_OF_GENERATOR, *left)
+    yield loop("handler_of_the_generator_raises_another_error", translates, BLOCK_OF_GENERATOR, *left)
+    yield loop("handler_of_the_generator_commits", commits, BLOCK_OF_GENERATOR, *left)
     yield loop(
-        "handler_of_the_generator_swallows",
-        HANDLES.format(handler="await session.rollback()"),
+        "handler_of_the_generator_commits_and_the_loop_runs_to_its_end",
+        commits,
         BLOCK_OF_GENERATOR,
-        *early,
+        WORK,
+        lingers=("raises", "cancelled"),
     )
-    yield loop(
-        "handler_of_the_generator_commits",
-        HANDLES.format(handler="await session.commit(); raise"),
-        BLOCK_OF_GENERATOR,
-        *early,
-    )
-    yield loop(
-        "handler_of_the_generator_raises_another_error",
-        HANDLES.format(handler='raise RuntimeError("database") from error'),
-        BLOCK_OF_GENERATOR,
-        *early,
-    )
+    # leaving the loop raises GeneratorExit in the generator, and leaving a block does not
+    yield loop("handler_of_everything_commits_when_the_loop_is_left", commits_always, BLOCK_OF_GENERATOR, *left)
 
 
 def _break_in_finally() -> Trap:
