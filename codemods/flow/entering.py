@@ -82,8 +82,9 @@ def entering(
             f"an exception in the block starts to reach the caller as `{name}()` translates it"
             f" ({where}{lends.translates}: `{lends.translates_text}`)"
         )
-    if leaving is None and (lends.set_up or lends.tears_down) and driven.form is not Form.VARIABLE:
-        line = lends.set_up or lends.tears_down
+    undone = lends.prepares or lends.tears_down
+    if leaving is None and undone and driven.form is not Form.VARIABLE:
+        line = undone
         confirm.append(
             f"what `{name}()` sets up ({where}{line}) was undone before the session was used, and holds in the block"
         )

@@ -200,6 +200,7 @@ class GeneratorScope:
     opens: Expression | None = None  # what is called, without arguments, to make what is yielded; None: cannot be told
     awaited: bool = False  # that call is awaited
     made: int = 0  # line of the one call that makes what is yielded, with or without arguments; 0: cannot be told
+    prepares: int = 0  # line of something that is done with the session before it is yielded
     set_up: int = 0  # line of the first thing that is done before the yield beside making the session; 0: none
     after: int = 0  # line of what runs behind the yield when nothing is raised, closes and rollbacks apart; 0: nothing
     after_text: str = ""  # what that is, as it is written

@@ -38,6 +38,7 @@ def lending(function: Function) -> GeneratorScope | None:
         opens=None if ways.opens is None else expression(ways.opens.func),
         awaited=ways.awaited,
         made=ways.made,
+        prepares=ways.prepares,
         set_up=ways.set_up,
         after=ways.after,
         after_text=ways.after_text,

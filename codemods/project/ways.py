@@ -26,6 +26,7 @@ class Ways:
     opens: ast.Call | None = None
     awaited: bool = False
     made: int = 0
+    prepares: int = 0
     set_up: int = 0
     after: int = 0
     after_text: str = ""
@@ -85,6 +86,14 @@ def _before(ways: Ways, statement: ast.stmt, name: str) -> None:
         case ast.Expr(value=value) if is_harmless(value, name):
             return
     ways.set_up = ways.set_up or statement.lineno
+    binds = isinstance(statement, (ast.Assign, ast.AnnAssign)) and _is_bound_by(statement, name)
+    if not binds and _holds(statement, name):
+        ways.prepares = ways.prepares or statement.lineno
+
+
+def _is_bound_by(statement: ast.Assign | ast.AnnAssign, name: str) -> bool:
+    targets = statement.targets if isinstance(statement, ast.Assign) else [statement.target]
+    return any(is_name(target, name) for target in targets)
 
 
 def _after(ways: Ways, statement: ast.stmt, name: str) -> None:
@@ -164,7 +173,7 @@ def _final(ways: Ways, statement: ast.stmt, name: str) -> None:
 
 def _item(ways: Ways, item: ast.withitem, name: str) -> None:
     node, target = item.context_expr, item.optional_vars
-    if is_name(node, name) or (target is not None and is_name(target, name) and _is_opening(node)):
+    if is_name(node, name) or (target is not None and is_name(target, name)):
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == "begin":
             _committing(ways, node)
         return
@@ -213,7 +222,7 @@ def _find_opening(ways: Ways, function: Function, yielded: ast.Yield, name: str)
         ways.opens = call
 
 
-def _holds(target: ast.expr, name: str) -> bool:
+def _holds(target: ast.AST, name: str) -> bool:
     return any(is_name(node, name) for node in ast.walk(target))
 
 

@@ -56,9 +56,8 @@ from codemods.flow.entering import Entering, entering
 from codemods.flow.escapes import check_uses
 from codemods.flow.examine import examine
 from codemods.flow.inline import examine_inline, free_name
-from codemods.flow.leaving import find_leaves
 from codemods.flow.lent import Cure, cure
-from codemods.flow.lifetime import TO_TASK, Closed, Lifetime, Obstacle
+from codemods.flow.lifetime import TO_TASK, Closed, Leave, Lifetime, Obstacle
 from codemods.flow.loops import Leaving, shape
 from codemods.flow.made import Made, made
 from codemods.flow.opening import AS_WRITTEN
@@ -66,7 +65,7 @@ from codemods.flow.ownership import given_to_exit_stack
 from codemods.flow.reaching import reaching
 from codemods.flow.scope import Scope, With, inside, own_expressions
 from codemods.flow.streaming import streams
-from codemods.flow.values import Values
+from codemods.flow.values import Carry, Values
 from codemods.flow.widening import widening
 from codemods.plan import (
     AddFinally,
@@ -544,9 +543,8 @@ class _Scope:
             return self._refuse(place, f"{told}: {how.obstacle}")
         assert isinstance(loop.target, ast.Name)
         life = self._life_of_loop(place, loop, loop.target.id)
-        if how.leaving is not Leaving.END and place.is_async and not life.obstacles:
-            life.first = life.last = life.seat.index
-            find_leaves(life)
+        if how.leaving is not Leaving.END and not life.obstacles:
+            self._check_returned(life, loop)
         if life.obstacles:
             return self._refuse(place, f"{told}: {life.obstacles[0].reason}", life.obstacles[0].advice)
         found = self._entering(place, how.leaving)
@@ -588,6 +586,19 @@ class _Scope:
         if not life.obstacles:
             check_uses(life)
         return life
+
+    def _check_returned(self, life: Lifetime, loop: ast.For | ast.AsyncFor) -> None:
+        """What is returned out of the loop: until now an async session was closed a moment after that."""
+        assert life.values is not None
+        for statement in inside(loop):
+            if not isinstance(statement, ast.Return) or statement.value is None:
+                continue
+            if life.values.is_pending(statement.value):
+                life.stop(
+                    f"what is returned at line {statement.lineno} has yet to run on the session", statement.lineno
+                )
+            elif life.values.carry(statement.value) is not Carry.PLAIN and life.is_async:
+                life.leaves.append(Leave(statement.lineno, f"`{_short(statement.value)}` is returned"))
 
     def _step(self, place: Driven) -> Examined | Block | None:
         """`session = await anext(get_session())`, `crud(next(get_db()))`"""
@@ -890,6 +901,11 @@ def _guard_code(name: str, text: str, is_async: bool) -> str:
         f"{name} = {text}\ntry:\n    yield {name}\nexcept Exception:\n    {waits}{name}.rollback()\n    raise\n"
         f"finally:\n    {waits}{name}.close()"
     )
+
+
+def _short(node: ast.expr) -> str:
+    text = ast.unparse(node)
+    return text if len(text) <= 40 else f"{text[:37]}..."
 
 
 def _lines(uses: list[NameUse]) -> str:
