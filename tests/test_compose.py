@@ -63,8 +63,8 @@ def removed(start: str) -> Asked:
     return lambda text: RemoveStatement("app/a.py", line_of(text, start))
 
 
-def needs(beside: str, module: str, name: str) -> Asked:
-    return lambda text: NeedsImport("app/a.py", line_of(text, beside), module, name)
+def needs(beside: str, module: str, name: str, *, above: bool = False, apart: bool = False) -> Asked:
+    return lambda text: NeedsImport("app/a.py", line_of(text, beside), module, name, above, apart)
 
 
 def drop(start: str, name: str) -> Asked:
@@ -1322,6 +1322,52 @@ async def f():
 ]
 
 IMPORTS = [
+    case(
+        "above_the_first_of_a_section",
+        "# what we need\nimport sys  # first\nfrom os import path\n",
+        needs("import sys", "abc", "ABC", above=True),
+        after="# what we need\nfrom abc import ABC\nimport sys  # first\nfrom os import path\n",
+    ),
+    case(
+        "above_and_set_apart_from_another_section",
+        '"""About."""\n\nfrom fastapi import Depends\n',
+        needs("from fastapi", "contextlib", "nullcontext", above=True, apart=True),
+        after='"""About."""\n\nfrom contextlib import nullcontext\n\nfrom fastapi import Depends\n',
+    ),
+    case(
+        "above_in_a_file_with_windows_line_ends",
+        "from fastapi import Depends\r\nx = 1\r\n",
+        needs("from fastapi", "contextlib", "nullcontext", above=True, apart=True),
+        after="from contextlib import nullcontext\r\n\r\nfrom fastapi import Depends\r\nx = 1\r\n",
+    ),
+    case(
+        "below_and_set_apart_from_the_future",
+        "from __future__ import annotations\n\nfrom fastapi import Depends\n",
+        needs("from __future__", "contextlib", "nullcontext", apart=True),
+        after="from __future__ import annotations\n\nfrom contextlib import nullcontext\n\n"
+        "from fastapi import Depends\n",
+    ),
+    case(
+        "two_above_the_same_import",
+        "from fastapi import Depends\n",
+        needs("from fastapi", "collections.abc", "Iterator", above=True, apart=True),
+        needs("from fastapi", "contextlib", "nullcontext", above=True, apart=True),
+        after="from collections.abc import Iterator\nfrom contextlib import nullcontext\n\n"
+        "from fastapi import Depends\n",
+    ),
+    case(
+        "above_an_import_that_nothing_needs_any_more",
+        "from app.db import get_session\nx = 1\n",
+        needs("from app", "contextlib", "nullcontext", above=True, apart=True),
+        drop("from app", "get_session"),
+        after="from contextlib import nullcontext\n\nx = 1\n",
+    ),
+    case(
+        "last_line_without_end",
+        "import fastapi",
+        needs("import fastapi", "contextlib", "nullcontext", above=True, apart=True),
+        after="from contextlib import nullcontext\n\nimport fastapi",
+    ),
     case(
         "replaced_in_place",
         "from app.db import new_session\n",

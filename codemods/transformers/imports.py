@@ -196,7 +196,7 @@ def _with_added(site: _Site, made: str, newline: str, follows: str) -> str:
     def lines(needs: list[NeedsImport]) -> list[str]:
         return [f"{site.before}from {need.module} import {need.name}" for need in needs]
 
-    above = [need for need in site.added if need.above]
+    above = sorted((need for need in site.added if need.above), key=lambda need: need.module)
     below = [need for need in site.added if not need.above]
     top = "".join(line + newline for line in lines(above))
     if above and any(need.apart for need in above):
