@@ -184,18 +184,20 @@ def test_module_of_a_package_is_not_taken_for_one_of_the_tool(tmp_path: Path) ->
 
 def test_summary_says_what_failed_and_why_places_were_left_alone(tmp_path: Path) -> None:
     entries = [
-        {"end": "refused", "path": "a.py", "line": 3, "text": "`db` is kept (line 4)"},
-        {"end": "refused", "path": "b.py", "line": 5, "text": "`session` is kept (lines 6, 7 and 9)"},
-        {"end": "refused", "path": "b.py", "line": 8, "text": "`session` is kept (line 9)"},
+        {"rule": "r", "end": "refused", "path": "a.py", "line": 3, "text": "`db` is kept (line 4)"},
+        {"rule": "r", "end": "refused", "path": "b.py", "line": 5, "text": "`session` is kept (lines 6, 7 and 9)"},
+        {"rule": "r", "end": "refused", "path": "b.py", "line": 8, "text": "`session` is kept (line 9)"},
+        {"rule": "r", "end": "already right", "path": "b.py", "line": 9, "text": "opened by a block"},
     ]
-    ledger = {"sites": 3, "counts": {"changed": 0, "already right": 0, "refused": 3}, "entries": entries}
+    ledger = {"sites": 4, "counts": {"changed": 0, "already right": 1, "refused": 3}, "entries": entries}
     report = {"ledger": ledger, "failures": []}
     outcome = run.Outcome(package(), 2, 20, {"safe": report, "review": report}, ("review: no",), 1.0)
     text = run.summary([outcome])
     assert "made==1.0" in text
     assert "1 FAILED" in text
-    assert "     2  `...` is kept (line N)  [made a.py:3]" in text
-    assert "     1  `...` is kept (lines N)  [made b.py:5]" in text
+    assert "     2  r: `...` is kept (line N)  [made a.py:3]" in text
+    assert "     1  r: `...` is kept (lines N)  [made b.py:5]" in text
+    assert "     1  r: opened by a block  [made b.py:9]" in text
     assert text.endswith("FAILED  made==1.0  review: no\n")
 
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from codemods.flow.lifetime import Closed, Lifetime
+from codemods.flow.quiet import is_quiet
 from codemods.flow.reaching import bindings_inside, binds_directly
 from codemods.flow.scope import Loop, Scope, With, inside
 from codemods.project.expressions import dotted, expression, is_logging, last_name
@@ -35,14 +36,14 @@ def settled(life: Lifetime) -> bool:
         if not is_closing(life, use) or (life.is_async and not use.awaited):
             continue
         statement = life.scope.statement(use.node)
-        guard = _finally_around(life, statement)
-        if guard is None or not _one_binding(life, guard) or not _unconditional(life, statement, guard):
-            continue
-        if _all_within(life, guard):
-            life.guard = guard
-            life.closing.append(statement)
-            life.right = f"closed in `finally` (line {statement.lineno})"
-            return True
+        for guard in _finallies_around(life, statement):
+            if not _one_binding(life, guard) or not _unconditional(life, statement, guard):
+                continue
+            if _all_within(life, guard):
+                life.guard = guard
+                life.closing.append(statement)
+                life.right = f"closed in `finally` (line {statement.lineno})"
+                return True
     return False
 
 
@@ -183,6 +184,8 @@ def _is_alternative(life: Lifetime, others: set[ast.stmt]) -> bool:
 def _unconditional(life: Lifetime, close: ast.stmt, guard: ast.Try) -> bool:
     """A close under an `if` counts only when the test is about the session, or a flag that this function sets."""
     current = life.scope.owner_statement(close)
+    if isinstance(life.scope.seat(close).owner, ast.ExceptHandler):
+        return False  # `finally: try: ... except: session.close()`
     while current is not None and current is not guard:
         if isinstance(current, ast.If):
             tested = {node.id for node in ast.walk(current.test) if isinstance(node, ast.Name)}
@@ -202,13 +205,16 @@ def _all_within(life: Lifetime, *around: ast.stmt) -> bool:
     return all(
         id(life.scope.statement(use.node)) in members
         or use.role is Role.TESTED
-        or (use.role in _SETTING_UP and use.line < around[0].lineno)
+        or (_sets_up(life, use) and use.line < around[0].lineno)
         for use in life.uses
     )
 
 
-# attributes read or set before the try (`session.info[...]`, `session.bind`) open no connection
-_SETTING_UP = frozenset({Role.ATTRIBUTE, Role.SET})
+def _sets_up(life: Lifetime, use: NameUse) -> bool:
+    """`session.info[...]`, `session.bind`, `id(session)` before the try: none of them opens a connection."""
+    if use.role is Role.ARGUMENT and use.call is not None:
+        return is_quiet(life.scope.callee(use.call), use.call)
+    return use.role in (Role.ATTRIBUTE, Role.SET)
 
 
 def is_closing(life: Lifetime, use: NameUse) -> bool:
@@ -261,14 +267,18 @@ def find_closes(life: Lifetime) -> None:
 
 
 def _finally_around(life: Lifetime, statement: ast.stmt) -> ast.Try | None:
+    return next(_finallies_around(life, statement), None)
+
+
+def _finallies_around(life: Lifetime, statement: ast.stmt) -> Iterator[ast.Try]:
+    """The `try` statements in whose `finally` a statement stands, the innermost first."""
     current: ast.stmt | None = statement
     while current is not None:
         seat = life.scope.seat(current)
         above = life.scope.owner_statement(current)
         if isinstance(above, ast.Try) and seat.suite is above.finalbody:
-            return above
+            yield above
         current = above
-    return None
 
 
 def _unsettled(life: Lifetime, guard: ast.Try) -> None:

@@ -7,17 +7,15 @@ import ast
 from codemods.flow.closing import CLOSES
 from codemods.flow.late_entry import enter
 from codemods.flow.lifetime import HAND_OVER, TO_TASK, Leave, Lifetime
+from codemods.flow.quiet import is_quiet
 from codemods.flow.scope import Scope, With, inside
 from codemods.flow.values import METHODS, SYNC_METHODS
 from codemods.plan import Fact
-from codemods.project.expressions import LOG_METHODS, dotted, expression, is_logging, last_name
+from codemods.project.expressions import dotted, expression, last_name
 from codemods.project.keeping import Fate, constructed, handed
 from codemods.project.name_uses import COMPREHENSIONS, NameUse, Role
 from codemods.project.schedulers import runs_later
-from codemods.project.sessions import ClassMeaning, External, FunctionMeaning, Meaning
-
-_QUIET_BUILTINS = frozenset({"print", "repr", "str", "id", "type", "isinstance", "hasattr", "getattr", "bool", "hash"})
-
+from codemods.project.sessions import ClassMeaning, External, FunctionMeaning
 
 _IMMEDIATE = frozenset(
     {"list", "tuple", "set", "dict", "frozenset", "sorted", "sum", "any", "all", "min", "max", "join", "gather"}
@@ -164,17 +162,6 @@ def _argument(life: Lifetime, use: NameUse) -> None:
             pass  # `Values` follows it as a HOLDER
         case _ if not is_quiet(called, call):
             _unfollowed(life, use, call, name)
-
-
-def is_quiet(called: Meaning, call: ast.Call) -> bool:
-    """Builtins that look at a value and let go of it, `sqlalchemy.inspect`, and calls of a logger."""
-    if isinstance(called, External):
-        module, _, last = called.dotted.rpartition(".")
-        if (module == "builtins" and last in _QUIET_BUILTINS) or (module == "logging" and last in LOG_METHODS):
-            return True
-        if called.dotted.startswith("sqlalchemy.inspect"):
-            return True
-    return is_logging(expression(call.func))
 
 
 def _unfollowed(life: Lifetime, use: NameUse, call: ast.Call, name: str) -> None:

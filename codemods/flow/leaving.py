@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import ast
 
-from codemods.flow.escapes import is_quiet
 from codemods.flow.lifetime import HAND_OVER, TO_TASK, Closed, Leave, Lifetime
+from codemods.flow.quiet import is_quiet
 from codemods.flow.reaching import binds_directly
 from codemods.flow.scope import With, inside, own_expressions
 from codemods.flow.values import Carry

@@ -64,11 +64,12 @@ class Outcome:
     def places(self) -> int:
         return int(self.reports["review"]["ledger"]["sites"]) if "review" in self.reports else 0
 
-    @property
-    def refusals(self) -> tuple[tuple[str, str], ...]:
-        """Place and reason of what was left alone."""
+    def told(self, end: str) -> tuple[tuple[str, str], ...]:
+        """The places that came to this end of the ledger at level review, each with what is said of it."""
         entries = self.reports["review"]["ledger"]["entries"] if "review" in self.reports else ()
-        return tuple((f"{one['path']}:{one['line']}", one["text"]) for one in entries if one["end"] == "refused")
+        return tuple(
+            (f"{one['path']}:{one['line']}", f"{one['rule']}: {one['text']}") for one in entries if one["end"] == end
+        )
 
     @property
     def failures(self) -> int:
@@ -286,18 +287,20 @@ def summary(outcomes: Sequence[Outcome]) -> str:
     rows.append((f"{len(outcomes)} packages", *totals, f"{failed} FAILED" if failed else "ok", total_seconds))
     lines = list(_aligned([head, *rows]))
     lines.append("safe, review: places changed at that level; right: already right; s: seconds of all runs together")
-    lines += ["", *_reasons(outcomes), ""]
+    lines += ["", *_reasons(outcomes, "refused", "Left alone, by reason"), ""]
+    lines += [*_reasons(outcomes, "changed", "Changed, by what was found"), ""]
+    lines += [*_reasons(outcomes, "already right", "Already right, by why"), ""]
     for outcome in outcomes:
         lines += [f"FAILED  {outcome.package.pin}  {problem}" for problem in outcome.problems]
     return "\n".join(lines).rstrip("\n") + "\n"
 
 
-def _reasons(outcomes: Iterable[Outcome]) -> Iterator[str]:
+def _reasons(outcomes: Iterable[Outcome], end: str, title: str) -> Iterator[str]:
     places: dict[str, list[str]] = {}
     for outcome in outcomes:
-        for place, reason in outcome.refusals:
+        for place, reason in outcome.told(end):
             places.setdefault(kind_of(reason), []).append(f"{outcome.package.name} {place}")
-    yield f"Left alone, by reason ({len(places)})"
+    yield f"{title} ({len(places)})"
     ranked = sorted(places.items(), key=lambda item: (-len(item[1]), item[0]))
     for reason, where in ranked[:TOP_REASONS]:
         yield f"{len(where):6}  {reason}  [{where[0]}]"
