@@ -111,9 +111,10 @@ def _plan(
     suppressed = {finding.key for finding in findings if suppressions.covers(finding)}
     live = [finding for finding in findings if finding.key not in suppressed]
 
+    right = {(one.rule, one.site.path, one.site.line) for one in examined if isinstance(one, Right)}
     dropped: dict[str, str] = {}
     while True:
-        settled = settle(live, dropped, discovery.wanted, cross_paths=request.cross_paths)
+        settled = settle(live, dropped, discovery.wanted, cross_paths=request.cross_paths, right=right)
         tell("compose", 0, 1)
         changes, broken = _compose(codebase, settled.groups, request.level)
         # the safe subset is what `apply` writes by default: it has to stand by itself

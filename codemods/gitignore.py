@@ -2,6 +2,9 @@
 
 Reads .gitignore files; writes nothing. Used where git itself cannot answer: outside a work tree, in a folder that git
 ignores, without git; and for the globs of the settings.
+
+Patterns are translated here, as git reads them. Those of pathspec also match whatever lies below the path they mean,
+and forget on the way what they say of the path itself (`a/**/`, `**/*/`), which is what a walk has to know.
 """
 
 from __future__ import annotations
@@ -11,44 +14,59 @@ import os
 import re
 import stat
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-from pathspec.patterns.gitignore.spec import GitIgnoreSpecPattern
+_STARS = re.compile(r"\*+")
+# What stands in brackets: a named class, a range, or one character.
+_MEMBER = re.compile(r"\[:(?P<name>[^]]*):]|(?P<low>\\.|[^\\])(?:-(?P<high>\\.|[^]\\]))?", re.DOTALL)
+_CLASSES = {
+    "alnum": "0-9A-Za-z",
+    "alpha": "A-Za-z",
+    "blank": r" \t",
+    "cntrl": r"\x00-\x1f\x7f",
+    "digit": "0-9",
+    "graph": "!-~",
+    "lower": "a-z",
+    "print": " -~",
+    "punct": r"!-/:-@\[-`{-~",
+    "space": r" \t-\r",
+    "upper": "A-Z",
+    "xdigit": "0-9A-Fa-f",
+}
+
+
+class _MatchesNothing(Exception):
+    """A glob that git takes and that no path can match: an open bracket, an unknown class, a backslash at the end."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Pattern:
+    expression: re.Pattern[str]
+    ignores: bool  # not taken back by `!`
+    only_folders: bool
+    by_name: bool  # else by the path from the folder of the patterns
 
 
 class Globs:
     """Patterns of one .gitignore file, the last match decides. Lines that are no pattern are passed over, as git does.
 
-    `match` asks about one path alone: a folder above it that is ignored is its caller's concern. pathspec's own
-    `GitIgnoreSpec` answers for the folders above as well, which goes wrong where a later `!` takes one of them back.
+    `match` asks about one path alone: a folder above it that is ignored is its caller's concern.
     """
 
     def __init__(self, lines: Iterable[str]) -> None:
-        self._patterns: list[tuple[GitIgnoreSpecPattern, bool, bool]] = []
-        for line in lines:
-            text = re.sub(r"/\*\*/\s*$", "/**/*/", line)  # pathspec takes `a/**/` for `a/`
-            try:
-                pattern = GitIgnoreSpecPattern(text)
-            except ValueError:
-                continue
-            if pattern.include is not None:
-                bare = text.rstrip().removeprefix("!")
-                by_name = "/" not in bare.rstrip("/")
-                self._patterns.append((pattern, by_name, bare in ("*", "**") or bare.endswith(("/**", "**/*"))))
+        self._patterns = [pattern for line in lines if (pattern := _pattern(line)) is not None]
         self._patterns.reverse()
 
     def match(self, path: str, is_folder: bool) -> bool | None:
         """Whether the path (relative to the patterns' folder) is ignored, or taken back (False), or neither (None)."""
         name = path[path.rfind("/") + 1 :]
-        for pattern, by_name, takes_all in self._patterns:
-            subject = name if by_name else path
-            if is_folder and not takes_all:
-                subject += "/"
-            found = pattern.match_file(subject)
-            # pathspec also matches what lies below the path that is meant; such a match ends before the subject does.
-            if found is not None and (takes_all or found.match.end() == len(subject)):
-                return bool(pattern.include)
+        for pattern in self._patterns:
+            if pattern.only_folders and not is_folder:
+                continue
+            if pattern.expression.fullmatch(name if pattern.by_name else path):
+                return pattern.ignores
         return None
 
 
@@ -66,7 +84,7 @@ class Ignores:
     def match(self, path: Path, is_folder: bool) -> bool:
         folder = path.parent
         while True:
-            verdict = self._read(folder).match(path.relative_to(folder).as_posix(), is_folder)
+            verdict = self._read(folder).match(_octets(os.fsencode(path.relative_to(folder).as_posix())), is_folder)
             if verdict is not None or folder == self._first:
                 return bool(verdict)
             folder = folder.parent
@@ -78,7 +96,7 @@ class Ignores:
             data = file.read_bytes() if stat.S_ISREG(file.lstat().st_mode) else b""
         except OSError:
             data = b""
-        lines = os.fsdecode(data.removeprefix(codecs.BOM_UTF8)).split("\n")
+        lines = _octets(data.removeprefix(codecs.BOM_UTF8)).split("\n")
         return Globs(line.removesuffix("\r") for line in lines)
 
 
@@ -90,3 +108,79 @@ def between(above: Path, below: Path) -> Iterator[Path]:
 
 def repository_of(folder: Path) -> Path | None:
     return next((place for place in (folder, *folder.parents) if os.path.exists(place / ".git")), None)
+
+
+def _octets(data: bytes) -> str:
+    """One character for each byte: to git, `?` is one byte of a name, not one letter."""
+    return data.decode("latin-1")
+
+
+# --- one line -------------------------------------------------------------------------------------------------------
+
+
+def _pattern(line: str) -> _Pattern | None:
+    glob = line.rstrip(" ")
+    if (len(glob) - len(glob.rstrip("\\"))) % 2:  # the first of the spaces is escaped
+        glob = line[: len(glob) + 1]
+    if glob.startswith("#"):
+        return None
+    ignores = not glob.startswith("!")
+    glob = glob.removeprefix("!")
+    only_folders = glob.endswith("/")
+    glob = glob.removesuffix("/")
+    by_name = "/" not in glob
+    try:
+        expression = re.compile(_expression(glob.removeprefix("/")), re.DOTALL)
+    except _MatchesNothing:
+        return None
+    return _Pattern(expression, ignores, only_folders, by_name)
+
+
+def _expression(glob: str) -> str:
+    """The regular expression of all paths that the glob means. Raises _MatchesNothing when there are none."""
+    parts: list[str] = []
+    at = 0
+    while at < len(glob):
+        if stars := _STARS.match(glob, at):
+            crosses = len(stars[0]) > 1 and (at == 0 or glob[at - 1] == "/")  # `**` is special only between slashes
+            at = stars.end()
+            if crosses and glob.startswith("/", at):
+                parts.append("(?:.*/)?")
+                at += 1
+            else:
+                parts.append(".*" if crosses and (at == len(glob) or glob.startswith("\\/", at)) else "[^/]*")
+        elif glob[at] == "?":
+            parts.append("[^/]")
+            at += 1
+        elif glob[at] == "[":
+            part, at = _brackets(glob, at + 1)
+            parts.append(part)
+        else:
+            at += glob[at] == "\\"
+            if at == len(glob):
+                raise _MatchesNothing
+            parts.append(re.escape(glob[at]))
+            at += 1
+    return "".join(parts)
+
+
+def _brackets(glob: str, at: int) -> tuple[str, int]:
+    """The brackets whose inside begins at `at`: their regular expression, and where the glob goes on."""
+    negated = glob.startswith(("!", "^"), at)
+    at += negated
+    members: list[str] = []
+    while not members or not glob.startswith("]", at):  # one that comes first closes nothing
+        member = _MEMBER.match(glob, at)
+        if member is None:
+            raise _MatchesNothing
+        name, low, high = member.group("name", "low", "high")
+        if name is not None:
+            if name not in _CLASSES:
+                raise _MatchesNothing
+            members.append(_CLASSES[name])
+        elif high is not None and low[-1] <= high[-1]:  # without the backslash that escapes it
+            members.append(f"{re.escape(low[-1])}-{re.escape(high[-1])}")
+        else:  # of a range that runs backwards its begin is left
+            members.append(re.escape(low[-1]))
+        at = member.end()
+    return f"(?!/)[{'^' * negated}{''.join(members)}]", at + 1

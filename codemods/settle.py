@@ -31,18 +31,23 @@ class Settled:
 
 
 def settle(
-    findings: Sequence[Finding], dropped: Mapping[str, str], wanted: Collection[str], *, cross_paths: bool = False
+    findings: Sequence[Finding],
+    dropped: Mapping[str, str],
+    wanted: Collection[str],
+    *,
+    cross_paths: bool = False,
+    right: Collection[tuple[str, str, int]] = (),
 ) -> Settled:
     """The greatest set of findings that can be made, in groups.
 
     `dropped` are keys that must not be made, with the reason. A finding whose requirement is refused goes too; of two
     edits that overlap without one holding the other the later one loses; a group that reaches into files that were not
-    asked for is refused unless `cross_paths`.
+    asked for is refused unless `cross_paths`. `right` are the places (rule, path, line) that need no change.
     """
     refused: dict[str, str] = {f.key: dropped[f.key] for f in findings if f.key in dropped}
     live = {f.key: f for f in findings if f.edits and f.level is not Level.MANUAL and f.key not in refused}
     while True:
-        gone = _unmet(live) or _overlapping(live) or _out_of_bounds(live, wanted, cross_paths)
+        gone = _unmet(live, right) or _overlapping(live) or _out_of_bounds(live, wanted, cross_paths)
         if not gone:
             break
         refused |= gone
@@ -51,7 +56,7 @@ def settle(
     return Settled(_groups(live), refused)
 
 
-def _unmet(live: Mapping[str, Finding]) -> dict[str, str]:
+def _unmet(live: Mapping[str, Finding], right: Collection[tuple[str, str, int]]) -> dict[str, str]:
     gone = {
         finding.key: f"it needs {needed}, which is not made"
         for finding in live.values()
@@ -61,7 +66,8 @@ def _unmet(live: Mapping[str, Finding]) -> dict[str, str]:
     places = _places(live)
     for finding in live.values():
         for path, line in finding.requires_at:
-            if not places.get((finding.rule, path, line)):
+            place = (finding.rule, path, line)
+            if place not in places and place not in right:
                 gone[finding.key] = f"{path}:{line} would have to change with it, and is left alone"
     return gone
 
@@ -140,7 +146,7 @@ def _groups(live: Mapping[str, Finding]) -> tuple[Group, ...]:
 
     places = _places(live)
     for finding in live.values():
-        at = [key for path, line in finding.requires_at for key in places[finding.rule, path, line]]
+        at = [key for path, line in finding.requires_at for key in places.get((finding.rule, path, line), ())]
         for needed in [*finding.requires, *at]:
             first, second = sorted((find(finding.key), find(needed)))
             leader[second] = first

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import subprocess
@@ -13,6 +14,45 @@ import pytest
 LEGACY = Path(__file__).parent.parent / "fixtures" / "legacy_app"
 APP = "fixtures/legacy_app"
 LEVELS = ["safe", "review"]
+
+# Connections that are still out when each of these has ended, counted while no garbage collection can hide them. The
+# process ends at once, since connections that leak keep their threads alive.
+HELD_CONNECTIONS = """
+import asyncio, gc, os
+import httpx
+from app.core.db import engine
+from app.main import app
+from app.services import cities
+from app.tasks.cleanup import last_activity
+
+PAGES = (
+    "/cities",
+    "/cities/1",
+    "/cities/1/candidates/count",
+    "/users/1/notes/count",
+    "/users/1/unread",
+    "/admin/reports/kinds",
+    "/admin/support/1",
+    "/admin/candidates.csv",
+)
+
+async def main():
+    transport = httpx.ASGITransport(app=app)
+    http = httpx.AsyncClient(transport=transport, base_url="http://office")
+    async with app.router.lifespan_context(app), http:
+        gc.disable()
+        work = {page: http.get(page) for page in PAGES}
+        work["a request that fails"] = http.put("/recruiters/999999/name", json={"name": "Zed"})
+        work |= {"city_names": cities.city_names(), "find_city": cities.find_city("Brno")}
+        work["last_activity"] = last_activity(1)
+        for name, doing in work.items():
+            before = engine.pool.checkedout()
+            await doing
+            print(engine.pool.checkedout() - before, name, flush=True)
+        os._exit(0)
+
+asyncio.run(main())
+"""
 
 
 def run(command: list[str], folder: Path) -> subprocess.CompletedProcess[bytes]:
@@ -83,3 +123,32 @@ def test_application_works_after_the_migration(repository: Path, level: str) -> 
     assert applied.returncode == 0, applied.stderr.decode()
     smoke = run([sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "smoke"], repository / APP)
     assert smoke.returncode == 0, smoke.stdout.decode()[-3000:]
+
+
+def held_connections(application: Path) -> dict[str, int]:
+    """How many connections each request and job of HELD_CONNECTIONS kept."""
+    counted = run([sys.executable, "-c", HELD_CONNECTIONS], application)
+    assert counted.returncode == 0, counted.stderr.decode()[-3000:]
+    lines = [line.partition(" ") for line in counted.stdout.decode().splitlines()]
+    return {name: int(amount) for amount, _, name in lines}
+
+
+def test_dependencies_give_their_connections_back_after_the_migration(repository: Path) -> None:
+    kept = held_connections(repository / APP)
+    assert {name for name, amount in kept.items() if amount == 0} == {"/admin/candidates.csv"}
+    applied = tool(repository, "apply", "--level", "review", APP)
+    assert applied.returncode == 0, applied.stderr.decode()
+    after = held_connections(repository / APP)
+    # the one that is left alone: its dependency is called directly, too
+    assert {name for name, amount in after.items() if amount} == {"/admin/support/1"}
+
+
+def test_dependencies_that_are_left_alone_are_these(repository: Path) -> None:
+    checked = tool(repository, "check", "--select", "session-dependency", "--output-format", "json", APP)
+    findings = json.loads(checked.stdout)["findings"]
+    alone = {found["function"] for found in findings if found["level"] == "manual"}
+    assert alone == {
+        "app.core.db.get_async_session",
+        "app.routers.admin.get_candidates",
+        "app.routers.deps.support_session",
+    }

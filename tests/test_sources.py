@@ -144,7 +144,7 @@ def test_a_nested_gitignore_takes_back_what_an_outer_one_ignores(repository: Pat
     assert files(repository) == ["#.py", "app/api_gen.py", "app/deep/api_gen.py", "app/top.py", "out/kept/y.py"]
 
 
-PARTS = ("a", "b", "x.py", "*", "**", "*.py", "a*", "[ab]", "?", "[!a]*")
+PARTS = ("a", "b", "x.py", "*", "**", "***", "*.py", "a*", "[ab]", "?", "[!a]*", "[z-a]", "[[:alpha:]].py", "\\a", "[")
 PATTERN = st.builds(
     lambda bang, anchor, parts, slash: bang + anchor + "/".join(parts) + slash,
     st.sampled_from(["", "!"]),
@@ -157,6 +157,9 @@ PATTERN = st.builds(
 @given(st.lists(PATTERN, min_size=1, max_size=4), st.lists(PATTERN, max_size=2))
 @example(["**/", "!a/**"], [])
 @example(["*.py", "!/a/"], ["x.py", "!b/"])
+@example(["a", "!**/*/"], [])
+@example(["/*/*/", "!a/**/"], [])
+@example(["*/", "!/***/a/"], [])
 @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_without_git_the_files_are_those_that_git_would_list(
     repository: Path, outer: list[str], inner: list[str]
@@ -169,6 +172,50 @@ def test_without_git_the_files_are_those_that_git_would_list(
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(shutil, "which", lambda name: None)
         assert files(repository) == by_git
+
+
+@pytest.mark.parametrize(
+    ("pattern", "ignored"),
+    [
+        ("**/*.d/", {"a.d/x.py", "a.d/b.d/x.py"}),
+        ("a.d/**/", {"a.d/b.d/x.py"}),
+        ("a.d/**", {"a.d/x.py", "a.d/b.d/x.py"}),
+        ("**/b.d/x.py", {"a.d/b.d/x.py"}),
+        ("a.d/**/x.py", {"a.d/x.py", "a.d/b.d/x.py"}),
+        ("*/x.py", {"a.d/x.py"}),
+        ("*.d/x.py", {"a.d/x.py"}),
+        ("a.d[/]x.py", set()),
+        ("[z-a].py", {"z.py"}),
+        ("[]-a].py", {"].py", "a.py"}),
+        ("[a\\]].py", {"].py", "a.py"}),
+        ("[[:digit:]-].py", {"-.py", "1.py"}),
+        ("[^[:alnum:]].py", {"-.py", "].py"}),
+        ("[[:letter:]].py", set()),
+        ("[a.py", set()),
+        ("a.py\\", set()),
+        ("\\a.py   ", {"a.py"}),
+        ("a.py\t", set()),
+        ("*.py\\ ", set()),
+        ("/?.py", {"-.py", "1.py", "].py", "a.py", "z.py"}),
+        ("/??.py", {"é.py"}),
+        ("/", set()),
+        ("//a.py", set()),
+    ],
+)
+def test_a_pattern_means_what_it_means_to_git(
+    repository: Path, without_or_with_git: None, pattern: str, ignored: set[str]
+) -> None:
+    names = {"-.py", "1.py", "].py", "a.py", "z.py", "é.py", "a.d/x.py", "a.d/b.d/x.py"}
+    write(repository, *names)
+    write(repository, ".gitignore", text=f"{pattern}\n")
+    assert names - set(files(repository)) == ignored
+
+
+def test_two_stars_beside_a_name_are_as_good_as_one(outside: Path) -> None:
+    # As gitignore(5) says; git before 2.52 reads `a**/x.py` as `a`, then `**/x.py`.
+    write(outside, "a.d/x.py", "a.d/b.d/x.py", "ax.py")
+    write(outside, ".gitignore", text="a**/x.py\n")
+    assert files(outside) == ["a.d/b.d/x.py", "ax.py"]
 
 
 def test_a_named_file_counts_however_it_is_ignored_excluded_or_called(

@@ -15,6 +15,8 @@ from codemods.project.name_uses import NameUse, Role
 from codemods.project.sessions import ClassMeaning, External, FunctionMeaning
 
 CLOSES = frozenset({"close", "aclose"})
+_ENDING = CLOSES | {"__aexit__", "__exit__", "invalidate"}
+_THREADS = frozenset({"run_in_threadpool", "to_thread", "run_sync"})
 
 
 def settled(life: Lifetime) -> bool:
@@ -225,7 +227,12 @@ def is_closing(life: Lifetime, use: NameUse) -> bool:
 def closes_it(scope: Scope, use: NameUse) -> bool:
     """`is_closing`, where there is no life of the session yet."""
     if use.role is Role.METHOD:
-        return use.attribute in CLOSES
+        return use.attribute in _ENDING
+    if use.role is Role.ATTRIBUTE and use.attribute in CLOSES:
+        # `await run_in_threadpool(session.close)`
+        handed_on = scope.parents.of(use.node)
+        call = scope.parents.of(handed_on) if handed_on is not None else None
+        return isinstance(call, ast.Call) and last_name(expression(call.func)) in _THREADS
     if use.role is Role.ARGUMENT and use.call is not None:
         called = scope.meaning(use.call.func)
         if isinstance(called, FunctionMeaning):

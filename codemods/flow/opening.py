@@ -145,28 +145,57 @@ class Openings:
         """How `contextlib.nullcontext` is written here, and the import that this needs; None: the name is taken."""
         return self.standard("contextlib", "nullcontext")
 
-    def standard(self, module: str, name: str, *others: str) -> tuple[str, tuple[Request, ...]] | None:
+    def standard(
+        self, module: str, name: str, *others: str, above: int | None = None
+    ) -> tuple[str, tuple[Request, ...]] | None:
         """How a name of the standard library is written here, and the import that this needs; None: it is taken.
 
         `others` are modules that have the same thing under the same name: it will do where it is imported already.
+
+        `above` is the line of a definition whose header uses the name, which is read in the scope around it.
         """
+        place = self.scope.place
+        if above is not None:
+            place = Place(place.path, place.qualname.rpartition(".")[0])
+            if not self._is_imported_above(name, above):
+                if self._is_bound(name):
+                    return None
+                return name, (self._sorted_in(self._imports(above), module, name),)
         for source in (module, *others):
-            if self.project.name(name, self.scope.place) == External(f"{source}.{name}"):
+            if self.project.name(name, place) == External(f"{source}.{name}"):
                 return name, ()
         for source in (module, *others):
-            if self.project.meaning(chained(f"{source}.{name}"), self.scope.place) == External(f"{source}.{name}"):
+            if self.project.meaning(chained(f"{source}.{name}"), place) == External(f"{source}.{name}"):
                 return f"{source}.{name}", ()
         if self._is_bound(name):
             return None
-        imports = [one for one in self.tree.body if isinstance(one, (ast.Import, ast.ImportFrom))]
-        for one in imports:
-            if isinstance(one, ast.ImportFrom) and not one.level and one.module == module:
-                return name, (NeedsImport(self.source.path, one.lineno, module, name),)
-        return name, (self._sorted_in(imports, module, name),)
+        return name, (self._sorted_in(self._imports(above), module, name),)
+
+    def _imports(self, above: int | None) -> list[ast.Import | ast.ImportFrom]:
+        """The imports at the top of the file that have their lines for themselves; those before a line."""
+        found = []
+        for place, one in enumerate(self.tree.body):
+            if not isinstance(one, (ast.Import, ast.ImportFrom)) or (above is not None and one.lineno >= above):
+                continue
+            near = [*self.tree.body[max(place - 1, 0) : place], *self.tree.body[place + 1 : place + 2]]
+            if all(other.end_lineno != one.lineno and other.lineno != one.end_lineno for other in near):
+                found.append(one)
+        return found
+
+    def _is_imported_above(self, name: str, line: int) -> bool:
+        """Whether a definition on this line can read the name in its header: an import at the top level gives it."""
+        for one in self.tree.body:
+            if isinstance(one, (ast.Import, ast.ImportFrom)) and one.lineno < line:
+                if any((alias.asname or alias.name) == name for alias in one.names):
+                    return True
+        return False
 
     def _sorted_in(self, imports: list[ast.Import | ast.ImportFrom], module: str, name: str) -> NeedsImport:
         """Where `from module import name` goes among the imports of the file: as isort would have it."""
         path = self.source.path
+        for one in imports:
+            if isinstance(one, ast.ImportFrom) and not one.level and one.module == module:
+                return NeedsImport(path, one.lineno, module, name)
         standard = [one for one in imports if _module_of(one) in sys.stdlib_module_names and not _is_future(one)]
         straight_first = not any(
             isinstance(one, ast.ImportFrom) and isinstance(other, ast.Import) for one, other in pairwise(standard)

@@ -12,11 +12,12 @@ from dataclasses import dataclass
 
 from codemods.flow.scope import Scope
 from codemods.project.dependencies import Dependencies
+from codemods.project.expressions import expression, last_name
 from codemods.project.link import Place
 from codemods.project.name_uses import binds
-from codemods.project.sessions import External, FunctionMeaning, SessionMeaning
+from codemods.project.scheduler_names import STREAMING
+from codemods.project.sessions import ClassMeaning, External, FunctionMeaning, Meaning, SessionMeaning
 
-_RESPONSES = frozenset({"StreamingResponse", "EventSourceResponse"})
 _ROOTS = frozenset({"fastapi", "starlette", "sse_starlette"})
 Function = (ast.FunctionDef, ast.AsyncFunctionDef)
 
@@ -33,22 +34,29 @@ class Stream:
 def streams(scope: Scope, dependencies: Dependencies) -> Iterator[Stream]:
     """The streaming responses of one function over a session that `Depends` gave it, or what holds it."""
     sessions = _injected(scope, dependencies)
-    if not sessions:
+    holders = _holders(scope, sessions) | _injected_holders(scope, dependencies)
+    if not sessions and not holders:
         return
-    holders = _holders(scope, sessions)
     for node in scope.watched():
         if not isinstance(node, ast.Call):
             continue
-        called = scope.callee(node)
-        if not isinstance(called, External) or called.dotted.rpartition(".")[2] not in _RESPONSES:
-            continue
-        if called.dotted.partition(".")[0] not in _ROOTS:
+        if not _is_response(scope, scope.callee(node)):
             continue
         given = [*node.args[:1], *(keyword.value for keyword in node.keywords if keyword.arg == "content")]
         for content in given:
             found = _reads(scope, _followed(scope, content), sessions, holders)
             if found is not None:
                 yield Stream(node, *found)
+
+
+def _is_response(scope: Scope, called: Meaning) -> bool:
+    bases = scope.project.bases(called) if isinstance(called, ClassMeaning) else [called]
+    return any(
+        isinstance(base, External)
+        and base.dotted.rpartition(".")[2] in STREAMING
+        and base.dotted.partition(".")[0] in _ROOTS
+        for base in bases
+    )
 
 
 def _injected(scope: Scope, dependencies: Dependencies) -> set[str]:
@@ -64,16 +72,51 @@ def _injected(scope: Scope, dependencies: Dependencies) -> set[str]:
     return found
 
 
+def _injected_holders(scope: Scope, dependencies: Dependencies) -> dict[str, str]:
+    """The parameters that receive what another dependency made with a session: `service = Depends(get_service)`."""
+    found: dict[str, str] = {}
+    if not scope.is_function:
+        return found
+    for definition in scope.project.symbols.functions(scope.place.path, scope.place.qualname):
+        outside = Place(scope.place.path, definition.parent)
+        for parameter in definition.parameters:
+            target = dependencies.injected(parameter, outside)
+            if target is None or isinstance(scope.project.name(parameter.name, scope.place), SessionMeaning):
+                continue
+            for made in scope.project.symbols.functions(target.module, target.qualname):
+                place = Place(target.module, target.qualname)
+                for inner in made.parameters:
+                    given = dependencies.injected(inner, Place(target.module, made.parent))
+                    if given is not None and isinstance(scope.project.name(inner.name, place), SessionMeaning):
+                        found[parameter.name] = inner.name
+    return found
+
+
 def _holders(scope: Scope, sessions: set[str]) -> dict[str, str]:
     """The names of objects that were made with a session: `service = ReportService(session)`."""
     found: dict[str, str] = {}
     for statement in scope.statements():
-        if isinstance(statement, ast.Assign) and isinstance(statement.value, ast.Call):
+        if isinstance(statement, ast.Assign) and _holds_it(scope, statement.value):
             given = _names(statement.value) & sessions
             for target in statement.targets:
                 if given and isinstance(target, ast.Name):
                     found[target.id] = min(given)
     return found
+
+
+def _holds_it(scope: Scope, value: ast.expr) -> bool:
+    """`ReportService(session)` and `await session.stream(q)` use the session later; `await load(session)` does not."""
+    if isinstance(value, ast.Await):
+        call = value.value
+        return isinstance(call, ast.Call) and _is_stream(call)
+    if not isinstance(value, ast.Call):
+        return False
+    name = last_name(expression(value.func))
+    return isinstance(scope.callee(value), ClassMeaning) or name[:1].isupper() or _is_stream(value)
+
+
+def _is_stream(call: ast.Call) -> bool:
+    return isinstance(call.func, ast.Attribute) and call.func.attr in ("stream", "stream_scalars")
 
 
 def _followed(scope: Scope, content: ast.expr) -> ast.expr:
@@ -94,6 +137,9 @@ def _reads(scope: Scope, content: ast.expr, sessions: set[str], holders: dict[st
         # the first iterable is evaluated at once, all else when the response is sent
         first = content.generators[0].iter
         used = (_names(content) - _names(first)) & sessions
+        used |= {holders[name] for name in _names(content) & set(holders)}
+        streamed = [node for node in ast.walk(first) if isinstance(node, ast.Call) and _is_stream(node)]
+        used |= {name for call in streamed for name in _names(call.func) & sessions}
         return ("the generator expression", min(used)) if used else None
     if not isinstance(content, ast.Call):
         return None
@@ -105,18 +151,19 @@ def _reads(scope: Scope, content: ast.expr, sessions: set[str], holders: dict[st
             return text, holders[root.id]
         if isinstance(root, ast.Name) and root.id in sessions and content.func.attr.startswith("stream"):
             return text, root.id
-    if not _is_generator(scope, called):
-        return None
-    given = _names(content) & sessions
-    if given:
-        return text, min(given)
-    held = {holders[name] for name in _names(content) & set(holders)}
-    if held:
-        return text, min(held)
+    for argument in [*content.args, *(keyword.value for keyword in content.keywords)]:
+        # a generator around a generator; what is awaited is over before the response is sent
+        inner = _reads(scope, _followed(scope, argument), sessions, holders)
+        if inner is not None:
+            return inner
+        if isinstance(argument, ast.Name) and _is_generator(scope, called):
+            if argument.id in sessions or argument.id in holders:
+                return text, holders.get(argument.id, argument.id)
     for node in ast.walk(scope.node):
         if isinstance(node, Function) and isinstance(content.func, ast.Name) and node.name == content.func.id:
-            captured = {name for name in _names(node) & sessions if not binds(node, name)}
-            if captured:
+            names = {name for name in _names(node) if not binds(node, name)}
+            captured = (names & sessions) | {holders[name] for name in names & set(holders)}
+            if captured and _is_generator(scope, called):
                 return text, min(captured)
     return None
 

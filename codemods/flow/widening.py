@@ -11,7 +11,9 @@ from codemods.flow.examine import examine
 from codemods.flow.lifetime import TO_TASK, Lifetime, Obstacle
 from codemods.flow.scope import Scope, inside, own_expressions
 from codemods.flow.values import METHODS, SYNC_METHODS, Carry
+from codemods.project.keeping import Fate, constructed
 from codemods.project.name_uses import Role
+from codemods.project.sessions import ClassMeaning
 
 _OF_TRANSACTIONS = frozenset({"begin", "begin_nested", "connection", "in_transaction", "get_transaction"})
 _REREADING = frozenset({"get", "get_one", "merge", "refresh", "execute", "scalar", "scalars", "exec", "stream_scalars"})
@@ -96,6 +98,18 @@ def left_open(scope: Scope, block: ast.With | ast.AsyncWith, name: str, *, is_as
                 use.line,
                 "yield it instead, or let the caller open the block",
             )
+        if use.role is Role.ARGUMENT and isinstance(statement, ast.Return) and statement.value is use.call:
+            assert use.call is not None
+            called = scope.callee(use.call)
+            if isinstance(called, ClassMeaning):
+                built = constructed(called, use.position, use.keyword, scope.project)
+                if built.fate >= Fate.IN_RESULT:
+                    text = ast.unparse(use.call.func)
+                    return Obstacle(
+                        f"`{text}(...)` holds it and is returned at line {use.line} out of the block that closes it",
+                        use.line,
+                        "yield it instead, or let the caller open the block",
+                    )
         if use.role is Role.ARGUMENT and use.call is not None and is_async:
             scheduler = scheduled_by(scope, use.call)
             if scheduler is not None:

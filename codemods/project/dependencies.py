@@ -12,7 +12,15 @@ from codemods.project.facts import Call, Expression, Item, Name, Parameter
 from codemods.project.link import Place, Project
 from codemods.project.mentions import Mention
 from codemods.project.name_uses import Role
-from codemods.project.sessions import External, FunctionMeaning, InstanceMeaning, Meaning, ModuleMeaning
+from codemods.project.sessions import (
+    ClassMeaning,
+    External,
+    FunctionMeaning,
+    InstanceMeaning,
+    Meaning,
+    ModuleMeaning,
+    UnknownMeaning,
+)
 
 FindMentions = Callable[[Collection[str]], Iterable[Mention]]
 
@@ -51,6 +59,7 @@ class Dependencies:
     def __init__(self, project: Project, find_mentions: FindMentions) -> None:
         self._project = project
         self._find_mentions = find_mentions
+        self._unresolved: dict[str, list[Mention]] = {}  # by last name: on objects of which nothing is known
 
     @cached_property
     def places(self) -> dict[FunctionMeaning, tuple[Fact, ...]]:
@@ -59,11 +68,16 @@ class Dependencies:
         for path in self._project.symbols.paths():
             for call in self._project.symbols.facts[path].depends:
                 place = Place(path, call.scope)
-                if is_depends(self._project.meaning(call.function, place)):
+                if call.is_override or is_depends(self._project.meaning(call.function, place)):
                     target = self.target(call.argument, place)
                     if target is not None:
                         fact = Fact(path, call.line, f"Depends({dotted(call.argument)})")
                         found.setdefault(target, []).append(fact)
+        for target, receivers in self.receivers.items():
+            # annotations in quotes are no calls, and a class is made by its `__init__`
+            for receiver in receivers:
+                if all(receiver.fact.path != fact.path for fact in found.get(target, ())):
+                    found.setdefault(target, []).append(receiver.fact)
         return {target: tuple(facts) for target, facts in found.items()}
 
     def of(self, function: FunctionMeaning) -> tuple[Fact, ...]:
@@ -75,6 +89,8 @@ class Dependencies:
         means = self._project.meaning(argument, place)
         if isinstance(means, InstanceMeaning):
             means = self._project.attribute(means, "__call__", place)
+        elif isinstance(means, ClassMeaning):
+            means = self._project.attribute(means, "__init__", place)
         return replace(means, bound=False) if isinstance(means, FunctionMeaning) else None
 
     @cached_property
@@ -98,7 +114,9 @@ class Dependencies:
             for call, place in self._depends_in(given, outside):
                 if is_depends(self._project.meaning(call.function, place)):
                     arguments = [*call.arguments[:1], *(v for k, v in call.keywords if k == "dependency")]
-                    return self.target(arguments[0], place) if arguments else None
+                    if arguments:
+                        return self.target(arguments[0], place)
+                    return None if parameter.annotation is None else self.target(parameter.annotation, outside)
         return None
 
     def _depends_in(self, given: Expression | None, place: Place, depth: int = 0) -> Iterator[tuple[Call, Place]]:
@@ -148,6 +166,8 @@ class Dependencies:
             means = self._project.meaning(mention.chain, Place(mention.path, mention.scope))
             if isinstance(means, FunctionMeaning):
                 found.setdefault(replace(means, bound=False), []).append(mention)
+            elif isinstance(means, UnknownMeaning) and not isinstance(mention.chain, Name):
+                self._unresolved.setdefault(last_name(mention.chain), []).append(mention)
         return {
             function: tuple(sorted(list_, key=lambda mention: (mention.path, mention.line)))
             for function, list_ in found.items()
@@ -158,10 +178,13 @@ class Dependencies:
         names = {function.qualname.rpartition(".")[2] for function in self.places}
         for path in symbols.paths():
             names |= {one.name for one in symbols.all_functions(path) if one.lends is not None}
-        for path in symbols.paths():
-            facts = symbols.facts[path]
-            names |= {one.name for one in facts.imports if one.attribute in names}
-            names |= {one.name for one in facts.bindings if any(last_name(value) in names for value in one.values)}
+        known = 0
+        while known < len(names):
+            known = len(names)
+            for path in symbols.paths():
+                facts = symbols.facts[path]
+                names |= {one.name for one in facts.imports if one.attribute in names}
+                names |= {one.name for one in facts.bindings if any(last_name(value) in names for value in one.values)}
         return frozenset(names)
 
     def mentions(self, function: FunctionMeaning) -> tuple[Mention, ...]:
@@ -178,7 +201,14 @@ class Dependencies:
             if not mention.called and mention.role is Role.ARGUMENT and mention.around is not None:
                 if is_depends(self._project.meaning(mention.around, place)):
                     continue
-            if not mention.called and mention.role is Role.ALIASED and not mention.scope:
+            if mention.bare and not mention.called and not mention.scope:
                 continue  # another name for it: looked at under that name
             found.append(Fact(mention.path, mention.line, dotted(mention.chain)))
         return tuple(found)
+
+    def possible_uses(self, function: FunctionMeaning) -> tuple[Fact, ...]:
+        """Where something of a method's name is read off an object that is not known: it may be this method."""
+        owner, _, name = function.qualname.rpartition(".")
+        if not owner or self._project.symbols.class_(function.module, owner) is None or not self._mentions:
+            return ()
+        return tuple(Fact(one.path, one.line, dotted(one.chain) or name) for one in self._unresolved.get(name, ()))

@@ -1,4 +1,4 @@
-"""Every `Depends(...)` and `Security(...)` of one file, as facts. Pure; whose `Depends` it is `Project` says."""
+"""Every `Depends(...)`, `Security(...)` and override of one in a file, as facts. Pure."""
 
 from __future__ import annotations
 
@@ -34,3 +34,37 @@ def _qualname(scope: ast.AST, parents: Parents) -> str:
         if isinstance(around, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef))
     ]
     return ".".join(reversed(names))
+
+
+def overrides(tree: ast.Module) -> Iterator[DependsCall]:
+    """What `app.dependency_overrides[get_session] = other` puts in the place of a dependency: one, too."""
+    for node in ast.walk(tree):
+        match node:
+            case ast.Assign(
+                targets=[ast.Subscript(value=ast.Attribute(attr="dependency_overrides") as held)], value=value
+            ):
+                scope = _innermost(tree, node)
+                yield DependsCall(expression(held), expression(value), node.lineno, scope, is_override=True)
+
+
+def _innermost(tree: ast.Module, statement: ast.stmt) -> str:
+    names: list[str] = []
+    suite: list[ast.AST] = [tree]
+    while suite:
+        current = suite.pop()
+        for inner in ast.iter_child_nodes(current):
+            if inner.__class__ in _DEFINITIONS and _covers(inner, statement):
+                names.append(getattr(inner, "name", ""))
+                suite = [inner]
+                break
+            if isinstance(inner, (ast.stmt, ast.ExceptHandler, ast.match_case)):
+                suite.append(inner)
+    return ".".join(names)
+
+
+_DEFINITIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
+
+
+def _covers(node: ast.AST, statement: ast.stmt) -> bool:
+    first, last = getattr(node, "lineno", 0), getattr(node, "end_lineno", 0)
+    return first <= statement.lineno <= last and node is not statement

@@ -220,6 +220,7 @@ class DependsCall:
     argument: Expression
     line: int
     scope: str  # qualified name of the function or class in which it is evaluated; "" at module level
+    is_override: bool = False  # `app.dependency_overrides[other] = argument`; then `function` is `app`'s attribute
 
 
 @dataclass(frozen=True, slots=True)
@@ -238,6 +239,7 @@ class FunctionFacts:
     uses: tuple[ParameterUse, ...]
     returned_as_is: bool  # the body makes one value, and returns it without doing anything with it
     lends: GeneratorScope | None
+    streams: int = 0  # line of a call that by its name makes a streaming response
     suspected_later: int = 0  # line of a call in it, nested functions included, that by its name may run things later
 
     @property

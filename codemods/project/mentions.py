@@ -28,6 +28,7 @@ class Mention:
     around: Expression | None = None  # what it, or its result, is handed to
     attribute: str = ""  # the method of the result, or the attribute, that is read
     is_override: bool = False  # in a statement about `dependency_overrides`, and not called
+    bare: bool = False  # it is the whole value of an assignment: a second name for it
 
 
 def mentions(tree: ast.Module, path: str, names: Collection[str]) -> Iterator[Mention]:
@@ -51,6 +52,7 @@ def mentions(tree: ast.Module, path: str, names: Collection[str]) -> Iterator[Me
             None if use.call is None else expression(use.call.func),
             use.attribute,
             not called and _is_override(node, parents),
+            isinstance(above, (ast.Assign, ast.AnnAssign)),
         )
 
 

@@ -7,7 +7,7 @@ import warnings
 from collections.abc import Iterable, Iterator
 
 from codemods.plan import Source
-from codemods.project.depends_calls import depends_calls
+from codemods.project.depends_calls import depends_calls, overrides
 from codemods.project.expressions import OPAQUE, annotation, declared, dotted, expression, last_name
 from codemods.project.facts import (
     Attribute,
@@ -28,7 +28,7 @@ from codemods.project.facts import (
 )
 from codemods.project.lending import lending
 from codemods.project.name_uses import Function, NameUse, Parents, Role, name_uses
-from codemods.project.scheduler_names import SUSPECTED
+from codemods.project.scheduler_names import STREAMING, SUSPECTED
 
 _OBJECT_SESSION = {"async_object_session", "object_session", "awaitable_attrs"}
 
@@ -70,7 +70,7 @@ def scan_tree(tree: ast.Module, source: Source) -> ModuleFacts:
         replaced=tuple(scanner.replaced),
         calls=frozenset(scanner.calls),
         attributes=frozenset(scanner.attributes),
-        depends=tuple(depends_calls(scanner.parents, scanner.imports)),
+        depends=(*depends_calls(scanner.parents, scanner.imports), *overrides(tree)),
         object_session_lines=tuple(sorted(scanner.object_session_lines)),
     )
 
@@ -236,7 +236,8 @@ class _Scanner:
                 uses=tuple(self.summary(node)),
                 returned_as_is=_returned_as_is(node.body),
                 lends=lending(node) if yields else None,
-                suspected_later=_suspected_later(node),
+                streams=_first_call(node, STREAMING),
+                suspected_later=_first_call(node, SUSPECTED),
             )
         )
         for decorator in node.decorator_list:
@@ -433,12 +434,13 @@ def _parameters(node: Function) -> Iterator[Parameter]:
         yield Parameter(arguments.kwarg.arg, None, None, "**")
 
 
-def _suspected_later(node: Function) -> int:
+def _first_call(node: Function, names: frozenset[str]) -> int:
+    """The line of a call in a function, nested ones included, that goes by one of the names; 0: none."""
     return next(
         (
             call.lineno
             for call in ast.walk(node)
-            if isinstance(call, ast.Call) and last_name(expression(call.func)) in SUSPECTED
+            if isinstance(call, ast.Call) and last_name(expression(call.func)) in names
         ),
         0,
     )

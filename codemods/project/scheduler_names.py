@@ -26,3 +26,6 @@ SUSPECTED = frozenset(
         "Process",
     }
 )
+
+# responses that are sent piece by piece, after the function that made them has returned
+STREAMING = frozenset({"StreamingResponse", "EventSourceResponse"})
