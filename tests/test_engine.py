@@ -6,6 +6,7 @@ Writes small projects to temporary folders; runs in-process; nothing that it rea
 from __future__ import annotations
 
 import ast
+import builtins
 import random
 import shutil
 from collections.abc import Iterable, Mapping
@@ -582,7 +583,7 @@ def test_result_imports_every_name_it_uses(legacy_app: Path) -> None:
 def unbound(tree: ast.Module) -> set[str]:
     """Names that are read in a file and bound nowhere in it."""
     read = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load)}
-    return read - set(bound(tree))
+    return read - set(bound(tree)) - set(dir(builtins))
 
 
 def bound(tree: ast.Module) -> Iterable[str]:

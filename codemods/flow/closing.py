@@ -26,6 +26,8 @@ def settled(life: Lifetime) -> bool:
     """
     if isinstance(life.statement, With):
         return False
+    if life.given and any(use.role is Role.ENTERED for use in life.uses):
+        return False  # it would close the session of the caller, too
     entered = [use.holder for use in life.uses if use.role is Role.ENTERED and isinstance(use.holder, With)]
     if entered and _all_within(life, *entered):
         life.right = f"entered by `with` at line {entered[0].lineno}"
@@ -41,12 +43,23 @@ def settled(life: Lifetime) -> bool:
         for guard in _finallies_around(life, statement):
             if not _one_binding(life, guard) or not _unconditional(life, statement, guard):
                 continue
-            if _all_within(life, guard):
+            if _all_within(life, guard) and not _opened_again(life, statement):
                 life.guard = guard
                 life.closing.append(statement)
                 life.right = f"closed in `finally` (line {statement.lineno})"
                 return True
     return False
+
+
+def _opened_again(life: Lifetime, close: ast.stmt) -> bool:
+    """Whether something behind the close, in its own suite, uses the session: it opens anew, and stays open."""
+    seat = life.scope.seat(close)
+    behind = {inner for later in seat.suite[seat.index + 1 :] for inner in inside(later)}
+    again = [use for use in life.uses if life.scope.statement(use.node) in behind]
+    return any(use.role in _RUNNING and not is_closing(life, use) for use in again)
+
+
+_RUNNING = frozenset({Role.METHOD, Role.ARGUMENT, Role.CAPTURED})
 
 
 def fill_gap(life: Lifetime) -> None:
@@ -294,7 +307,11 @@ def _unsettled(life: Lifetime, guard: ast.Try) -> None:
     outside = [use for use in life.uses if id(life.scope.statement(use.node)) not in members]
     # what stands in the way of a block (a test for None, a yield) is not what is wrong here
     life.obstacles.clear()
-    first = outside[0] if outside else life.uses[0]
+    if not outside:
+        line = life.closing[-1].lineno
+        life.stop(f"used again after its close at line {line}: it opens anew, and nothing closes that", line)
+        return
+    first = outside[0]
     if first.line < guard.lineno:
         life.stop(
             f"used at line {first.line} before the `try` at line {guard.lineno} that closes it:"

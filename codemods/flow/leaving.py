@@ -59,9 +59,13 @@ def _after(life: Lifetime) -> list[ast.stmt]:
     return [
         statement
         for statement in life.scope.statements()
-        if (statement.lineno > life.statement.lineno or (life.inline and statement is life.statement))
-        and statement not in own
+        if (statement.lineno > life.statement.lineno or _begins_it(life, statement)) and statement not in own
     ]
+
+
+def _begins_it(life: Lifetime, statement: ast.stmt) -> bool:
+    """The statement that makes the session counts when it uses it, too; in a nested function every one does."""
+    return life.around is not None or (life.inline and statement is life.statement)
 
 
 def _stores(statement: ast.stmt) -> list[tuple[ast.expr, ast.expr]]:

@@ -38,6 +38,7 @@ class Obstacle:
     reason: str
     line: int
     advice: str = TAKE_CARE
+    returned: bool = False  # the session itself is returned
 
 
 @dataclass(frozen=True, slots=True)

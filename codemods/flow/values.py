@@ -393,7 +393,8 @@ class Values:
         try:
             for generator in generators:
                 given = self._element(generator.iter)
-                iterated = max(iterated, given)
+                # a generator expression reads its rows when it is consumed
+                iterated = max(iterated, given, self.carry(generator.iter) if lazy else given)
                 for name in _names(generator.target):
                     self.names[name] = given
                     self.entities.pop(name, None)

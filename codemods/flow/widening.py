@@ -47,6 +47,12 @@ def widening(scope: Scope, block: ast.With | ast.AsyncWith, name: str, *, is_asy
         if use.role is Role.METHOD and use.attribute in _OF_TRANSACTIONS:
             reason = f"line {use.line} looks at or begins a transaction of its own, which the block already holds then"
             life.stop(reason, use.line, "open a second block for what follows")
+    for use in life.uses:
+        if use.role is Role.CAPTURED:
+            # what the nested function writes, begins or waits for is not looked into here
+            reason = f"a nested function that is called at line {use.line} uses it, too"
+            life.stop(reason, use.line, "open a second block for what follows")
+            break
     reasons = _pending(life, block, {id(use) for use in later}) + _later(life, block, {id(use) for use in later})
     return Widening(life, real[0].line, reasons)
 
@@ -97,6 +103,7 @@ def left_open(scope: Scope, block: ast.With | ast.AsyncWith, name: str, *, is_as
                 f"returned at line {use.line} out of the block that closes it: what the caller does opens it anew",
                 use.line,
                 "yield it instead, or let the caller open the block",
+                returned=True,
             )
         if use.role is Role.ARGUMENT and isinstance(statement, ast.Return) and statement.value is use.call:
             assert use.call is not None

@@ -32,7 +32,7 @@ from codemods.plan import (
 )
 from codemods.project.name_uses import Role
 from codemods.project.openers import replaced_by
-from codemods.project.sessions import Ownership
+from codemods.project.sessions import FunctionMeaning, Ownership
 from codemods.rules.base import Keys, ModuleView
 
 IN_A_BLOCK = "open the session with a block around the statements that use it"
@@ -163,7 +163,10 @@ class Blocks:
         opening = block.opening
         if opening is None:
             replacers = replaced_by(self.scope.meaning(made.call.func), path, made.called, view.project)
-            opening = AS_WRITTEN if replacers else self.openings.opening(made)
+            # a function that is a dependency stays the one that is called: whoever calls it keeps it what it is
+            called = self.scope.callee(made.call)
+            kept = isinstance(called, FunctionMeaning) and bool(view.customs.dependencies.of(called))
+            opening = AS_WRITTEN if replacers or kept else self.openings.opening(made)
         context, requests = opening.context, opening.requests
         reasons = self.reasons(life) + block.reasons
         if replacers:

@@ -44,8 +44,10 @@ import ast
 from collections.abc import Iterable, Iterator
 from functools import cached_property
 
+from codemods.flow.driving import driven
 from codemods.flow.examine import examine
 from codemods.flow.inline import examine_inline
+from codemods.flow.lent import lending_form
 from codemods.flow.lifetime import Closed, Lifetime, Obstacle
 from codemods.flow.made import Made, made
 from codemods.flow.optional import made_if_none
@@ -127,9 +129,11 @@ class _Scope:
                     if isinstance(found, Block) and found.life.inline and statement in crowded:
                         reason = "one of several sessions that are made in one statement"
                         found = self.blocks.manual(found_made.node, statement, reason, IN_A_BLOCK)
+                    if self._is_lent(found, found_made):
+                        continue
                     if isinstance(found, Block):
                         blocks.append(found)
-                    elif not self._is_lent(found, found_made):
+                    else:
                         yield found
             elif isinstance(node, With):
                 yield from self._with(node)
@@ -146,26 +150,20 @@ class _Scope:
             yield self.blocks.manual(suspect.value, suspect.statement, reason, advice)
         yield from self.blocks.fitted(blocks)
 
-    def _is_lent(self, found: Examined, found_made: Made) -> bool:
+    def _is_lent(self, found: Examined | Block, found_made: Made) -> bool:
         """Whether a session that cannot be put into a block is a dependency's, which a rule of its own looks at."""
         if DEPENDENCIES not in self.view.running:
             return False
         if found_made.session.through == "generator":
-            return True
+            return found_made.node in self._driven_by_hand
         if isinstance(found, Right):
             return False
-        if not self.scope.is_function or self.scope.is_fixture:
-            return False
-        statement = self.scope.statement(found_made.node)
-        if isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Yield):
-            return True
-        uses = self._dependents()
-        if isinstance(statement, ast.Return):
-            return bool(uses)
-        targets = statement.targets if isinstance(statement, ast.Assign) else [getattr(statement, "target", None)]
-        names = {target.id for target in targets if isinstance(target, ast.Name)}
-        roles = {use.role for name in names for use in self.scope.uses(name)}
-        return Role.YIELDED in roles or (bool(uses) and Role.RETURNED in roles)
+        return lending_form(self.scope, found_made, is_dependency=bool(self._dependents())) is not None
+
+    @cached_property
+    def _driven_by_hand(self) -> set[ast.expr]:
+        """The places that the rule for dependencies looks at: calls of generators, and what advances them."""
+        return {node for place in driven(self.scope) for node in (place.node, place.call)}
 
     def _dependents(self) -> tuple[Fact, ...]:
         """The places where this function is given to `Depends`."""
@@ -389,7 +387,7 @@ class _Scope:
             else:
                 continue
             if session.through == "generator" and not isinstance(means, ScopeMeaning):
-                if DEPENDENCIES in self.view.running:
+                if DEPENDENCIES in self.view.running and node in self._driven_by_hand:
                     continue
             if session.through and not isinstance(means, ScopeMeaning):
                 later = None
@@ -413,12 +411,7 @@ class _Scope:
                     yield self._widen(statement, item, means, found)
                     continue
                 out = left_open(self.scope, statement, item.optional_vars.id, is_async=session.is_async)
-                function = FunctionMeaning(self.view.source.path, self.scope.place.qualname)
-                if (
-                    out is not None
-                    and DEPENDENCIES in self.view.running
-                    and self.view.customs.dependencies.of(function)
-                ):
+                if out is not None and out.returned and DEPENDENCIES in self.view.running and self._dependents():
                     continue
                 if out is not None and self.scope.is_function:
                     yield self.blocks.manual(node, statement, out.reason, out.advice)
@@ -470,7 +463,7 @@ class _Scope:
 
     def _driven(self, statement: ast.For | ast.AsyncFor) -> Iterator[Examined]:
         """`async for session in get_session():`"""
-        if DEPENDENCIES in self.view.running:
+        if DEPENDENCIES in self.view.running and statement.iter in self._driven_by_hand:
             return
         means = self.scope.meaning(statement.iter)
         if isinstance(means, GeneratorMeaning) and isinstance(means.value, SessionMeaning):
