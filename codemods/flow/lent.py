@@ -108,6 +108,8 @@ def cure(life: Lifetime) -> tuple[Cure, ast.Try | None]:
     around = _tries_around_the_yield(life)
     if life.dissolved is not None:
         return Cure.BLOCK, None
+    if not around and any(isinstance(inner, ast.Try) for one in life.block for inner in inside(one)):
+        return Cure.BLOCK, None  # a `try` around a `try` reads worse than a block
     if not around:
         inner = life.seat.suite[life.seat.index + 1 : (life.last or 0) + 1]
         direct = any(_yields(life, statement) for statement in inner)

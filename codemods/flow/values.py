@@ -18,7 +18,7 @@ from codemods.project.facts import Attribute, Either, Expression, FunctionFacts,
 from codemods.project.keeping import KEEPING, Fate, handed
 from codemods.project.link import Place, Project
 from codemods.project.models import Member, is_mapped, is_schema, member
-from codemods.project.sessions import ClassMeaning, External, FunctionMeaning, InstanceMeaning, Meaning
+from codemods.project.sessions import ClassMeaning, External, FunctionMeaning, InstanceMeaning, Meaning, ModuleMeaning
 
 # semantics D1
 SYNC_METHODS = frozenset(
@@ -122,6 +122,8 @@ _PLAIN_ATTRIBUTES = frozenset({"rowcount", "inserted_primary_key", "lastrowid", 
 
 # methods of a legacy Query that give the same query, narrowed
 _QUERYING = frozenset({"filter", "filter_by", "where", "order_by", "options", "limit", "offset", "join", "outerjoin"})
+# `order.user = models.User()`: neither the module nor the class is tied to anything
+_DEFINED = (ModuleMeaning, ClassMeaning, FunctionMeaning)
 _OTHER_BINDINGS = (*Loop, *With, ast.Match, ast.Import, ast.ImportFrom)
 _GATHERING = frozenset({"asyncio.gather", "asyncio.wait_for", "asyncio.shield"})
 _LOADED_SETS = frozenset({"new", "dirty", "deleted", "identity_map"})
@@ -200,7 +202,8 @@ class Values:
         for value in values:
             for node in ast.walk(value):
                 if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load) and node.id != one:
-                    self._relations.append((one, target.attr, node.id))
+                    if not isinstance(self.scope.meaning(node), _DEFINED):
+                        self._relations.append((one, target.attr, node.id))
 
     def _settle_relations(self) -> None:
         """Keeps of the noted pairs those whose attribute is a relationship of a mapped class."""

@@ -105,6 +105,7 @@ class Project:
         self.schedulers = schedulers
         self._known: dict[tuple[str, ...], Meaning] = {}
         self._active: dict[tuple[str, ...], int] = {}
+        self._looking_for_subclasses = False
         self._reached = sys.maxsize  # the outermost evaluation that the current one ran into
 
     # --- remembering -------------------------------------------------------------------------------------------
@@ -413,8 +414,24 @@ class Project:
             if self.symbols.functions(below.module, f"{below.qualname}.{name}")
         ]
 
+    @property
+    def _subclasses(self) -> abc.Mapping[ClassMeaning, list[ClassMeaning]]:
+        """The classes below each class; nothing while they are being looked for.
+
+        `class Row(plugin.Model)`, where `plugin` is an object, asks for them to know what its own base is. What is
+        found on the way is not remembered.
+        """
+        if self._looking_for_subclasses:
+            self._reached = -1
+            return {}
+        self._looking_for_subclasses = True
+        try:
+            return self._all_subclasses
+        finally:
+            self._looking_for_subclasses = False
+
     @cached_property
-    def _subclasses(self) -> dict[ClassMeaning, list[ClassMeaning]]:
+    def _all_subclasses(self) -> dict[ClassMeaning, list[ClassMeaning]]:
         found: dict[ClassMeaning, list[ClassMeaning]] = {}
         for path in self.symbols.paths():
             for facts in self.symbols.facts[path].classes:
