@@ -10,7 +10,7 @@ from codemods.flow.quiet import is_quiet
 from codemods.flow.reaching import bindings_inside, binds_directly
 from codemods.flow.scope import Loop, Scope, With, inside
 from codemods.project.expressions import dotted, expression, is_logging, last_name
-from codemods.project.keeping import closes
+from codemods.project.keeping import Fate, closes, constructed
 from codemods.project.name_uses import NameUse, Role
 from codemods.project.sessions import ClassMeaning, External, FunctionMeaning
 
@@ -228,7 +228,11 @@ def _all_within(life: Lifetime, *around: ast.stmt) -> bool:
 def _sets_up(life: Lifetime, use: NameUse) -> bool:
     """`session.info[...]`, `session.bind`, `id(session)` before the try: none of them opens a connection."""
     if use.role is Role.ARGUMENT and use.call is not None:
-        return is_quiet(life.scope.callee(use.call), use.call)
+        called = life.scope.callee(use.call)
+        if isinstance(called, ClassMeaning):  # an object that holds it runs nothing by being made
+            built = constructed(called, use.position, use.keyword, life.scope.project)
+            return built.fate <= Fate.IN_RESULT
+        return is_quiet(called, use.call)
     return use.role in (Role.ATTRIBUTE, Role.SET)
 
 

@@ -661,10 +661,25 @@ class Project:
             return UNKNOWN
         told = self.declared(definition.returns_annotation, outside)
         if isinstance(told, SessionMeaning):
-            told = replace(told, ownership=Ownership.UNKNOWN)
+            held = definition.returns and all(self._is_held(one, definition, outside) for one in definition.returns)
+            told = replace(told, ownership=Ownership.SHARED if held else Ownership.UNKNOWN)
         elif not isinstance(told, (MakerMeaning, InstanceMeaning)):
             return UNKNOWN
         return CoroutineMeaning(told) if definition.is_async else told
+
+    def _is_held(self, returned: Expression, definition: FunctionFacts, outside: Place) -> bool:
+        """`return current_session.get()`: what a context variable holds belongs to who has set it."""
+        values: tuple[Expression, ...] = (returned,)
+        if isinstance(returned, Name):
+            values = next((one.values for one in definition.bindings if one.name == returned.id), ())
+        place = Place(outside.path, definition.qualname)
+        return bool(values) and all(
+            isinstance(value, Call)
+            and isinstance(value.function, Attribute)
+            and value.function.name == "get"
+            and self.meaning(value.function.value, place) == InstanceMeaning(External("contextvars.ContextVar"))
+            for value in values
+        )
 
     def _scope(self, function: FunctionMeaning) -> ScopeMeaning | None:
         for definition in self.symbols.functions(function.module, function.qualname):

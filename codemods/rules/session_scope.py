@@ -47,7 +47,7 @@ from functools import cached_property
 from codemods.flow.driving import driven
 from codemods.flow.examine import examine
 from codemods.flow.inline import examine_inline
-from codemods.flow.lent import lending_form
+from codemods.flow.lent import bound_to, lending_form
 from codemods.flow.lifetime import Closed, Lifetime, Obstacle
 from codemods.flow.made import Made, made
 from codemods.flow.optional import made_if_none
@@ -226,7 +226,7 @@ class _Scope:
 
     def _place(self, statement: ast.stmt, made: Made) -> Examined | Block:
         """What becomes of one session, by where it is made."""
-        settled = self._not_ours(statement, made)
+        settled = self._not_ours(statement, made) or self._chosen(statement, made)
         if settled is not None:
             return settled
         parent = self.scope.parents.of(made.node)
@@ -285,6 +285,24 @@ class _Scope:
             return self.blocks.right(made.node, "bound to Alembic's own connection")
         if session.ownership is Ownership.SHARED:
             return self.blocks.right(made.node, "belongs to someone else")
+        return None
+
+    def _chosen(self, statement: ast.stmt, made: Made) -> Examined | None:
+        """`async with F() if a else G() as s`, and `s = F() if a else G()` that is closed on every path already."""
+        inner: ast.AST = made.node
+        around = self.scope.parents.of(inner)
+        while isinstance(around, (ast.IfExp, ast.BoolOp)) and not (
+            isinstance(around, ast.IfExp) and around.test is inner
+        ):
+            inner, around = around, self.scope.parents.of(around)
+        if inner is made.node:
+            return None
+        if isinstance(around, ast.withitem) and made.session.is_async == isinstance(statement, ast.AsyncWith):
+            return self.blocks.right(made.node, "opened by a block, or another in its place")
+        name, value = bound_to(statement)
+        if value is inner and self.scope.is_function and kept_or_made(self.scope, statement, made) is None:
+            life = examine(self.scope, statement, name, is_async=made.session.is_async)
+            return self.blocks.right(made.node, life.right) if life.right else None
         return None
 
     def _stored(self, made: Made, statement: ast.stmt, target: str) -> Examined:
