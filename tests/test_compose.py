@@ -1592,7 +1592,7 @@ async def f():
         "a_docstring_that_speaks_of_it_is_no_use",
         'from app.db import new_session\n\n\ndef f():\n    """Was made by new_session before."""\n',
         drop("from app", "new_session"),
-        after='\n\ndef f():\n    """Was made by new_session before."""\n',
+        after='def f():\n    """Was made by new_session before."""\n',
     ),
     case(
         "use_in_another_function_does_not_keep_a_local_import",

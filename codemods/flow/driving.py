@@ -56,7 +56,7 @@ class Driven:
 
     @property
     def name(self) -> str:
-        return last_name(expression(self.call.func)) or "the generator"
+        return last_name(expression(self.call.func)) or ast.unparse(self.call.func)
 
 
 def driven(scope: Scope) -> Iterator[Driven]:

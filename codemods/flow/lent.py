@@ -7,7 +7,7 @@ import enum
 
 from codemods.flow.lifetime import Lifetime
 from codemods.flow.made import Made
-from codemods.flow.ownership import given_to_exit_stack
+from codemods.flow.ownership import exit_stack, given_to_exit_stack
 from codemods.flow.reaching import reaching
 from codemods.flow.scope import Scope, inside
 from codemods.project.name_uses import NameUse, Role
@@ -47,7 +47,8 @@ def lending_form(scope: Scope, made: Made, *, is_dependency: bool) -> Lent | Non
     name, value = bound_to(statement)
     if not name or value is None:
         return None
-    if not (value is made.node or _is_alternative(value, made.node) or given_to_exit_stack(scope, made)):
+    kept = exit_stack(scope, made) is not None or given_to_exit_stack(scope, made)
+    if not (kept or value is made.node or _is_alternative(value, made.node)):
         return None
     roles = {
         use.role

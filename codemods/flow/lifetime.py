@@ -38,7 +38,7 @@ class Obstacle:
     reason: str
     line: int
     advice: str = TAKE_CARE
-    returned: bool = False  # the session itself is returned
+    returned: bool = False  # the session is returned, or what holds it
 
 
 @dataclass(frozen=True, slots=True)

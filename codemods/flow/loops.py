@@ -7,7 +7,9 @@ import enum
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from codemods.flow.enclosing import may_swallow
 from codemods.flow.scope import Loop, Scope, inside
+from codemods.project.expressions import expression
 
 
 class Leaving(enum.StrEnum):
@@ -28,14 +30,19 @@ class LoopShape:
     line: int = 0
 
 
-def shape(scope: Scope, loop: ast.For | ast.AsyncFor) -> LoopShape:
-    """How the loop is left. Its own `break` and `continue` only count, not those of loops in it."""
-    leaving = _leaving(loop)
+def shape(scope: Scope, loop: ast.For | ast.AsyncFor, lines: Sequence[str]) -> LoopShape:
+    """How the loop is left. Its own `break` and `continue` only count, not those of loops in it.
+
+    `lines` are those of the file.
+    """
+    leaving = _leaving(scope, loop)
     jumps: list[int] = []
     if loop.orelse:
         return LoopShape(leaving, (), "the loop has an `else`", loop.orelse[0].lineno)
     if not isinstance(loop.target, ast.Name):
         return LoopShape(leaving, (), f"the loop binds `{ast.unparse(loop.target)}`, no plain name", loop.lineno)
+    if loop.body[0].lineno <= (loop.iter.end_lineno or loop.lineno):
+        return LoopShape(leaving, (), "its body stands on the line of its header", loop.lineno)
     for statement in _own(loop.body):
         if isinstance(statement, (ast.Break, ast.Continue, ast.Return)) and _in_finally(scope, statement, loop):
             word = type(statement).__name__.lower()
@@ -45,6 +52,10 @@ def shape(scope: Scope, loop: ast.For | ast.AsyncFor) -> LoopShape:
             if not _is_last(scope, statement, loop):
                 word = type(statement).__name__.lower()
                 reason = f"`{word}` at line {statement.lineno} leaves the body in its middle"
+                return LoopShape(leaving, (), reason, statement.lineno)
+            word = type(statement).__name__.lower()
+            if lines[statement.lineno - 1].partition("#")[0].strip() != word:
+                reason = f"the `{word}` at line {statement.lineno} shares its line with other code"
                 return LoopShape(leaving, (), reason, statement.lineno)
             jumps.append(statement.lineno)
     return LoopShape(leaving, tuple(jumps))
@@ -92,32 +103,34 @@ def _is_last(scope: Scope, statement: ast.stmt, loop: ast.stmt) -> bool:
         current = above
 
 
-def _leaving(loop: ast.For | ast.AsyncFor) -> Leaving:
+def _leaving(scope: Scope, loop: ast.For | ast.AsyncFor) -> Leaving:
     leaves = any(isinstance(one, (ast.Return, ast.Break)) for one in _own(loop.body))
-    ends = _completes(loop.body) or any(isinstance(one, ast.Continue) for one in _own(loop.body))
+    ends = _completes(scope, loop.body) or any(isinstance(one, ast.Continue) for one in _own(loop.body))
     if not leaves:
         return Leaving.END
     return Leaving.MIXED if ends else Leaving.EARLY
 
 
-def _completes(suite: Sequence[ast.stmt]) -> bool:
+def _completes(scope: Scope, suite: Sequence[ast.stmt]) -> bool:
     """Whether control may reach the end of the statements."""
-    return not any(_stops(statement) for statement in suite)
+    return not any(_stops(scope, statement) for statement in suite)
 
 
-def _stops(statement: ast.stmt) -> bool:
+def _stops(scope: Scope, statement: ast.stmt) -> bool:
     match statement:
         case ast.Return() | ast.Raise() | ast.Break() | ast.Continue():
             return True
         case ast.If(body=body, orelse=orelse):
-            return bool(orelse) and not _completes(body) and not _completes(orelse)
-        case ast.With(body=body) | ast.AsyncWith(body=body):
-            return not _completes(body)
+            return bool(orelse) and not _completes(scope, body) and not _completes(scope, orelse)
+        case ast.With(items=items, body=body) | ast.AsyncWith(items=items, body=body):
+            if any(may_swallow(expression(item.context_expr), scope) for item in items):
+                return False
+            return not _completes(scope, body)
         case ast.Try(body=body, handlers=handlers, orelse=orelse, finalbody=finalbody):
-            if finalbody and not _completes(finalbody):
+            if finalbody and not _completes(scope, finalbody):
                 return True
-            through = _completes(body) and (not orelse or _completes(orelse))
-            return not through and not any(_completes(handler.body) for handler in handlers)
+            through = _completes(scope, body) and (not orelse or _completes(scope, orelse))
+            return not through and not any(_completes(scope, handler.body) for handler in handlers)
         case ast.While(test=ast.Constant(value=value)) if value:
             return not any(isinstance(inner, ast.Break) for inner in _own(statement.body))
         case _:

@@ -11,13 +11,14 @@ import sys
 from dataclasses import dataclass
 from itertools import pairwise
 
+from codemods.flow.at_hand import at_hand
 from codemods.flow.made import Made
 from codemods.flow.scope import Scope
 from codemods.plan import DropIfUnused, NeedsImport, Request, Source
 from codemods.project.expressions import chained, dotted, expression
 from codemods.project.facts import Attribute, Call, GeneratorScope, Name
 from codemods.project.link import Place
-from codemods.project.openers import Opener, source_of
+from codemods.project.openers import Opener, is_replaced, source_of
 from codemods.project.sessions import (
     CoroutineMeaning,
     External,
@@ -25,6 +26,7 @@ from codemods.project.sessions import (
     Meaning,
     ModuleMeaning,
     Ownership,
+    ScopeMeaning,
     SessionMeaning,
     UnknownMeaning,
 )
@@ -86,7 +88,7 @@ class Openings:
             and opener.scope.is_async == made.session.is_async
             and not self._within(opener)
             and self._is_wanted(opener)
-            and (named := self._reached(made.call.func, opener.function.qualname, opener.function, "{}()")) is not None
+            and (named := self._opener_reached(made.call.func, opener)) is not None
         ]
         return found[0] if len(found) == 1 else AS_WRITTEN
 
@@ -161,12 +163,14 @@ class Openings:
                 if self._is_bound(name):
                     return None
                 return name, (self._sorted_in(self._imports(above), module, name),)
+        line = getattr(self.scope.node, "end_lineno", None) or sys.maxsize
         for source in (module, *others):
-            if self.project.name(name, place) == External(f"{source}.{name}"):
+            if self.project.name(name, place) == External(f"{source}.{name}") and at_hand(self.scope, name, line):
                 return name, ()
         for source in (module, *others):
             if self.project.meaning(chained(f"{source}.{name}"), place) == External(f"{source}.{name}"):
-                return f"{source}.{name}", ()
+                if at_hand(self.scope, source.partition(".")[0], line):
+                    return f"{source}.{name}", ()
         if self._is_bound(name):
             return None
         return name, (self._sorted_in(self._imports(above), module, name),)
@@ -231,6 +235,10 @@ class Openings:
             made = made.value
         if isinstance(wanted, UnknownMeaning) or self.project.name(root, place) != wanted:
             return None
+        form = f"{{}}{dotted(opens).removeprefix(root)}()"
+        if isinstance(made, ScopeMeaning) and made.plain and not lends.awaited:
+            # the generator lends what the project's own context manager does
+            return self._reached(call.func, root, wanted, form, generator.module)
         if not isinstance(made, SessionMeaning) or made.ownership is not Ownership.FRESH or made.own_exit:
             return None
         source = source_of(opens, place, self.project)
@@ -239,33 +247,46 @@ class Openings:
             for opener in self.openers
             if source and opener.source == source and opener.scope.is_async == made.is_async
             if not self._within(opener) and self._is_wanted(opener)
-            if (named := self._reached(call.func, opener.function.qualname, opener.function, "{}()")) is not None
+            if (named := self._opener_reached(call.func, opener)) is not None
         ]
         if len(found) == 1:
             return found[0]
-        form = f"{{}}{dotted(opens).removeprefix(root)}()"
-        return self._reached(call.func, root, wanted, f"await {form}" if lends.awaited else form)
+        return self._reached(call.func, root, wanted, f"await {form}" if lends.awaited else form, generator.module)
 
     def wrapped(self, call: ast.Call, text: str, *, is_async: bool) -> Opening | None:
         """`asynccontextmanager(dep)(...)` for the `dep(...)` that `text` is; None when the name is taken."""
         standard = self.standard("contextlib", "asynccontextmanager" if is_async else "contextmanager")
-        called = ast.unparse(call.func)
+        called = ast.get_source_segment(self.source.text, call.func) or ast.unparse(call.func)
         if standard is None or not text.startswith(called):
             return None
         name, requests = standard
         return Opening(f"{name}({called}){text.removeprefix(called)}", requests)
 
-    def _reached(self, callee: ast.expr, name: str, wanted: Meaning, form: str) -> Opening | None:
-        """How `name`, which means `wanted` in its own module, is written beside `callee`; None when it cannot be."""
+    def _opener_reached(self, callee: ast.expr, opener: Opener) -> Opening | None:
+        return self._reached(callee, opener.function.qualname, opener.function, "{}()", opener.function.module)
+
+    def _reached(self, callee: ast.expr, name: str, wanted: Meaning, form: str, home: str) -> Opening | None:
+        """How `name`, which means `wanted` in the file `home`, is written in the place of `callee`; None: it cannot be.
+
+        What is imported is a copy: it will do only where nothing binds the name anew. What is read from its module, or
+        in it, is always what the module itself uses.
+        """
         place, written_callee = self.scope.place, expression(callee)
         if isinstance(written_callee, Attribute):
             owner = self.project.meaning(written_callee.value, place)
             if isinstance(owner, ModuleMeaning) and self.project.member(owner.module, name) == wanted:
-                return Opening(form.format(f"{dotted(written_callee.value)}.{name}"))
+                if not name.startswith("_") and (owner.module == home or self._is_fixed(home, name, wanted)):
+                    return Opening(form.format(f"{dotted(written_callee.value)}.{name}"))
+        callee_at_hand = isinstance(written_callee, Name) and at_hand(self.scope, written_callee.id, callee.lineno)
+        drop = self.drop(written_callee.id) if isinstance(written_callee, Name) and callee_at_hand else None
         if self.project.name(name, place) == wanted:
-            drop = self.drop(written_callee.id) if isinstance(written_callee, Name) else None
+            if home != place.path:
+                if not at_hand(self.scope, name, callee.lineno) or is_replaced(place.path, name, self.project):
+                    return None
+                if not isinstance(wanted, ModuleMeaning) and not self._is_fixed(home, name, wanted):
+                    return None
             return Opening(form.format(name), () if drop is None else (drop,))
-        if not isinstance(written_callee, Name) or self._is_bound(name):
+        if not isinstance(written_callee, Name) or not callee_at_hand or self._is_bound(name) or name.startswith("_"):
             return None
         imported = self._import_of(written_callee.id)
         if imported is None:
@@ -273,9 +294,34 @@ class Openings:
         line, written, module = self._defined_beside(name, wanted) or imported
         if not written or self.project.member(module, name) != wanted or self.symbols.loads(module, place.path):
             return None  # the module may load this one half way: what is imported now need not be there yet
-        drop = self.drop(written_callee.id)
+        if not self._offers(module, name, wanted) or not self._is_fixed(home, name, wanted):
+            return None
         needs = NeedsImport(place.path, line, written, name)
         return Opening(form.format(name), (needs,) if drop is None else (needs, drop))
+
+    def _offers(self, path: str, name: str, wanted: Meaning) -> bool:
+        """Whether a file has the name for others to import: what it defines itself, or a package hands on."""
+        known = self.symbols.facts[path]
+        handed_on = known.is_package and not isinstance(wanted, (ModuleMeaning, External))
+        return name in known.fixed or (handed_on and len(self.symbols.imports(path, "", name)) == 1)
+
+    def _is_fixed(self, path: str, name: str, wanted: Meaning) -> bool:
+        """Whether a name of the file stands for the same thing as long as the program runs, and in its tests."""
+        seen: set[tuple[str, str]] = set()
+        while (path, name) not in seen:
+            seen.add((path, name))
+            if path not in self.symbols.facts or is_replaced(path, name, self.project):
+                return False
+            if name in self.symbols.facts[path].fixed:
+                return True
+            found = self.symbols.imports(path, "", name)
+            if len(found) != 1 or found[0].attribute is None or self.symbols.binding(path, name):
+                return False
+            module = self.symbols.module_path(found[0].module, path)
+            if module is None:
+                return isinstance(wanted, External)
+            path, name = module, found[0].attribute
+        return False
 
     # --- imports that may go -----------------------------------------------------------------------------------
 

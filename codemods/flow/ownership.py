@@ -7,6 +7,7 @@ import ast
 from codemods.flow.made import Made
 from codemods.flow.scope import Scope
 from codemods.project.expressions import dotted, expression
+from codemods.project.name_uses import Role
 from codemods.project.sessions import ClassMeaning, External, Meaning, ScopeMeaning
 
 
@@ -77,6 +78,15 @@ def from_contextlib(callee: Meaning) -> bool:
     return isinstance(callee, External) and callee.dotted.startswith("contextlib.")
 
 
+def exit_stack(scope: Scope, made: Made) -> ast.expr | None:
+    """The `stack` of `stack.enter_async_context(F())`."""
+    parent = scope.parents.of(made.node)
+    if isinstance(parent, ast.Call) and isinstance(parent.func, ast.Attribute):
+        if parent.func.attr in ("enter_async_context", "enter_context"):
+            return parent.func.value
+    return None
+
+
 def given_to_exit_stack(scope: Scope, made: Made) -> bool:
     parent = scope.parents.of(made.node)
     if not isinstance(parent, ast.Call):
@@ -84,7 +94,25 @@ def given_to_exit_stack(scope: Scope, made: Made) -> bool:
     means = scope.meaning(parent)
     if isinstance(means, ScopeMeaning):
         return True  # contextlib.closing, aclosing
-    return isinstance(parent.func, ast.Attribute) and parent.func.attr in ("enter_async_context", "enter_context")
+    stack = exit_stack(scope, made)
+    return stack is not None and not is_never_left(scope, stack)
+
+
+def is_never_left(scope: Scope, stack: ast.expr) -> bool:
+    """Whether an exit stack is made here, and neither entered nor closed nor given to anyone."""
+    if not isinstance(stack, ast.Name) or stack.id in scope.parameters:
+        return False
+    made_here = any(
+        isinstance(statement, ast.Assign)
+        and isinstance(statement.value, ast.Call)
+        and dotted(expression(statement.value.func)).endswith("ExitStack")
+        and any(isinstance(target, ast.Name) and target.id == stack.id for target in statement.targets)
+        for statement in scope.statements()
+    )
+    filling = {"enter_async_context", "enter_context", "push", "push_async_exit", "callback", "push_async_callback"}
+    return made_here and all(
+        use.role is Role.BOUND or (use.role is Role.METHOD and use.attribute in filling) for use in scope.uses(stack.id)
+    )
 
 
 def alembic(scope: Scope, call: ast.Call) -> bool:

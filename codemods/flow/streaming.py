@@ -33,7 +33,7 @@ class Stream:
 
 def streams(scope: Scope, dependencies: Dependencies) -> Iterator[Stream]:
     """The streaming responses of one function over a session that `Depends` gave it, or what holds it."""
-    sessions = _injected(scope, dependencies)
+    sessions = _with_second_names(scope, _injected(scope, dependencies))
     holders = _holders(scope, sessions) | _injected_holders(scope, dependencies)
     if not sessions and not holders:
         return
@@ -57,6 +57,15 @@ def _is_response(scope: Scope, called: Meaning) -> bool:
         and base.dotted.partition(".")[0] in _ROOTS
         for base in bases
     )
+
+
+def _with_second_names(scope: Scope, sessions: set[str]) -> set[str]:
+    """`db = session`"""
+    found = set(sessions)
+    for statement in scope.statements():
+        if isinstance(statement, ast.Assign) and isinstance(statement.value, ast.Name) and statement.value.id in found:
+            found |= {target.id for target in statement.targets if isinstance(target, ast.Name)}
+    return found
 
 
 def _injected(scope: Scope, dependencies: Dependencies) -> set[str]:

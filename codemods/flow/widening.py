@@ -9,10 +9,11 @@ from codemods.flow.closing import CLOSES
 from codemods.flow.escapes import scheduled_by
 from codemods.flow.examine import examine
 from codemods.flow.lifetime import TO_TASK, Lifetime, Obstacle
+from codemods.flow.reaching import reaching
 from codemods.flow.scope import Scope, inside, own_expressions
 from codemods.flow.values import METHODS, SYNC_METHODS, Carry
-from codemods.project.keeping import Fate, constructed
-from codemods.project.name_uses import Role
+from codemods.project.keeping import holds
+from codemods.project.name_uses import NameUse, Role
 from codemods.project.sessions import ClassMeaning
 
 _OF_TRANSACTIONS = frozenset({"begin", "begin_nested", "connection", "in_transaction", "get_transaction"})
@@ -109,14 +110,18 @@ def left_open(scope: Scope, block: ast.With | ast.AsyncWith, name: str, *, is_as
             assert use.call is not None
             called = scope.callee(use.call)
             if isinstance(called, ClassMeaning):
-                built = constructed(called, use.position, use.keyword, scope.project)
-                if built.fate >= Fate.IN_RESULT:
+                if holds(called, use.position, use.keyword, scope.project):
                     text = ast.unparse(use.call.func)
                     return Obstacle(
                         f"`{text}(...)` holds it and is returned at line {use.line} out of the block that closes it",
                         use.line,
                         "yield it instead, or let the caller open the block",
+                        returned=True,
                     )
+        if use.role is Role.ARGUMENT and isinstance(statement, ast.Assign) and statement.value is use.call:
+            held = _held_after(scope, block, statement, use)
+            if held is not None:
+                return held
         if use.role is Role.ARGUMENT and use.call is not None and is_async:
             scheduler = scheduled_by(scope, use.call)
             if scheduler is not None:
@@ -131,6 +136,30 @@ def left_open(scope: Scope, block: ast.With | ast.AsyncWith, name: str, *, is_as
                     f"`{name}.{use.attribute}(...)` is returned at line {use.line} un-awaited: it runs after the block",
                     use.line,
                     "await the call in the block",
+                )
+    return None
+
+
+def _held_after(scope: Scope, block: ast.With | ast.AsyncWith, statement: ast.Assign, use: NameUse) -> Obstacle | None:
+    """`repo = Repo(session)` in the block, and `repo` behind it: what it does with the session opens it anew."""
+    target = statement.targets[0]
+    if use.call is None or not isinstance(target, ast.Name):
+        return None
+    called = scope.callee(use.call)
+    if not isinstance(called, ClassMeaning):
+        return None
+    if not holds(called, use.position, use.keyword, scope.project):
+        return None
+    own = set(inside(block))
+    for later in scope.uses(target.id):
+        where = scope.statement(later.node)
+        if where not in own and later.role is not Role.BOUND and later.role is not Role.CAPTURED:
+            if statement in reaching(scope, where, target.id).statements:
+                return Obstacle(
+                    f"`{target.id}` holds it and is used at line {later.line}, after the block that closes it",
+                    later.line,
+                    "open a block around what is done with it",
+                    returned=later.role is Role.RETURNED,
                 )
     return None
 

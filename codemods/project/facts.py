@@ -106,6 +106,13 @@ class Mapping:
 
 
 @dataclass(frozen=True, slots=True)
+class Series:
+    """`[a, b]` or `(a, b)` in a class body; the parameters of a declared type."""
+
+    elements: tuple[Expression, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Opaque:
     """An expression that says nothing about sessions."""
 
@@ -123,6 +130,7 @@ Expression = (
     | Literal
     | Lambda
     | Mapping
+    | Series
     | Opaque
 )
 
@@ -185,6 +193,16 @@ class Parameter:
 
 
 @dataclass(frozen=True, slots=True)
+class Enclosing:
+    """A context manager that is open while a generator is suspended, or (`is_loop`) the generator that it loops over
+    to hand on what that yields. A `begin` of what is yielded and `suppress` are told of in other ways."""
+
+    value: Expression
+    line: int
+    is_loop: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class GeneratorScope:
     """What a generator with one `yield` does around it, as far as it is a way to lend out a session.
 
@@ -207,7 +225,8 @@ class GeneratorScope:
     translates: int = 0  # line on which a handler around the yield raises something else
     translates_text: str = ""  # that, as it is written
     handles: int = 0  # line of something that a handler around the yield does beside rolling back, logging and raising
-    around: int = 0  # line of a context manager around the yield that may do something at its end
+    logs: int = 0  # line of a message to a logger that is written on some way
+    enclosing: tuple[Enclosing, ...] = ()  # the context managers that are open at the yield, the innermost first
     tears_down: int = 0  # line of something else that is done however the yield ends
     odd: int = 0  # line of a condition or loop around the yield, or of a `yield` whose value is used
 
@@ -259,6 +278,8 @@ class AttributeSet:
     name: str
     value: Expression
     method: str
+    line: int = 0  # 0: not told
+    annotation: Expression | None = None  # in a class body: the declared type, with what `Optional` or `| None` adds
 
 
 @dataclass(frozen=True, slots=True)
@@ -268,16 +289,21 @@ class ClassFacts:
     bases: tuple[Expression, ...]
     keywords: tuple[tuple[str, Expression], ...]
     attributes: tuple[AttributeSet, ...]
+    decorators: tuple[Expression, ...] = ()
+
+
+IN_A_TEST = "a test"
 
 
 @dataclass(frozen=True, slots=True)
 class Replaced:
     """A test or a set-up puts something else in the place of a definition."""
 
-    target: str | Expression  # dotted text given to `patch`, or the object and attribute
-    how: str  # "patch", "monkeypatch.setattr", "dependency_overrides", "assignment"
+    target: str | Expression  # dotted text given to `patch` (".name" in a module not told), or object and attribute
+    how: str  # "patch", "monkeypatch.setattr", "dependency_overrides", "assignment", IN_A_TEST
     line: int
     scope: str = ""  # qualified name of the function it stands in
+    value: Expression | None = None  # what a module-level assignment calls: `User.posts = relationship(...)`
 
 
 @dataclass(frozen=True, slots=True)
@@ -296,3 +322,4 @@ class ModuleFacts:
     attributes: frozenset[str]  # dotted chains of all attributes that are read
     depends: tuple[DependsCall, ...]
     object_session_lines: tuple[int, ...]  # where the session of an entity is asked for behind its back (C7 b, c)
+    fixed: frozenset[str] = frozenset()  # what the module itself defines once and for all: see `fixed_names`

@@ -129,6 +129,17 @@ def constructed(class_: ClassMeaning, position: int | None, keyword: str | None,
     return Handed(Fate.USED)
 
 
+def holds(class_: ClassMeaning, position: int | None, keyword: str | None, project: Project) -> bool:
+    """Whether an object of the class keeps the argument that it is made with; also when that cannot be seen."""
+    for base in project.bases(class_):
+        if isinstance(base, ClassMeaning):
+            init = FunctionMeaning(base.module, f"{base.qualname}.__init__", bound=True)
+            for definition in project.symbols.functions(init.module, init.qualname):
+                name = parameter_name(definition, init, position, keyword)
+                return any(use.name == name and (use.kept or use.captured or use.passed) for use in definition.uses)
+    return True  # a dataclass, or a base that is not in view
+
+
 def starts_later(function: FunctionMeaning, project: Project, seen: frozenset[str] = frozenset()) -> int:
     """The line on which a function, or a method of its own object that it calls, starts something to run later."""
     key = f"{function.module}:{function.qualname}"

@@ -11,9 +11,9 @@ from codemods.project.ways import CLOSING, is_harmless, is_name, raises, ways_ar
 
 
 def lending(function: Function) -> GeneratorScope | None:
-    """What a generator function with exactly one `yield value` does around it; None for every other function."""
+    """What a generator function with exactly one `yield` does around it; None for every other function."""
     yields = [node for node in _own_nodes(function) if isinstance(node, (ast.Yield, ast.YieldFrom))]
-    if len(yields) != 1 or not isinstance(yields[0], ast.Yield) or yields[0].value is None:
+    if len(yields) != 1 or not isinstance(yields[0], ast.Yield):
         return None
     value = yields[0].value
     name = value.id if isinstance(value, ast.Name) else ""
@@ -45,7 +45,8 @@ def lending(function: Function) -> GeneratorScope | None:
         translates=ways.translates,
         translates_text=ways.translates_text,
         handles=ways.handles,
-        around=ways.around,
+        logs=ways.logs,
+        enclosing=tuple(ways.enclosing),
         tears_down=ways.tears_down,
         odd=ways.odd,
     )

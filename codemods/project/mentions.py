@@ -52,8 +52,15 @@ def mentions(tree: ast.Module, path: str, names: Collection[str]) -> Iterator[Me
             None if use.call is None else expression(use.call.func),
             use.attribute,
             not called and _is_override(node, parents),
-            isinstance(above, (ast.Assign, ast.AnnAssign)),
+            _is_second_name(above),
         )
+
+
+def _is_second_name(above: ast.AST | None) -> bool:
+    """`provider = get_session`; not `app.state.provider = get_session`, whose uses cannot be found."""
+    if isinstance(above, ast.Assign):
+        return all(isinstance(target, ast.Name) for target in above.targets)
+    return isinstance(above, ast.AnnAssign) and isinstance(above.target, ast.Name)
 
 
 def _scope(node: ast.AST, parents: Parents) -> str:

@@ -8,7 +8,7 @@ from functools import cached_property
 from codemods.plan import Fact
 from codemods.project.dependencies import Dependencies, FindMentions
 from codemods.project.expressions import last_name
-from codemods.project.facts import Attribute, Awaited, Call, Entered, Expression, FunctionFacts, Name
+from codemods.project.facts import IN_A_TEST, Attribute, Awaited, Call, Entered, Expression, FunctionFacts, Name
 from codemods.project.link import Place, Project
 from codemods.project.sessions import (
     External,
@@ -142,6 +142,18 @@ class Customs:
         return Dependencies(self._project, self._find_mentions)
 
 
+def is_replaced(module: str, name: str, project: Project) -> bool:
+    """Whether something is put in the place of what the file `module` calls `name`, there, at run time."""
+    for path in project.symbols.paths():
+        for replaced in project.symbols.facts[path].replaced:
+            if replaced.how == "dependency_overrides":
+                continue
+            where, attribute = _replaced_place(replaced.target, Place(path, replaced.scope), project)
+            if attribute == name and (where == module or (where is None and replaced.how == IN_A_TEST)):
+                return True
+    return False
+
+
 def replaced_by(callee: Meaning, path: str, name: str, project: Project) -> tuple[Fact, ...]:
     """The tests that put something else in the place of what is called here under `name` in the file `path`."""
     found: list[Fact] = []
@@ -149,7 +161,10 @@ def replaced_by(callee: Meaning, path: str, name: str, project: Project) -> tupl
         facts = project.symbols.facts[test]
         for replaced in facts.replaced:
             module, attribute = _replaced_place(replaced.target, Place(test, replaced.scope), project)
-            if module is not None:
+            if replaced.how == IN_A_TEST and module is None:
+                # the module is not told: it may be any
+                hit = attribute == name.rpartition(".")[2]
+            elif module is not None:
                 # what is replaced in a module is replaced for those who look it up there: itself, and the definition
                 means = project.member(module, attribute)
                 here = module == path and attribute == name.rpartition(".")[2]
@@ -168,7 +183,7 @@ def _replaced_place(target: str | Expression, place: Place, project: Project) ->
     """(file, name) of a module attribute that a test replaces; (None, "") when it is something else."""
     if isinstance(target, str):
         owner, _, attribute = target.rpartition(".")
-        return project.symbols.module_path(owner, place.path), attribute
+        return project.symbols.module_path(owner, place.path) if owner else None, attribute
     if isinstance(target, Attribute):
         owner_means = project.meaning(target.value, place)
         if isinstance(owner_means, ModuleMeaning):

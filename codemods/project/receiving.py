@@ -40,7 +40,7 @@ def received(function: FunctionMeaning, dependencies: Dependencies, project: Pro
                 directly,
                 _fate(receiver, project),
                 _schedules(receiver.function, project, _DEPTH),
-                _streams(receiver.function, project),
+                _streams(receiver.function, project, _DEPTH),
             )
             waiting.append((receiver.function, False))
 
@@ -57,22 +57,27 @@ def _schedules(function: FunctionMeaning, project: Project, depth: int) -> Fact 
     line = starts_later(function, project)
     if line:
         return Fact(function.module, line, function.qualname)
+    found = (_schedules(called, project, depth - 1) for called in _handed_on_to(function, project, depth))
+    return next((fact for fact in found if fact is not None), None)
+
+
+def _streams(function: FunctionMeaning, project: Project, depth: int) -> Fact | None:
+    for definition in project.symbols.functions(function.module, function.qualname):
+        if definition.streams:
+            return Fact(function.module, definition.streams, function.qualname)
+    found = (_streams(called, project, depth - 1) for called in _handed_on_to(function, project, depth))
+    return next((fact for fact in found if fact is not None), None)
+
+
+def _handed_on_to(function: FunctionMeaning, project: Project, depth: int) -> Iterator[FunctionMeaning]:
+    """The functions to which this one hands its parameters; none at depth 0."""
     place = Place(function.module, function.qualname)
     for definition in project.symbols.functions(function.module, function.qualname) if depth else ():
         for use in definition.uses:
             for passed in use.passed:
                 called = project.meaning(passed.function, place)
                 if isinstance(called, FunctionMeaning) and called != function:
-                    if (found := _schedules(called, project, depth - 1)) is not None:
-                        return found
-    return None
-
-
-def _streams(function: FunctionMeaning, project: Project) -> Fact | None:
-    for definition in project.symbols.functions(function.module, function.qualname):
-        if definition.streams:
-            return Fact(function.module, definition.streams, function.qualname)
-    return None
+                    yield called
 
 
 def outlives(fate: Fate) -> bool:

@@ -10,6 +10,7 @@ from codemods.plan import Source
 from codemods.project.depends_calls import depends_calls, overrides
 from codemods.project.expressions import OPAQUE, annotation, declared, dotted, expression, last_name
 from codemods.project.facts import (
+    IN_A_TEST,
     Attribute,
     AttributeSet,
     Binding,
@@ -26,8 +27,11 @@ from codemods.project.facts import (
     Passed,
     Replaced,
 )
+from codemods.project.field_expressions import class_attributes, field_value
+from codemods.project.fixed_names import fixed_names
 from codemods.project.lending import lending
 from codemods.project.name_uses import Function, NameUse, Parents, Role, name_uses
+from codemods.project.named_in_tests import is_test, named_by_text
 from codemods.project.scheduler_names import STREAMING, SUSPECTED
 
 _OBJECT_SESSION = {"async_object_session", "object_session", "awaitable_attrs"}
@@ -55,6 +59,11 @@ def scan_tree(tree: ast.Module, source: Source) -> ModuleFacts:
     scanner = _Scanner(source, tree)
     bindings: Bound = {}
     scanner.body(tree.body, "", "", bindings)
+    if is_test(source.path, tree):
+        known = {(one.target, one.line) for one in scanner.replaced}
+        scanner.replaced += [
+            Replaced(text, IN_A_TEST, line) for text, line in named_by_text(tree) if (text, line) not in known
+        ]
     for global_name, values in scanner.globals.items():
         bindings.setdefault(global_name, []).extend(values)
     return ModuleFacts(
@@ -72,6 +81,7 @@ def scan_tree(tree: ast.Module, source: Source) -> ModuleFacts:
         attributes=frozenset(scanner.attributes),
         depends=(*depends_calls(scanner.parents, scanner.imports), *overrides(tree)),
         object_session_lines=tuple(sorted(scanner.object_session_lines)),
+        fixed=fixed_names(tree),
     )
 
 
@@ -117,7 +127,7 @@ class _Scanner:
             case ast.Assign(targets=targets, value=value):
                 for target in targets:
                     self.bind(target, expression(value), bindings)
-                self.overrides(targets, statement.lineno)
+                self.overrides(targets, statement.lineno, value)
             case ast.AnnAssign(target=target, annotation=told, value=value):
                 known = expression(value)
                 self.bind(target, declared(told) if isinstance(known, Opaque) else known, bindings)
@@ -329,7 +339,7 @@ class _Scanner:
         qualname = f"{scope}.{node.name}" if scope else node.name
         bindings: Bound = {}
         self.body(node.body, qualname, qualname, bindings)
-        attributes = [AttributeSet(name, value, "") for name, values in bindings.items() for value in values]
+        attributes = class_attributes(node, bindings)
         for method in node.body:
             if isinstance(method, (ast.FunctionDef, ast.AsyncFunctionDef)) and method.args.args:
                 attributes += _attributes_set(method, method.args.args[0].arg, f"{qualname}.{method.name}")
@@ -340,12 +350,13 @@ class _Scanner:
                 bases=tuple(expression(base) for base in node.bases),
                 keywords=tuple((k.arg, expression(k.value)) for k in node.keywords if k.arg),
                 attributes=tuple(attributes),
+                decorators=tuple(expression(decorator) for decorator in node.decorator_list),
             )
         )
         for decorator in node.decorator_list:
             self.expressions(ast.Expr(decorator), {})
 
-    def overrides(self, targets: list[ast.expr], line: int) -> None:
+    def overrides(self, targets: list[ast.expr], line: int, value: ast.expr) -> None:
         """`app.dependency_overrides[get_db] = ...`, `module.get_db = ...`"""
         for target in targets:
             match target:
@@ -354,7 +365,8 @@ class _Scanner:
                 case ast.Subscript(value=value):
                     self.attributes.add(f"{dotted(expression(value))}.__setitem__")
                 case ast.Attribute(value=ast.Name() | ast.Attribute()):
-                    self.replaced.append(Replaced(expression(target), "assignment", line, self.scope))
+                    called = field_value(value) if isinstance(value, ast.Call) and not self.scope else None
+                    self.replaced.append(Replaced(expression(target), "assignment", line, self.scope, called))
 
     def replacement(self, node: ast.Call, called: str) -> None:
         """`patch("a.b")`, `patch.object(a, "b")`, `monkeypatch.setattr("a.b", ...)` or `(a, "b", ...)`."""

@@ -24,6 +24,7 @@ SUSPECTED = frozenset(
         "Thread",
         "Timer",
         "Process",
+        "BackgroundTask",
     }
 )
 

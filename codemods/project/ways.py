@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from codemods.project.expressions import expression, is_logging, last_name
+from codemods.project.facts import Enclosing
 from codemods.project.name_uses import Function
 
 CLOSING = frozenset({"close", "aclose"})
@@ -34,7 +35,8 @@ class Ways:
     translates: int = 0
     translates_text: str = ""
     handles: int = 0
-    around: int = 0
+    logs: int = 0
+    enclosing: list[Enclosing] = field(default_factory=list)
     tears_down: int = 0
     odd: int = 0
 
@@ -60,8 +62,8 @@ def _path(suite: Sequence[ast.stmt], owner: ast.AST, target: ast.AST) -> _Path:
     """The suites that hold the target, the innermost first, each with the index of its statement and its owner."""
     for index, statement in enumerate(suite):
         for part in [statement, *getattr(statement, "handlers", ()), *getattr(statement, "cases", ())]:
-            for field in ("body", "orelse", "finalbody"):
-                inner = getattr(part, field, None)
+            for suite_name in ("body", "orelse", "finalbody"):
+                inner = getattr(part, suite_name, None)
                 if isinstance(inner, list) and inner and isinstance(inner[0], ast.stmt):
                     found = _path(inner, part, target)
                     if found:
@@ -84,6 +86,7 @@ def _before(ways: Ways, statement: ast.stmt, name: str) -> None:
         case ast.AnnAssign(value=None):
             return
         case ast.Expr(value=value) if is_harmless(value, name):
+            _note_log(ways, value)
             return
     ways.set_up = ways.set_up or statement.lineno
     binds = isinstance(statement, (ast.Assign, ast.AnnAssign)) and _is_bound_by(statement, name)
@@ -98,9 +101,10 @@ def _is_bound_by(statement: ast.Assign | ast.AnnAssign, name: str) -> bool:
 
 def _after(ways: Ways, statement: ast.stmt, name: str) -> None:
     match statement:
-        case ast.Pass() | ast.Expr(value=ast.Constant()) | ast.Return(value=None):
+        case ast.Pass() | ast.Expr(value=ast.Constant()) | ast.Return(value=None) | ast.Break() | ast.Continue():
             return
         case ast.Expr(value=value) if is_harmless(value, name):
+            _note_log(ways, value)
             return
         case ast.If(test=test, body=body, orelse=[]) if _is_about(test, name):
             for inner in body:
@@ -128,6 +132,8 @@ def _owner(ways: Ways, owner: ast.AST, suite: Sequence[ast.stmt], name: str) -> 
                 _item(ways, item, name)
         case ast.FunctionDef() | ast.AsyncFunctionDef():
             pass
+        case ast.For(iter=iterated) | ast.AsyncFor(iter=iterated) if _passes_on(owner, name):
+            ways.enclosing.append(Enclosing(expression(iterated), iterated.lineno, is_loop=True))
         case _:
             ways.odd = ways.odd or getattr(owner, "lineno", suite[0].lineno)
 
@@ -143,13 +149,18 @@ def _handler(ways: Ways, handler: ast.ExceptHandler, name: str) -> None:
                 ways.translates, ways.translates_text = last.lineno, ast.unparse(last)
     for statement in handler.body[:-1]:
         if isinstance(statement, ast.Expr) and _is_logged(statement.value):
-            ways.tears_down = ways.tears_down or statement.lineno  # who reads the log would miss it
+            ways.logs = ways.logs or statement.lineno  # who reads the log would miss it
             continue
         before = ways.tears_down
         ways.tears_down = 0
         _final(ways, statement, name)
         ways.handles = ways.handles or ways.tears_down
         ways.tears_down = before or ways.tears_down
+
+
+def _note_log(ways: Ways, value: ast.expr) -> None:
+    if _is_logged(value):
+        ways.logs = ways.logs or value.lineno
 
 
 def _is_logged(value: ast.expr) -> bool:
@@ -161,6 +172,7 @@ def _final(ways: Ways, statement: ast.stmt, name: str) -> None:
         case ast.Pass() | ast.Expr(value=ast.Constant()):
             return
         case ast.Expr(value=value) if is_harmless(value, name):
+            _note_log(ways, value)
             return
         case ast.If(test=test, body=body, orelse=[]) if _is_about(test, name):
             for inner in body:
@@ -176,6 +188,8 @@ def _item(ways: Ways, item: ast.withitem, name: str) -> None:
     if is_name(node, name) or (target is not None and is_name(target, name)):
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == "begin":
             _committing(ways, node)
+        else:
+            ways.enclosing.append(Enclosing(expression(node), node.lineno))
         return
     if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == "begin":
         if is_name(node.func.value, name):
@@ -183,8 +197,8 @@ def _item(ways: Ways, item: ast.withitem, name: str) -> None:
             return
     if isinstance(node, ast.Call) and "suppress" in last_name(expression(node.func)):
         ways.swallows = True
-    if isinstance(node, ast.Call) or _holds(node, name):
-        ways.around = ways.around or node.lineno  # a lock or a semaphore is a plain name
+    else:
+        ways.enclosing.append(Enclosing(expression(node), node.lineno))
     ways.set_up = ways.set_up or node.lineno
     ways.tears_down = ways.tears_down or node.lineno
 
@@ -205,6 +219,8 @@ def _find_opening(ways: Ways, function: Function, yielded: ast.Yield, name: str)
                 values += [value] if _holds(target, name) else []
             case ast.withitem(context_expr=value, optional_vars=ast.expr() as target):
                 values += [value] if _holds(target, name) else []
+            case ast.For(target=target, iter=value) | ast.AsyncFor(target=target, iter=value) if _passes_on(node, name):
+                values += [value] if _holds(target, name) else []
             case ast.For(target=target) | ast.AsyncFor(target=target) | ast.NamedExpr(target=target):
                 values += [None] if _holds(target, name) else []
             case ast.arg(arg=argument) if argument == name:
@@ -220,6 +236,16 @@ def _find_opening(ways: Ways, function: Function, yielded: ast.Yield, name: str)
         call = value.value if isinstance(value, ast.Await) else value
         assert isinstance(call, ast.Call)
         ways.opens = call
+
+
+def _passes_on(loop: ast.AST, name: str) -> bool:
+    """`for session in get_session(): yield session`: what another generator lends is handed on.
+
+    Such a loop runs once, as if it were a block, where the other generator yields once: that is for others to look at.
+    """
+    if not isinstance(loop, (ast.For, ast.AsyncFor)) or loop.orelse:
+        return False
+    return is_name(loop.target, name) and isinstance(loop.iter, ast.Call)
 
 
 def _holds(target: ast.AST, name: str) -> bool:

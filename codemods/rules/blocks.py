@@ -53,6 +53,7 @@ class Block:
     opening: Opening | None = None
     reasons: list[str] = field(default_factory=list)
     edits: list[Edit] = field(default_factory=list)
+    told_of: ast.expr | None = None  # the expression that people are told of, where it is not what makes the session
     needs: tuple[tuple[str, int], ...] = ()  # places that have to change in the same run
     message: str = ""  # in place of the usual one; what opens the block follows it
 
@@ -206,10 +207,11 @@ class Blocks:
         for gone in (statement, *life.removed):
             if isinstance(gone, ast.AnnAssign):
                 requests = (*requests, *self.openings.annotation_imports(gone.annotation))
-        site = view.site(made.node, self.scope)
+        node = block.told_of or made.node
+        site = view.site(node, self.scope)
         header = f"{'async ' if made.session.is_async else ''}with {context or ast.unparse(made.node)}"
         return Finding(
-            key=self.key(site, statement, made.node),
+            key=self.key(site, statement, node),
             rule=self.rule,
             site=site,
             level=Level.REVIEW if reasons else Level.SAFE,

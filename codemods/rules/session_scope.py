@@ -44,7 +44,7 @@ import ast
 from collections.abc import Iterable, Iterator
 from functools import cached_property
 
-from codemods.flow.driving import driven
+from codemods.flow.driving import Form, driven
 from codemods.flow.examine import examine
 from codemods.flow.inline import examine_inline
 from codemods.flow.lent import bound_to, lending_form
@@ -54,9 +54,11 @@ from codemods.flow.optional import made_if_none
 from codemods.flow.ownership import (
     alembic,
     closes_in,
+    exit_stack,
     from_contextlib,
     given_to_exit_stack,
     held_by_block,
+    is_never_left,
     kept_or_made,
 )
 from codemods.flow.scope import Scope, With
@@ -163,7 +165,16 @@ class _Scope:
     @cached_property
     def _driven_by_hand(self) -> set[ast.expr]:
         """The places that the rule for dependencies looks at: calls of generators, and what advances them."""
-        return {node for place in driven(self.scope) for node in (place.node, place.call)}
+        found: set[ast.expr] = set()
+        for place in driven(self.scope):
+            found |= {place.node, place.call}
+            name, _ = bound_to(place.statement)
+            if place.form is Form.VARIABLE:
+                # what is done with the variable is a matter of the same place
+                for use in self.scope.uses(name):
+                    found |= {node for node in self.scope.parents.chain(use.node) if isinstance(node, ast.expr)}
+                    found.add(use.node)
+        return found
 
     def _dependents(self) -> tuple[Fact, ...]:
         """The places where this function is given to `Depends`."""
@@ -276,6 +287,10 @@ class _Scope:
             return self._of_others(made.node, statement, session)
         if held_by_block(scope, made):
             return self.blocks.right(made.node, "closed by the object that holds it, when its block is left")
+        stack = exit_stack(scope, made)
+        if stack is not None and is_never_left(scope, stack):
+            reason = f"`{ast.unparse(stack)}`, which it is handed to, is never left"
+            return self.blocks.manual(made.node, statement, reason, "open the exit stack with a block")
         if given_to_exit_stack(scope, made):
             return self.blocks.right(made.node, "handed to a context manager that closes it")
         lambdas = [node for node in scope.parents.chain(made.node) if isinstance(node, SCOPES)]

@@ -67,6 +67,14 @@ class ImportText:
         called = [index for index, one in enumerate(self.names) if one.name == name]
         return next(iter(bound + called), None)
 
+    def comment_of(self, index: int) -> str:
+        """The comment behind a name that has its line for itself, in parentheses; "" when there is none."""
+        name = self.names[index]
+        if not self.in_parentheses or not self._alone_on_line(name):
+            return ""
+        behind = self.text[name.end : self._line_end(name.end)].lstrip(" \t").removeprefix(",").strip()
+        return behind if behind.startswith("#") else ""
+
     def replaced(self, index: int, name: str) -> ImportText:
         """The statement with another name in the place of one."""
         old = self.names[index]

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import takewhile
 
 from codemods.plan import DropIfUnused, NeedsImport, Request, Source
 from codemods.transformers.errors import ComposeError
@@ -117,7 +118,7 @@ def _add(need: NeedsImport, site: _Site, sites: list[_Site], tree: ast.Module, u
         for index, name in enumerate(site.parsed.names)
         if not name.alias and any(drop.line == need.beside and drop.name == name.name for drop in unused)
     ]
-    if len(leaving) == 1:
+    if len(leaving) == 1 and not site.parsed.comment_of(leaving[0]):
         renamed = site.parsed.replaced(leaving[0], need.name)
         order = [name.name for name in site.parsed.names]
         if not is_sorted(order) or is_sorted([name.name for name in renamed.names]):
@@ -139,7 +140,7 @@ def _may_go(source: Source, tree: ast.Module, site: _Site, name: str, all_commen
     if index is None:
         return False
     alias = site.node.names[index]
-    if alias.asname == alias.name or re.search(r"#.*noqa:.*\bF401\b", site.after):
+    if alias.asname == alias.name or re.search(r"#.*noqa:.*\bF401\b", site.after + site.parsed.comment_of(index)):
         return False
     scope = innermost_function(tree, site.node)
     if scope is tree and source.is_package:
@@ -179,6 +180,9 @@ def _write(source: Source, sites: list[_Site], lines: list[str]) -> None:
             if made and not follows and any(not need.above for need in site.added):
                 made += newline
             made = _with_added(site, made, newline, follows)
+            following = lines[end] if end < len(lines) else ""
+            if following.strip() and any(need.apart and not need.above for need in site.added):
+                made += newline
         elif site.gone and id(site.suite) in emptied and site.node is site.suite[-1] and _needs_body(site):
             made = site.before + "pass" + follows
         lines[start:end] = [made, *[""] * (end - start - 1)]
@@ -188,6 +192,25 @@ def _write(source: Source, sites: list[_Site], lines: list[str]) -> None:
                 if lines[below].strip():
                     break
                 lines[below] = ""
+        elif not made and not site.before:
+            _close_gap(lines, start, end)
+
+
+def _close_gap(lines: list[str], start: int, end: int) -> None:
+    """Takes the blank lines away that an import which went left beside others: above it, or at the top of the file."""
+    above = [line for line in range(start) if lines[line]]
+    below = [line for line in range(end, len(lines)) if lines[line]]
+    blank_above = _blank(lines, reversed(above))
+    blank_below = _blank(lines, below)
+    at_top = len(blank_above) == len(above)
+    gone = blank_below if at_top else min(blank_above, blank_below, key=len)
+    for line in gone:
+        lines[line] = ""
+
+
+def _blank(lines: list[str], places: Iterable[int]) -> list[int]:
+    """The places of the blank lines that come first."""
+    return list(takewhile(lambda line: not lines[line].strip(), places))
 
 
 def _with_added(site: _Site, made: str, newline: str, follows: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterator
 from dataclasses import replace
 
@@ -11,6 +12,7 @@ from codemods.flow.entering import Entering, entering
 from codemods.flow.escapes import check_uses
 from codemods.flow.examine import examine
 from codemods.flow.inline import examine_inline, free_name
+from codemods.flow.leaving import find_leaves
 from codemods.flow.lifetime import Leave, Lifetime, Obstacle
 from codemods.flow.loops import Leaving, shape
 from codemods.flow.made import Made
@@ -96,13 +98,24 @@ class Driving:
         """`async for session in get_session(): ...`"""
         loop = self.look.scope.parents.of(place.call)
         assert isinstance(loop, (ast.For, ast.AsyncFor))
-        how = shape(self.look.scope, loop)
+        how = shape(self.look.scope, loop, _LINE_END.split(self.look.view.source.text))
         told = f"`{place.name}()` is looped over by hand"
         if how.obstacle:
             return self._refuse(place, f"{told}: {how.obstacle}")
         assert isinstance(loop.target, ast.Name)
         life = self._life_of_loop(place, loop, loop.target.id)
-        if how.leaving is not Leaving.END and not life.obstacles:
+        lends = place.definition.lends if place.definition is not None else None
+        if not life.obstacles:
+            self._check_held(life, loop)
+        if lends is not None and not lends.closes and not life.obstacles:
+            # nothing closed it until now: what was loaded stayed attached, as with a bare session
+            life.first = life.last = life.seat.index
+            find_leaves(life)
+            if life.leaves and not life.is_async:
+                leave = life.leaves[0]
+                reason = f"{leave.text} (line {leave.line}) and stayed attached: in a block it would be detached"
+                life.stop(reason, leave.line, "load what is read later, then open a block by hand")
+        elif how.leaving is not Leaving.END and not life.obstacles:
             self._check_returned(life, loop)
         if life.obstacles:
             return self._refuse(place, f"{told}: {life.obstacles[0].reason}", life.obstacles[0].advice)
@@ -128,8 +141,11 @@ class Driving:
         """The life of the session that a loop binds: its uses in the body, and what else is done with it."""
         scope, own = self.look.scope, set(inside(loop))
         lends = any(isinstance(node, ast.Yield) for one in scope.statements() for node in own_expressions(one))
-        life = Lifetime(scope, name, loop, scope.seat(loop), place.is_async, lent=lends)
+        life = Lifetime(scope, name, loop, scope.seat(loop), place.session.is_async, lent=lends)
         body: list[NameUse] = []
+        for one in scope.statements():
+            if isinstance(one, (ast.Global, ast.Nonlocal)) and name in one.names:
+                life.stop(f"`{name}` is declared {type(one).__name__.lower()}: others can see it", one.lineno)
         for use in scope.uses(name):
             if use.role is Role.CAPTURED:
                 life.stop(f"a nested function at line {use.line} holds on to `{name}`", use.line)
@@ -141,10 +157,24 @@ class Driving:
                 life.stop(f"`{name}` is used at line {use.line}, after the loop", use.line)
         life.uses = [use for use in body if use.role not in (Role.TESTED, Role.ENTERED)]
         following = [*own, *(one for one in scope.statements() if one.lineno > loop.lineno and one not in own)]
-        life.values = Values(scope, [name], following, is_async=place.is_async)
+        life.values = Values(scope, [name], following, is_async=life.is_async)
         if not life.obstacles:
             check_uses(life)
         return life
+
+    def _check_held(self, life: Lifetime, block: ast.stmt) -> None:
+        """What holds the session, a service or a query, and is used behind the loop or block: it would open it anew."""
+        assert life.values is not None
+        own = set(inside(block))
+        holders = {name for name, carry in life.values.names.items() if carry is Carry.HOLDER and name != life.name}
+        for statement in life.scope.statements():
+            if statement in own or statement.lineno < block.lineno:
+                continue
+            for node in own_expressions(statement):
+                if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load) and node.id in holders:
+                    if any(one in own for one in reaching(life.scope, statement, node.id).statements):
+                        reason = f"`{node.id}`, which holds the session, is used at line {node.lineno}, after it"
+                        life.stop(reason, node.lineno, "take it into the block by hand")
 
     def _check_returned(self, life: Lifetime, loop: ast.For | ast.AsyncFor) -> None:
         """What is returned out of the loop: until now an async session was closed a moment after that."""
@@ -165,7 +195,6 @@ class Driving:
         told = f"`{place.name}()` is advanced by hand and abandoned"
         if not self.look.scope.is_function:
             return self._refuse(place, f"{told} at module level: every user of its session shares it")
-        inline = False
         match statement:
             case ast.Return(value=value) if value is place.node:
                 if self.look.dependencies.of(self.look.function):
@@ -179,28 +208,30 @@ class Driving:
                     self.look.scope,
                     statement,
                     name,
-                    is_async=place.is_async,
-                    tidy=place.is_async or self.look.view.settings.tidy,
+                    is_async=place.session.is_async,
+                    tidy=place.session.is_async or self.look.view.settings.tidy,
                 )
             case ast.Assign(targets=[ast.Attribute() as target]) | ast.AnnAssign(target=ast.Attribute() as target):
                 return self._refuse(place, f"{told}, its session is stored on `{ast.unparse(target)}`")
             case _:
                 if sum(other.statement is statement for other in self.look.places) > 1:
                     return self._refuse(place, f"{told}, one of several in one statement")
-                inline = True
                 life = examine_inline(self.look.scope, statement, made_here)
-        if life.right and not place.is_async:
+        if life.right and not place.session.is_async:
             return self.look.blocks.right(place.node, f"{life.right}, although its generator is abandoned")
         if life.right:
             reason = f"{told}: the event loop closes it while the session is in use"
             return self._refuse(place, reason)
-        return self._block(place, made_here, life, told, inline=inline)
+        return self._block(place, made_here, life, told)
 
     def _block(
-        self, place: Driven, made_here: Made, life: Lifetime, told: str, *, inline: bool = False
+        self, place: Driven, made_here: Made, life: Lifetime, told: str, *, until: int | None = None
     ) -> Examined | Block:
+        """`until` is the last statement before the generator is closed today: what it tears down is torn down there."""
         if not life.obstacles and any(use.role is Role.YIELDED for use in life.uses):
             life.stop(f"yielded at line {life.uses[-1].line}", life.uses[-1].line, YIELD)
+        if not life.obstacles and life.late:
+            life.stop("made in a `try` that only guards its creation", life.statement.lineno)
         found = self.look.blocks.judged(life, made_here, life.statement)
         if not isinstance(found, Block):
             if isinstance(found, Finding):
@@ -212,6 +243,8 @@ class Driving:
             return self._refuse(place, f"{told}: {way.reason}")
         found.opening, found.needs, found.message = way.opening, way.needs, told
         found.reasons += way.confirm
+        if way.runs_it and until is not None:
+            found.last = max(found.last, until)
         return found
 
     def _returned_step(self, place: Driven) -> Examined:
@@ -249,14 +282,21 @@ class Driving:
         assert isinstance(block, With)
         told = f"`{place.name}()` is advanced by hand and abandoned"
         item = next(item for item in block.items if item.context_expr is place.node)
-        if place.is_async != isinstance(block, ast.AsyncWith):
-            form = "`async with`" if place.is_async else "`with`"
+        if place.session.is_async != isinstance(block, ast.AsyncWith):
+            form = "`async with`" if place.session.is_async else "`with`"
             return self._refuse(place, f"{told}: its session needs {form}, this raises TypeError")
         if isinstance(item.optional_vars, ast.Name):
-            later = widening(self.look.scope, block, item.optional_vars.id, is_async=place.is_async)
+            name, is_async = item.optional_vars.id, place.session.is_async
+            later = widening(self.look.scope, block, name, is_async=is_async)
             if later is not None:
                 reason = f"{told}: `{later.life.name}` is used at line {later.first_line}, after its block has ended"
                 return self._refuse(place, reason, "open a second block for what follows")
+            life = Lifetime(self.look.scope, name, block, self.look.scope.seat(block), is_async)
+            behind = [one for one in self.look.scope.statements() if one.lineno >= block.lineno]
+            life.values = Values(self.look.scope, [name], behind, is_async=is_async)
+            self._check_held(life, block)
+            if life.obstacles:
+                return self._refuse(place, f"{told}: {life.obstacles[0].reason}", life.obstacles[0].advice)
         way = self._entering(place, None)
         if way.opening is None:
             return self._refuse(place, f"{told}: {way.reason}")
@@ -264,7 +304,7 @@ class Driving:
         return self.look.finding(
             place.node,
             block,
-            f"{told} -> with {way.opening.context}",
+            f"{told} -> {'async ' if place.is_async else ''}with {way.opening.context}",
             [ReplaceExpression(self.look.path, self.look.view.span(place.node), way.opening.context)],
             reasons=way.confirm,
             requests=way.opening.requests,
@@ -328,14 +368,19 @@ class Driving:
             return self._refuse(place, f"{told}: it is advanced somewhere else (line {bound.lineno})")
         if isinstance(above, ast.Await) != place.is_async:
             return self._refuse(place, f"{told}: it is advanced in a way that fails (line {bound.lineno})")
-        life = examine(scope, bound, name, is_async=place.is_async, tidy=self.look.view.settings.tidy)
+        life = examine(scope, bound, name, is_async=place.session.is_async, tidy=self.look.view.settings.tidy)
         if life.right:
             return self.look.blocks.right(place.node, life.right)
         gone = [scope.statement(use.node) for use in closes]
         if not all(isinstance(one, ast.Expr) and scope.seat(one).suite is second.suite for one in gone):
             return self._refuse(place, f"{told}: it is closed on some paths only (line {gone[0].lineno})")
-        found = self._block(place, Made(node, place.call, place.session), life, told)
+        closed = min((scope.seat(one).index for one in gone), default=len(second.suite))
+        if not life.obstacles and life.last is not None and life.last > closed:
+            late = next(use.line for use in life.uses if (scope.in_suite(second.suite, use.node) or 0) > closed)
+            return self._refuse(place, f"{told}: `{name}` is used at line {late}, after its generator is closed")
+        found = self._block(place, Made(node, place.call, place.session), life, told, until=closed - 1)
         if isinstance(found, Block):
+            found.told_of = place.node
             found.edits += [RemoveStatement(self.look.path, one.lineno) for one in (statement, *gone)]
         return found
 
@@ -361,6 +406,9 @@ class Driving:
                 return True
             current = above
         return False
+
+
+_LINE_END = re.compile(r"\r\n|\r|\n")
 
 
 def _short(node: ast.expr) -> str:

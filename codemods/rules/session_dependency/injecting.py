@@ -35,6 +35,7 @@ class Injecting:
     def examine(self) -> Iterator[Examined]:
         """A finding for every such place."""
         yield from self._given_to_depends()
+        yield from self._overridden()
         for stream in streams(self.look.scope, self.look.dependencies):
             reason = (
                 f"{stream.what} streams through the injected `{stream.session}`: FastAPI 0.106 to 0.117 close it before"
@@ -57,6 +58,17 @@ class Injecting:
                     advice = self._advised(argument)
                     yield self.look.blocks.manual(argument, self.look.scope.statement(node), reason, advice)
 
+    def _overridden(self) -> Iterator[Examined]:
+        """`app.dependency_overrides[get_session] = lambda: SessionLocal()`"""
+        for statement in self.look.scope.statements():
+            if not isinstance(statement, ast.Assign) or not isinstance(statement.targets[0], ast.Subscript):
+                continue
+            held = statement.targets[0].value
+            if isinstance(held, ast.Attribute) and held.attr == "dependency_overrides":
+                if reason := self._not_a_dependency(statement.value):
+                    advice = self._advised(statement.value)
+                    yield self.look.blocks.manual(statement.value, statement, reason, advice)
+
     def _not_a_dependency(self, argument: ast.expr) -> str:
         means = self.look.scope.meaning(argument)
         text = ast.unparse(argument)
@@ -64,7 +76,8 @@ class Injecting:
             return f"`Depends` never closes what `{text}` returns" if isinstance(means, MakerMeaning) else ""
         begins = isinstance(argument, ast.Attribute) and argument.attr == "begin"
         if begins and isinstance(argument, ast.Attribute):
-            means = self.look.scope.meaning(argument.value)
+            if isinstance(self.look.scope.meaning(argument.value), MakerMeaning):
+                return f"`{text}` gives a context manager, not a session, and nothing enters it"
         if isinstance(means, External) and means.dotted in SESSION_CLASSES:
             return f"`{text}` is a class of sessions: FastAPI takes its parameters for those of the request"
         if isinstance(means, MakerMeaning):

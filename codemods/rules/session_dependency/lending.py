@@ -12,7 +12,7 @@ from codemods.flow.lent import Cure, Lent, bound_to, cure, lending_form
 from codemods.flow.lifetime import Closed, Lifetime, Obstacle
 from codemods.flow.made import Made, made
 from codemods.flow.opening import AS_WRITTEN
-from codemods.flow.ownership import given_to_exit_stack
+from codemods.flow.ownership import exit_stack, given_to_exit_stack, is_never_left
 from codemods.flow.reaching import bindings_inside
 from codemods.flow.scope import Loop, With, inside
 from codemods.flow.widening import left_open, widening
@@ -86,7 +86,11 @@ class Lending:
         session = found.session
         if session.through == "registry":
             return self.look.blocks.right(found.node, "belongs to a scoped registry")
-        if given_to_exit_stack(self.look.scope, found):
+        stack = exit_stack(self.look.scope, found)
+        if stack is not None and is_never_left(self.look.scope, stack):
+            reason = f"`{ast.unparse(stack)}`, which it is handed to, is never left"
+            return self.look.blocks.manual(found.node, statement, reason, "open the exit stack with a block")
+        if stack is not None or given_to_exit_stack(self.look.scope, found):
             return self.look.blocks.right(found.node, "handed to an exit stack that closes it")
         if value is not found.node:
             reason = "made only when none is given: who has to close it depends on the caller"

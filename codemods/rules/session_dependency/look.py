@@ -18,11 +18,11 @@ from codemods.plan import (
     Request,
 )
 from codemods.project.keeping import Fate
-from codemods.project.mentions import is_driven_once
 from codemods.project.name_uses import NameUse, Role
 from codemods.project.receiving import outlives, received
 from codemods.project.sessions import (
     FunctionMeaning,
+    GeneratorMeaning,
     Ownership,
     ScopeMeaning,
     SessionMeaning,
@@ -104,28 +104,28 @@ class Look:
         reasons = list(dict.fromkeys(reasons))
         if lent:
             reasons += [
-                f"{fact.path}:{fact.line} enters it, too: what is loaded there is detached where that block ends"
+                f"{fact.path}:{fact.line} uses it, too: what is loaded there is detached when the session is closed"
                 for fact in self.entered_by_others()
             ]
         return None, reasons[:2]
 
     def entered_by_others(self) -> list[Fact]:
-        by_hand = {
-            (mention.path, mention.line)
-            for mention in self.dependencies.mentions(self.function)
-            if mention.called and (is_driven_once(mention) or mention.role is Role.ITERATED)
-        }
+        """The places that take the generator for a context manager, or hand it on."""
+        by_hand = set(self.driven_once())
         return [fact for fact in self.dependencies.other_uses(self.function) if (fact.path, fact.line) not in by_hand]
 
     def driven_once(self) -> tuple[tuple[str, int], ...]:
         """The places that drive this generator by hand: closing it closes the session under them (semantics B8).
 
-        Each of them has to be right, or to change in the same run.
+        Each of them has to be right, or to change in the same run. Whatever is done with the generator that a call
+        gives counts, but for handing it through: `yield from get_session()`, `return get_session()`.
         """
+        if not isinstance(self.view.project.called(self.function), GeneratorMeaning):
+            return ()  # a context manager is entered
         return tuple(
             (mention.path, mention.line)
             for mention in self.dependencies.mentions(self.function)
-            if mention.called and (is_driven_once(mention) or mention.role is Role.ITERATED)
+            if mention.called and mention.role not in (Role.YIELDED, Role.RETURNED)
         )
 
     def finding(

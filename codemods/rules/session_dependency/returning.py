@@ -77,8 +77,12 @@ class Returning:
         """A session that is returned out of its own block: closed before its user gets it."""
         for item, name, session in self.look.opened(block):
             out = left_open(self.look.scope, block, name, is_async=session.is_async)
-            if out is not None and out.returned:
+            if out is None or not out.returned:
+                continue
+            if any(use.role is Role.RETURNED for use in self.look.scope.uses(name)):
                 yield self._returned_out(block, item, name, session)
+            else:
+                yield self.look.blocks.manual(item.context_expr, block, out.reason, out.advice)
 
     def _returned(self, statement: ast.stmt, found: Made) -> Examined:
         """`return F()`"""
