@@ -76,6 +76,8 @@ def annotation(node: ast.expr | None) -> Expression | None:
         case ast.BinOp(left=left, op=ast.BitOr(), right=right):
             sides = [side for side in (left, right) if not (isinstance(side, ast.Constant) and side.value is None)]
             return annotation(sides[0]) if len(sides) == 1 else OPAQUE
+        case ast.Subscript(value=value, slice=ast.BinOp() as key):
+            return Item(expression(value), annotation(key) or OPAQUE)  # `Mapped[datetime | None]`
         case ast.Subscript(value=value, slice=key) if _last_name(value) == "Optional":
             return annotation(key)
         case ast.Subscript(value=value, slice=ast.Tuple(elts=elements)) if (

@@ -174,20 +174,13 @@ class Lending:
         name = free_name(self.look.scope)
         text = self.look.view.text(found.node)
         if uses:
-            code = guard_code(name, text, session.is_async)
+            code, cured = guard_code(name, text, session.is_async), "try / except rollback / finally close"
         else:
-            code = f"{'async ' if session.is_async else ''}with {text} as {name}:\n    yield {name}"
+            cured = f"{'async ' if session.is_async else ''}with {text}"
+            code = f"{cured} as {name}:\n    yield {name}"
             reasons = [*reasons, DETACHED]
-        message = (
-            f"the session that `{self.look.scope.place.qualname}` yields is never closed -> {_word(uses, session)}"
-        )
+        message = f"the session that `{self.look.scope.place.qualname}` yields is never closed -> {cured}"
         edits: list[Edit] = [ReplaceStatement(self.look.path, statement.lineno, code)]
         return self.look.finding(
             found.node, statement, message, edits, reasons=reasons, facts=uses[:1], needs=self.look.driven_once()
         )
-
-
-def _word(uses: tuple[Fact, ...], session: SessionMeaning) -> str:
-    if uses:
-        return "try / except rollback / finally close"
-    return "async with" if session.is_async else "with"
