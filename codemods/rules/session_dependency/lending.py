@@ -29,7 +29,6 @@ from codemods.plan import (
 from codemods.project.name_uses import NameUse, Role
 from codemods.project.sessions import (
     Ownership,
-    SessionMeaning,
 )
 from codemods.rules.blocks import Block
 from codemods.rules.session_dependency.look import DETACHED, YIELD, Look, guard_code, lines_of
