@@ -24,7 +24,7 @@ from codemods.project.sessions import (
     SessionMeaning,
 )
 
-_STEPS = frozenset({"__next__", "__anext__", "send", "asend"})
+STEPS = frozenset({"__next__", "__anext__", "send", "asend"})
 
 
 class Form(enum.StrEnum):
@@ -106,7 +106,7 @@ def _form(scope: Scope, call: ast.Call, is_async: bool) -> tuple[Form, ast.expr,
         case ast.Assign(targets=[ast.Name()]) | ast.AnnAssign(target=ast.Name()):
             return Form.VARIABLE, call, ""
     use = value_use(call, scope.parents)
-    if use.role is Role.METHOD and use.attribute in _STEPS and use.call is not None:
+    if use.role is Role.METHOD and use.attribute in STEPS and use.call is not None:
         return _step(scope, use.call, is_async, use.attribute.startswith(("__a", "as")), statement)
     if use.role is Role.ARGUMENT and use.call is not None and use.position == 0:
         called = scope.callee(use.call)

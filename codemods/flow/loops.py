@@ -44,7 +44,7 @@ def shape(scope: Scope, loop: ast.For | ast.AsyncFor, lines: Sequence[str]) -> L
     if loop.body[0].lineno <= (loop.iter.end_lineno or loop.lineno):
         return LoopShape(leaving, (), "its body stands on the line of its header", loop.lineno)
     for statement in _own(loop.body):
-        if isinstance(statement, (ast.Break, ast.Continue, ast.Return)) and _in_finally(scope, statement, loop):
+        if isinstance(statement, (ast.Break, ast.Continue, ast.Return)) and scope.in_finally(statement, loop):
             word = type(statement).__name__.lower()
             reason = f"the `{word}` in `finally` at line {statement.lineno} swallows exceptions"
             return LoopShape(leaving, (), reason, statement.lineno)
@@ -75,16 +75,6 @@ def _within_loop(statement: ast.stmt, jump: ast.stmt) -> bool:
         isinstance(loop, Loop) and any(inner is jump for one in loop.body for inner in inside(one))
         for loop in inside(statement)
     )
-
-
-def _in_finally(scope: Scope, statement: ast.stmt, loop: ast.stmt) -> bool:
-    current: ast.stmt | None = statement
-    while current is not None and current is not loop:
-        above = scope.owner_statement(current)
-        if isinstance(above, ast.Try) and scope.seat(current).suite is above.finalbody:
-            return True
-        current = above
-    return False
 
 
 def _is_last(scope: Scope, statement: ast.stmt, loop: ast.stmt) -> bool:

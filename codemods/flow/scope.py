@@ -116,6 +116,16 @@ class Scope:
             owner = self.parents.of(owner)
         return owner if isinstance(owner, ast.stmt) and owner in self._seats else None
 
+    def in_finally(self, statement: ast.stmt, within: ast.stmt | None = None) -> bool:
+        """Whether the statement stands in a `finally`, at any depth; `within` is where to stop looking."""
+        current: ast.stmt | None = statement
+        while current is not None and current is not within:
+            above = self.owner_statement(current)
+            if isinstance(above, ast.Try) and self._seats[current].suite is above.finalbody:
+                return True
+            current = above
+        return False
+
     def uses(self, name: str) -> list[NameUse]:
         return name_uses(self.node, name, self.parents)
 

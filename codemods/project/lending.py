@@ -7,7 +7,7 @@ import ast
 from codemods.project.expressions import expression
 from codemods.project.facts import GeneratorScope
 from codemods.project.name_uses import Function
-from codemods.project.ways import CLOSING, is_harmless, is_name, raises, ways_around
+from codemods.project.ways import CLOSING, is_harmless, is_name, is_opening, raises, ways_around
 
 
 def lending(function: Function) -> GeneratorScope | None:
@@ -102,7 +102,7 @@ def _plain_statement(statement: ast.stmt, name: str) -> bool:
             ast.Assign(targets=[ast.Name(id=bound)], value=value)
             | ast.AnnAssign(target=ast.Name(id=bound), value=ast.expr() as value)
         ):
-            return bound == name and _opens(value)
+            return bound == name and is_opening(value)
         case ast.With(items=[item], body=body) | ast.AsyncWith(items=[item], body=body):
             target = item.optional_vars
             ours = (target is not None and is_name(target, name)) or is_name(item.context_expr, name)
@@ -123,9 +123,3 @@ def _plain_statement(statement: ast.stmt, name: str) -> bool:
 
 def _plain_or_empty(body: list[ast.stmt], name: str) -> bool:
     return not body or _plain(body, name)
-
-
-def _opens(value: ast.expr) -> bool:
-    """A call without arguments (awaited or not): it can only make the session."""
-    call = value.value if isinstance(value, ast.Await) else value
-    return isinstance(call, ast.Call) and not call.args and not call.keywords

@@ -10,7 +10,7 @@ import ast
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 
-from codemods.project.expressions import expression, last_name
+from codemods.project.expressions import expression
 from codemods.project.facts import Expression
 from codemods.project.name_uses import Parents, Role, value_use
 
@@ -79,14 +79,3 @@ def _is_override(node: ast.AST, parents: Parents) -> bool:
     return any(
         isinstance(inner, ast.Attribute) and inner.attr == "dependency_overrides" for inner in ast.walk(statement)
     )
-
-
-def is_driven_once(mention: Mention) -> bool:
-    """`next(dep())`, `anext(dep())`, `dep().__anext__()`, `gen = dep()`: a generator that may be abandoned."""
-    if not mention.called:
-        return False
-    if mention.role is Role.METHOD:
-        return mention.attribute in ("__next__", "__anext__", "send", "asend")
-    if mention.role is Role.ARGUMENT:
-        return mention.around is not None and last_name(mention.around) in ("next", "anext")
-    return mention.role in (Role.ALIASED, Role.STORED)

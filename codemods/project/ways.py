@@ -81,7 +81,7 @@ def _before(ways: Ways, statement: ast.stmt, name: str) -> None:
         case (
             ast.Assign(targets=[ast.Name(id=bound)], value=value)
             | ast.AnnAssign(target=ast.Name(id=bound), value=ast.expr() as value)
-        ) if bound == name and (_is_opening(value) or (isinstance(value, ast.Constant) and value.value is None)):
+        ) if bound == name and (is_opening(value) or (isinstance(value, ast.Constant) and value.value is None)):
             return
         case ast.AnnAssign(value=None):
             return
@@ -230,7 +230,7 @@ def _find_opening(ways: Ways, function: Function, yielded: ast.Yield, name: str)
     values = [value for value in values if not (isinstance(value, ast.Constant) and value.value is None)]
     if len(values) == 1 and isinstance(values[0], (ast.Call, ast.Await)):
         ways.made = values[0].lineno
-    if len(values) == 1 and values[0] is not None and _is_opening(values[0]):
+    if len(values) == 1 and values[0] is not None and is_opening(values[0]):
         value = values[0]
         ways.awaited = isinstance(value, ast.Await)
         call = value.value if isinstance(value, ast.Await) else value
@@ -252,7 +252,7 @@ def _holds(target: ast.AST, name: str) -> bool:
     return any(is_name(node, name) for node in ast.walk(target))
 
 
-def _is_opening(value: ast.expr) -> bool:
+def is_opening(value: ast.expr) -> bool:
     """A call without arguments (awaited or not): it can only make the session."""
     call = value.value if isinstance(value, ast.Await) else value
     return isinstance(call, ast.Call) and not call.args and not call.keywords

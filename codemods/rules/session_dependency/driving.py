@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import replace
 
-from codemods.flow.driving import Driven, Form
+from codemods.flow.driving import STEPS, Driven, Form
 from codemods.flow.entering import Entering, entering
 from codemods.flow.escapes import check_uses
 from codemods.flow.examine import examine
@@ -330,9 +330,11 @@ class Driving:
                 return self.look.blocks.right(place.node, f"closed by a block (line {use.line})")
             else:
                 return self._refuse(place, f"{told}: `{target.id}` is used at line {use.line} in another way")
-        if any(self._in_finally(use) and (use.awaited or not place.is_async) for use in closes):
+        scope = self.look.scope
+        ending = [use for use in closes if scope.in_finally(scope.statement(use.node))]
+        if any(use.awaited or not place.is_async for use in ending):
             return self.look.blocks.right(place.node, "the generator is closed in `finally`")
-        again = [use for use in steps[1:] if self._in_finally(use)]
+        again = [use for use in steps[1:] if scope.in_finally(scope.statement(use.node))]
         lends = place.definition.lends if place.definition is not None else None
         if again and lends is not None and lends.after:
             reason = f"its end is run in `finally` (line {again[0].line}): `{lends.after_text}` runs after errors, too"
@@ -386,7 +388,7 @@ class Driving:
 
     def _is_step(self, use: NameUse) -> bool:
         if use.role is Role.METHOD:
-            return use.attribute in ("__next__", "__anext__", "send", "asend")
+            return use.attribute in STEPS
         if use.role is not Role.ARGUMENT or use.call is None or use.position != 0:
             return False
         called = self.look.scope.callee(use.call)
@@ -397,15 +399,6 @@ class Driving:
             return False
         called = self.look.scope.callee(use.call)
         return isinstance(called, External) and called.dotted in ("contextlib.closing", "contextlib.aclosing")
-
-    def _in_finally(self, use: NameUse) -> bool:
-        current: ast.stmt | None = self.look.scope.statement(use.node)
-        while current is not None:
-            above = self.look.scope.owner_statement(current)
-            if isinstance(above, ast.Try) and self.look.scope.seat(current).suite is above.finalbody:
-                return True
-            current = above
-        return False
 
 
 _LINE_END = re.compile(r"\r\n|\r|\n")
