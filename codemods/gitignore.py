@@ -59,6 +59,10 @@ class Globs:
         self._patterns = [pattern for line in lines if (pattern := _pattern(line)) is not None]
         self._patterns.reverse()
 
+    def __bool__(self) -> bool:
+        """Whether there is any pattern at all."""
+        return bool(self._patterns)
+
     def match(self, path: str, is_folder: bool) -> bool | None:
         """Whether the path (relative to the patterns' folder) is ignored, or taken back (False), or neither (None)."""
         name = path[path.rfind("/") + 1 :]

@@ -15,7 +15,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-import pathspec
+from codemods.gitignore import Globs
 
 TABLE = "session-codemods"
 Version = tuple[int, int]
@@ -50,12 +50,7 @@ class Settings:
 
     def ignored_in(self, path: str) -> frozenset[str]:
         """The rules that `per-file-ignores` turns off for a file (posix path relative to the root)."""
-        return frozenset(
-            rule
-            for glob, rules in self.per_file_ignores
-            if pathspec.GitIgnoreSpec.from_lines([glob]).match_file(path)
-            for rule in rules
-        )
+        return frozenset(rule for glob, rules in self.per_file_ignores if _covers(glob, path) for rule in rules)
 
     def digest(self) -> str:
         """Hex digest of every setting: equal settings, equal digest. A plan made under another one is stale."""
@@ -106,11 +101,17 @@ def check_globs(globs: Iterable[str], where: str) -> tuple[str, ...]:
             )
         if not place.strip() or place.startswith("#") or "\n" in place or "\0" in place:
             raise SettingsError(f"{where}: {glob!r} is not a glob")
-        try:
-            pathspec.GitIgnoreSpec.from_lines([glob])
-        except ValueError as error:
-            raise SettingsError(f"{where}: {glob!r} is not a glob") from error
+        if not Globs([glob]):
+            raise SettingsError(f"{where}: {glob!r} is not a glob")
     return checked
+
+
+def _covers(glob: str, path: str) -> bool:
+    """Whether a glob means a file, or a folder above it."""
+    patterns, parts = Globs([glob]), path.split("/")
+    return any(
+        patterns.match("/".join(parts[:count]), is_folder=count < len(parts)) for count in range(1, len(parts) + 1)
+    )
 
 
 # --- the table --------------------------------------------------------------------------------------------------

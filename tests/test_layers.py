@@ -20,7 +20,7 @@ EVERYTHING_BELOW_ENGINE = frozenset(
 # Layer -> the other layers it may import. A layer is a module or folder directly in the package.
 ALLOWED: Mapping[str, frozenset[str]] = {
     "plan": frozenset(),
-    "settings": frozenset({"plan"}),
+    "settings": frozenset({"plan", "gitignore"}),
     "gitignore": frozenset(),
     "decoding": frozenset(),
     "sources": frozenset({"plan", "settings", "gitignore", "decoding"}),
