@@ -107,11 +107,12 @@ def _plan(
     findings = [one for one in examined if isinstance(one, Finding)]
     if len({finding.key for finding in findings}) != len(findings):
         raise AssertionError("two findings have one id")  # a plan in which one would hide the other
-    suppressions = Suppressions(codebase.sources[path] for path in sorted(discovery.wanted & set(codebase.sources)))
+    looked_at = set(discovery.wanted) | {finding.site.path for finding in findings}
+    suppressions = Suppressions(codebase.sources[path] for path in sorted(looked_at & set(codebase.sources)))
     suppressed = {finding.key for finding in findings if suppressions.covers(finding)}
     live = [finding for finding in findings if finding.key not in suppressed]
 
-    right = {(one.rule, one.site.path, one.site.line) for one in examined if isinstance(one, Right)}
+    right = {(one.rule, one.site.path, one.site.line) for one in examined if isinstance(one, Right) or one.indifferent}
     dropped: dict[str, str] = {}
     while True:
         settled = settle(live, dropped, discovery.wanted, cross_paths=request.cross_paths, right=right)
@@ -127,9 +128,17 @@ def _plan(
         dropped |= broken
     tell("compose", 1, 1)
 
-    ledger = _ledger(examined, suppressed, settled.groups, settled.refused, request.level)
+    # of a file that was not asked for, only what changes with another one is told
+    changing = {finding.key for group in settled.groups for finding in group.findings}
+    told = [
+        one
+        for one in examined
+        if one.site.path in discovery.wanted or (isinstance(one, Finding) and one.key in changing)
+    ]
+    ledger = _ledger(told, suppressed, settled.groups, settled.refused, request.level)
     ran = {path: {rule.name for rule in rules} - request.settings.ignored_in(path) for path in discovery.wanted}
-    ledger = Ledger((*ledger.entries, *suppressions.unused(ran, {rule.name for rule in RULES})))
+    unused = suppressions.unused(ran, {rule.name for rule in RULES})
+    ledger = Ledger((*ledger.entries, *(entry for entry in unused if entry.site.path in discovery.wanted)))
     failures = sorted({*discovery.failures, *unread, *codebase.failures.values()})
     return Plan(
         root=str(discovery.root),
@@ -225,19 +234,42 @@ def _examine(
     project = _linked(codebase, rules, request, tell)
     customs = Customs(project, lambda names: _mentions(codebase, names))
     _check_scope(request.settings, customs, project)
-    examined: list[Examined] = []
-    paths = [path for path in project.symbols.paths() if path in wanted]
-    for done, path in enumerate(paths):
-        tell("examine", done, len(paths))
+
+    def look(path: str) -> list[Examined]:
         ignored = request.settings.ignored_in(path)
         running = frozenset(rule.name for rule in rules) - ignored
         view = ModuleView(codebase.sources[path], codebase.trees[path], project, request.settings, customs, running)
         try:
-            examined += [one for rule in rules if rule.name in running for one in rule.examine(view)]
+            return [one for rule in rules if rule.name in running for one in rule.examine(view)]
         except RecursionError:
             codebase.failures[path] = Failure(path, "examine", "nested too deeply to be followed")
+            return []
+
+    examined: list[Examined] = []
+    paths = [path for path in project.symbols.paths() if path in wanted]
+    for done, path in enumerate(paths):
+        tell("examine", done, len(paths))
+        examined += look(path)
     tell("examine", len(paths), len(paths))
-    return examined
+    return [*examined, *_needed_elsewhere(examined, set(paths), set(project.symbols.paths()), look)]
+
+
+def _needed_elsewhere(
+    examined: Sequence[Examined], seen: set[str], known: Collection[str], look: Callable[[str], list[Examined]]
+) -> list[Examined]:
+    """What the rules say of places in files that were not asked for, but that a finding needs to change with it."""
+    others: list[Examined] = []
+    kept: list[Examined] = []
+    while True:
+        findings = [one for one in [*examined, *kept] if isinstance(one, Finding)]
+        needed = {(one.rule, path, line) for one in findings for path, line in one.requires_at}
+        for path in sorted({path for _, path, _ in needed if path in known} - seen):
+            seen.add(path)
+            others += look(path)
+        now = [one for one in others if (one.rule, one.site.path, one.site.line) in needed]
+        if len(now) == len(kept):
+            return now
+        kept = now
 
 
 def _mentions(codebase: _Codebase, names: Collection[str]) -> Iterator[Mention]:
@@ -344,6 +376,7 @@ def _not_quiet(
         one
         for one in examined
         if isinstance(one, Finding) and one.edits and one.level <= request.level and one.key not in held_back
+        if one.site.path in changed
         if not suppressions.covers(one)
     ]
     dropped: dict[str, str] = {}

@@ -292,6 +292,7 @@ class Finding:
     requires: tuple[str, ...] = ()  # keys of findings without which this one must not be made
     # (path, line) of places that a finding of the same rule must change in the same run, or this one must not be made
     requires_at: tuple[tuple[str, int], ...] = ()
+    indifferent: bool = False  # left alone, but in nobody's way: who has this place in `requires_at` need not wait
 
     @property
     def paths(self) -> tuple[str, ...]:

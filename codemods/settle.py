@@ -47,7 +47,12 @@ def settle(
     refused: dict[str, str] = {f.key: dropped[f.key] for f in findings if f.key in dropped}
     live = {f.key: f for f in findings if f.edits and f.level is not Level.MANUAL and f.key not in refused}
     while True:
-        gone = _unmet(live, right) or _overlapping(live) or _out_of_bounds(live, wanted, cross_paths)
+        gone = (
+            _unasked(live, wanted)
+            or _unmet(live, right, set() if cross_paths else wanted)
+            or _overlapping(live)
+            or _out_of_bounds(live, wanted, cross_paths)
+        )
         if not gone:
             break
         refused |= gone
@@ -56,7 +61,24 @@ def settle(
     return Settled(_groups(live), refused)
 
 
-def _unmet(live: Mapping[str, Finding], right: Collection[tuple[str, str, int]]) -> dict[str, str]:
+def _unasked(live: Mapping[str, Finding], wanted: Collection[str]) -> dict[str, str]:
+    """What was only looked at because a finding of a file that was asked for may need it, and none does."""
+    places = _places(live)
+    reached: set[str] = set()
+    waiting = [key for key, finding in live.items() if finding.site.path in wanted]
+    while waiting:
+        key = waiting.pop()
+        if key in reached or key not in live:
+            continue
+        reached.add(key)
+        finding = live[key]
+        waiting += [*finding.requires, *_at(finding, places)]
+    return {key: "it was not asked for" for key in live if key not in reached}
+
+
+def _unmet(
+    live: Mapping[str, Finding], right: Collection[tuple[str, str, int]], bounds: Collection[str]
+) -> dict[str, str]:
     gone = {
         finding.key: f"it needs {needed}, which is not made"
         for finding in live.values()
@@ -69,7 +91,14 @@ def _unmet(live: Mapping[str, Finding], right: Collection[tuple[str, str, int]])
             place = (finding.rule, path, line)
             if place not in places and place not in right:
                 gone[finding.key] = f"{path}:{line} would have to change with it, and is left alone"
+            elif place in places and bounds and path not in bounds:
+                gone[finding.key] = f"{path}:{line} would have to change with it, and was not asked for (--cross-paths)"
     return gone
+
+
+def _at(finding: Finding, places: Mapping[tuple[str, str, int], list[str]]) -> list[str]:
+    """The keys of the findings at the places that a finding needs."""
+    return [key for path, line in finding.requires_at for key in places.get((finding.rule, path, line), ())]
 
 
 def _places(live: Mapping[str, Finding]) -> dict[tuple[str, str, int], list[str]]:
@@ -136,7 +165,7 @@ def _out_of_bounds(live: Mapping[str, Finding], wanted: Collection[str], cross_p
 
 
 def _groups(live: Mapping[str, Finding]) -> tuple[Group, ...]:
-    """The connected components under `requires` and `requires_at`."""
+    """The connected components under `requires`, and under `requires_at` of what is trusted less."""
     leader = {key: key for key in live}
 
     def find(key: str) -> str:
@@ -146,7 +175,8 @@ def _groups(live: Mapping[str, Finding]) -> tuple[Group, ...]:
 
     places = _places(live)
     for finding in live.values():
-        at = [key for path, line in finding.requires_at for key in places.get((finding.rule, path, line), ())]
+        # what is trusted as far, or further, is made whenever this is; alone it is right, too
+        at = [key for key in _at(finding, places) if live[key].level > finding.level]
         for needed in [*finding.requires, *at]:
             first, second = sorted((find(finding.key), find(needed)))
             leader[second] = first

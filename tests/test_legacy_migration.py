@@ -148,7 +148,6 @@ def test_dependencies_that_are_left_alone_are_these(repository: Path) -> None:
     findings = json.loads(checked.stdout)["findings"]
     alone = {found["function"] for found in findings if found["level"] == "manual"}
     assert alone == {
-        "app.core.db.get_async_session",
         "app.routers.admin.get_candidates",
         "app.routers.deps.support_session",
     }

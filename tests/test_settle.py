@@ -27,15 +27,40 @@ def settled(
     return [[one.key for one in group.findings] for group in result.groups], dict(result.refused)
 
 
-def test_a_place_that_changes_too_is_in_the_same_group() -> None:
+def test_a_place_that_is_trusted_less_is_in_the_same_group() -> None:
     lends = finding("lends", 4, needs=(("app/jobs.py", 9),))
-    drives = finding("drives", 9, path="app/jobs.py")
+    drives = finding("drives", 9, path="app/jobs.py", level=Level.REVIEW)
     assert settled(lends, drives) == ([["lends", "drives"]], {})
+
+
+def test_a_place_that_is_right_alone_stays_a_group_of_its_own() -> None:
+    lends = finding("lends", 4, needs=(("app/jobs.py", 9),), level=Level.REVIEW)
+    drives = finding("drives", 9, path="app/jobs.py")
+    assert settled(lends, drives) == ([["lends"], ["drives"]], {})
+
+
+def test_a_place_that_is_right_already_meets_a_need() -> None:
+    lends = finding("lends", 4, needs=(("app/jobs.py", 9),))
+    right = {("session-dependency", "app/jobs.py", 9)}
+    assert settle((lends,), {}, ("app/db.py",), right=right).refused == {}
+
+
+def test_what_nothing_needs_of_a_file_that_was_not_asked_for_is_left_out() -> None:
+    drives = finding("drives", 9, path="app/jobs.py")
+    lends = finding("lends", 4, level=Level.MANUAL, needs=(("app/jobs.py", 9),))
+    assert settle((lends, drives), {}, ("app/db.py",), cross_paths=True).groups == ()
+
+
+def test_with_cross_paths_a_needed_place_changes_in_a_file_that_was_not_asked_for() -> None:
+    drives = finding("drives", 9, path="app/jobs.py")
+    lends = finding("lends", 4, needs=(("app/jobs.py", 9),))
+    result = settle((lends, drives), {}, ("app/db.py",), cross_paths=True)
+    assert [group.id for group in result.groups] == ["lends", "drives"]
 
 
 def test_two_places_that_need_each_other_are_one_group() -> None:
     lends = finding("lends", 4, needs=(("app/jobs.py", 9),))
-    drives = finding("drives", 9, path="app/jobs.py", needs=(("app/db.py", 4),))
+    drives = finding("drives", 9, path="app/jobs.py", needs=(("app/db.py", 4),), level=Level.REVIEW)
     assert settled(drives, lends) == ([["drives", "lends"]], {})
 
 
@@ -65,7 +90,8 @@ def test_a_needed_place_in_a_file_that_was_not_asked_for_holds_the_group_back() 
     drives = finding("drives", 9, path="app/jobs.py")
     groups, refused = settled(lends, drives, wanted=("app/db.py",))
     assert groups == []
-    assert all("app/jobs.py" in reason for reason in refused.values())
+    assert "app/jobs.py:9" in refused["lends"]
+    assert "--cross-paths" in refused["lends"]
 
 
 def test_the_least_trusted_member_gives_the_level_of_the_group() -> None:

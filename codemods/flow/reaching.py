@@ -80,12 +80,38 @@ def _look_back(before: Sequence[ast.stmt], name: str, found: set[ast.stmt]) -> b
             if _look_back(statement.body, name, found):
                 return True
         else:
-            found |= bindings_inside([statement], name) - {statement}
+            found |= bindings_inside(_passed_through(statement), name) - {statement}
         if binds_directly(statement, name):
             found.add(statement)
             if not isinstance(statement, (*Loop, ast.Try, ast.Match)):
                 return True
     return False
+
+
+def _passed_through(statement: ast.stmt) -> Sequence[ast.stmt]:
+    """The statements inside that may run before what follows: not those of a branch that always leaves."""
+    if not isinstance(statement, ast.If):
+        return [statement]
+    branches = [suite for suite in (statement.body, statement.orelse) if suite and not _always_leaves(suite)]
+    return [inner for suite in branches for inner in suite]
+
+
+def _always_leaves(suite: Sequence[ast.stmt]) -> bool:
+    """Whether the statements end by leaving. A `with` or a `try` may swallow what is raised, but not a `return`."""
+    last = suite[-1]
+    if isinstance(last, (ast.Return, ast.Raise, ast.Break, ast.Continue)):
+        return True
+    if isinstance(last, With):
+        return _returns(last.body)
+    if isinstance(last, ast.Try):
+        return _returns(last.body) and all(_always_leaves(handler.body) for handler in last.handlers)
+    return isinstance(last, ast.If) and bool(last.orelse) and _always_leaves(last.body) and _always_leaves(last.orelse)
+
+
+def _returns(suite: Sequence[ast.stmt]) -> bool:
+    """Whether the statements end by `return`, inside of whatever `with` they stand."""
+    last = suite[-1]
+    return isinstance(last, ast.Return) or (isinstance(last, With) and _returns(last.body))
 
 
 def _leave(

@@ -134,13 +134,17 @@ class Blocks:
     def right(self, node: ast.expr, why: str) -> Right:
         return Right(self.rule, self.view.site(node, self.scope), why)
 
-    def manual(self, node: ast.expr, anchor: ast.stmt, reason: str, advice: str) -> Finding:
+    def manual(
+        self, node: ast.expr, anchor: ast.stmt, reason: str, advice: str, *, indifferent: bool = False
+    ) -> Finding:
         site = self.view.site(node, self.scope)
         anchored: ast.AST = node if isinstance(anchor, (With, ast.For, ast.AsyncFor)) else anchor
         if isinstance(anchor, (ast.If, ast.While, ast.Try, ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
             anchored = node
         key = self.key(site, anchored, node)
-        return Finding(key, self.rule, site, Level.MANUAL, reason, reason=reason, advice=advice)
+        return Finding(
+            key, self.rule, site, Level.MANUAL, reason, reason=reason, advice=advice, indifferent=indifferent
+        )
 
     def key(self, site: Site, anchor: ast.AST, node: ast.expr) -> str:
         return self.keys.key(site, anchor, self.ordinals.get(node, 1))

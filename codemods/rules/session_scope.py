@@ -142,6 +142,8 @@ class _Scope:
             elif isinstance(node, (ast.For, ast.AsyncFor)):
                 yield from self._driven(node)
         for suspect in suspects(self.scope, seen):
+            if DEPENDENCIES in self.view.running and suspect.value in self._driven_by_hand:
+                continue
             reason = (
                 f"`{suspect.called}` is not in view, but line {suspect.line} runs an ORM statement on what it gives:"
                 " a session that nothing closes?"
@@ -161,6 +163,18 @@ class _Scope:
         if isinstance(found, Right):
             return False
         return lending_form(self.scope, found_made, is_dependency=bool(self._dependents())) is not None
+
+    def _is_closed_by_block(self, name: str) -> bool:
+        """`async with aclosing(get_session()) as name:`"""
+        return any(
+            isinstance(item.optional_vars, ast.Name)
+            and item.optional_vars.id == name
+            and isinstance(item.context_expr, ast.Call)
+            and from_contextlib(self.scope.callee(item.context_expr))
+            for node in self.scope.watched()
+            if isinstance(node, With)
+            for item in node.items
+        )
 
     @cached_property
     def _driven_by_hand(self) -> set[ast.expr]:
@@ -455,11 +469,21 @@ class _Scope:
         """A session of a scoped registry, or out of a generator that somebody drives by hand."""
         if session.through == "registry":
             return self.blocks.right(node, "belongs to a scoped registry")
+        argument = self._advanced(node)
+        if argument is not None and self._is_closed_by_block(argument):
+            return self.blocks.right(node, "its generator is closed by a block")
         if isinstance(statement, ast.With) and any(item.context_expr is node for item in statement.items):
             # wild-sessions 5: the generator is closed first, then the session opens anew and the `with` closes it
             return self.blocks.right(node, "closed by the `with`, although its generator is abandoned")
         reason = "taken from a generator that is driven by hand: nothing runs the rest of it in time"
         return self.blocks.manual(node, statement, reason, "enter the generator as a context manager")
+
+    def _advanced(self, node: ast.expr) -> str | None:
+        """The variable of `next(gen)` and `await anext(gen)`."""
+        call = node.value if isinstance(node, ast.Await) else node
+        if isinstance(call, ast.Call) and len(call.args) == 1 and isinstance(call.args[0], ast.Name):
+            return call.args[0].id
+        return None
 
     def _widen(self, statement: ast.stmt, item: ast.withitem, means: Meaning, found: Widening) -> Finding:
         assert isinstance(statement, With)
@@ -497,6 +521,9 @@ class _Scope:
     def _driven(self, statement: ast.For | ast.AsyncFor) -> Iterator[Examined]:
         """`async for session in get_session():`"""
         if DEPENDENCIES in self.view.running and statement.iter in self._driven_by_hand:
+            return
+        if isinstance(statement.iter, ast.Name) and self._is_closed_by_block(statement.iter.id):
+            yield self.blocks.right(statement.iter, "its generator is closed by a block")
             return
         means = self.scope.meaning(statement.iter)
         if isinstance(means, GeneratorMeaning) and isinstance(means.value, SessionMeaning):

@@ -63,7 +63,8 @@ def load(corpus: Path = CORPUS) -> tuple[Package, ...]:
     except (tomllib.TOMLDecodeError, KeyError, TypeError) as error:
         raise FetchError(f"{corpus.name}: {error}") from error
     for package in packages:
-        if not re.fullmatch(r"[a-z0-9-]+", package.name) or not re.fullmatch(r"[0-9.]+(?:\.post[0-9]+)?", package.version):
+        exact = re.fullmatch(r"[0-9.]+(?:\.post[0-9]+)?", package.version)
+        if not re.fullmatch(r"[a-z0-9-]+", package.name) or not exact:
             raise FetchError(f"{corpus.name}: {package.pin}: a plain name and an exact version are wanted")
         if not re.fullmatch(r"[0-9a-f]{64}", package.sha256):
             raise FetchError(f"{corpus.name}: {package.pin}: sha256 is not one")

@@ -13,6 +13,7 @@ from codemods.flow.escapes import check_uses
 from codemods.flow.examine import examine
 from codemods.flow.inline import examine_inline, free_name
 from codemods.flow.leaving import find_leaves
+from codemods.flow.lent import bound_to
 from codemods.flow.lifetime import Leave, Lifetime, Obstacle
 from codemods.flow.loops import Leaving, shape
 from codemods.flow.made import Made
@@ -84,8 +85,35 @@ class Driving:
         reason = f"the generator `{place.name}()` is {where}: nothing closes its session in time"
         return self._refuse(place, reason)
 
-    def _refuse(self, place: Driven, reason: str, advice: str = AS_BLOCK) -> Finding:
-        return self.look.blocks.manual(place.node, place.statement, reason, advice)
+    def _refuse(self, place: Driven, reason: str, advice: str = AS_BLOCK, *, indifferent: bool = False) -> Finding:
+        """`indifferent`: whether the generator's own end may close the session without harm to this place."""
+        return self.look.blocks.manual(place.node, place.statement, reason, advice, indifferent=indifferent)
+
+    def _stays_in(self, place: Driven, loop: ast.For | ast.AsyncFor) -> bool:
+        """Whether nothing of what the loop does with its session reaches beyond the loop."""
+        if not isinstance(loop.target, ast.Name):
+            return False
+        life = self._life_of_loop(place, loop, loop.target.id)
+        if not life.obstacles:
+            self._check_held(life, loop)
+        if not life.obstacles:
+            life.first = life.last = life.seat.index
+            find_leaves(life)
+        return not life.obstacles and not life.leaves
+
+    def _stays_here(self, place: Driven, steps: list[NameUse]) -> bool:
+        """Whether the sessions of a generator variable are only used in this function, which returns plain values."""
+        scope = self.look.scope
+        names = {bound_to(scope.statement(step.node))[0] for step in steps}
+        for name in names - {""}:
+            if {use.role for use in scope.uses(name)} - _USED_HERE:
+                return False
+            values = Values(scope, [name], scope.statements(), is_async=place.session.is_async)
+            returned = [one.value for one in scope.statements() if isinstance(one, ast.Return)]
+            if any(value is not None and values.carry(value) is not Carry.PLAIN for value in returned):
+                return False
+        unbound = [step for step in steps if not bound_to(scope.statement(step.node))[0]]
+        return all(isinstance(scope.statement(step.node), ast.Expr) for step in unbound)
 
     def _entering(self, place: Driven, leaving: Leaving | None) -> Entering:
         call = place.call
@@ -101,7 +129,7 @@ class Driving:
         how = shape(self.look.scope, loop, _LINE_END.split(self.look.view.source.text))
         told = f"`{place.name}()` is looped over by hand"
         if how.obstacle:
-            return self._refuse(place, f"{told}: {how.obstacle}")
+            return self._refuse(place, f"{told}: {how.obstacle}", indifferent=self._stays_in(place, loop))
         assert isinstance(loop.target, ast.Name)
         life = self._life_of_loop(place, loop, loop.target.id)
         lends = place.definition.lends if place.definition is not None else None
@@ -121,7 +149,7 @@ class Driving:
             return self._refuse(place, f"{told}: {life.obstacles[0].reason}", life.obstacles[0].advice)
         found = self._entering(place, how.leaving)
         if found.opening is None:
-            return self._refuse(place, f"{told}: {found.reason}")
+            return self._refuse(place, f"{told}: {found.reason}", indifferent=not life.leaves)
         assert found.opening.context is not None
         edits: list[Edit] = [LoopToBlock(self.look.path, loop.lineno, found.opening.context)]
         edits += [RemoveStatement(self.look.path, line) for line in how.jumps]
@@ -346,7 +374,7 @@ class Driving:
         if len(steps) != 1:
             lines = lines_of(steps) or str(statement.lineno)
             reason = "never advanced" if not steps else f"advanced at lines {lines}, and not to its end on every path"
-            return self._refuse(place, f"{told}: {reason}")
+            return self._refuse(place, f"{told}: {reason}", indifferent=self._stays_here(place, steps))
         return self._through_variable(place, statement, steps[0], closes, told)
 
     def _through_variable(
@@ -402,6 +430,9 @@ class Driving:
 
 
 _LINE_END = re.compile(r"\r\n|\r|\n")
+
+
+_USED_HERE = frozenset({Role.METHOD, Role.ATTRIBUTE, Role.ARGUMENT, Role.TESTED, Role.BOUND})
 
 
 def _short(node: ast.expr) -> str:

@@ -109,9 +109,7 @@ class Lending:
         block = self.look.blocks.judged(life, found, statement)
         if not isinstance(block, Block):
             return block
-        obstacle, reasons = self.look.users(lent=bool(uses))
-        if obstacle is not None:
-            return self.look.blocks.manual(found.node, statement, obstacle.reason, obstacle.advice)
+        reasons = self.look.users(lent=bool(uses))
         block.opening = AS_WRITTEN
         block.needs = self.look.driven_once()
         block.message = f"the session that `{self.look.scope.place.qualname}` yields is {life.closed}"
@@ -166,8 +164,7 @@ class Lending:
         if session.through or session.ownership is Ownership.SHARED:
             return self.look.blocks.right(found.node, "belongs to someone else")
         obstacle = self.look.first_obstacle(found, statement)
-        more, reasons = self.look.users(lent=bool(uses))
-        obstacle = obstacle or more
+        reasons = self.look.users(lent=bool(uses))
         if obstacle is not None:
             return self.look.blocks.manual(found.node, statement, obstacle.reason, obstacle.advice)
         name = free_name(self.look.scope)

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from functools import cached_property
 
 from codemods.flow.driving import Driven
-from codemods.flow.lifetime import TO_TASK, Obstacle
+from codemods.flow.lifetime import Obstacle
 from codemods.flow.made import Made
 from codemods.flow.scope import Scope, With
 from codemods.plan import (
@@ -80,15 +80,18 @@ class Look:
             return Obstacle("made in an expression of several lines", line)
         return None
 
-    def users(self, *, lent: bool) -> tuple[Obstacle | None, list[str]]:
+    def users(self, *, lent: bool) -> list[str]:
         """What those who receive the session do with it: a task that outlives it, or something that may be one."""
         reasons: list[str] = []
         for one in received(self.function, self.dependencies, self.view.project):
             fact = one.fate.fact or one.receiver.fact
             where = f"{fact.path}:{fact.line}"
             if one.fate.fate is Fate.SCHEDULED:
-                reason = f"its session goes to a task ({where}), which FastAPI 0.106 to 0.117 would run on a closed one"
-                return Obstacle(reason, 0, TO_TASK), []
+                reasons.append(
+                    f"its session goes to a task ({where}): FastAPI 0.106 to 0.117 run it after the close, and what it"
+                    " changes on objects of the request is lost then without an error"
+                )
+                continue
             if outlives(one.fate.fate):
                 reasons.append(f"{where} keeps it: it is closed when the request is over")
             if one.schedules is not None:
@@ -107,7 +110,7 @@ class Look:
                 f"{fact.path}:{fact.line} uses it, too: what is loaded there is detached when the session is closed"
                 for fact in self.entered_by_others()
             ]
-        return None, reasons[:2]
+        return reasons[:2]
 
     def entered_by_others(self) -> list[Fact]:
         """The places that take the generator for a context manager, or hand it on."""

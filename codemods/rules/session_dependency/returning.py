@@ -191,8 +191,7 @@ class Returning:
             more = f" and {len(others) - 3} more" if len(others) > 3 else ""
             reason = f"`{scope.node.name}` is used directly at {places}{more}: a generator would not do there"
             return Obstacle(reason, last.lineno, "give those callers a block of their own first")
-        obstacle, _ = self.look.users(lent=False)
-        return obstacle
+        return None
 
     def generator(self, node: ast.expr, anchor: ast.stmt, session: SessionMeaning, edits: list[Edit]) -> Examined:
         """The function becomes a generator dependency: `def` and annotation follow."""
@@ -210,7 +209,7 @@ class Returning:
         if returns or (is_async and not self.look.scope.is_async):
             edits = [*edits, ChangeDefinition(self.look.path, definition.lineno, is_async, returns)]
         uses = self.look.dependencies.of(self.look.function)
-        _, reasons = self.look.users(lent=False)
+        reasons = self.look.users(lent=False)
         confirm = f"every use of `{definition.name}` in view is a `Depends`; a caller out of view would get a generator"
         message = f"`Depends` never closes what `{definition.name}` returns -> a generator that closes it"
         return self.look.finding(
