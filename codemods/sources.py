@@ -51,12 +51,16 @@ class Discovery:
     failures: tuple[Failure, ...]  # what looked like one and cannot be one, and folders that could not be listed
 
 
+_OLDER_MARKERS = ("setup.py", "setup.cfg", "requirements.txt", "Pipfile")
+
+
 def find_root(path: Path) -> Path:
     """The root of the project that `path` belongs to; absolute, symbolic links resolved.
 
-    It is the nearest folder at or above `path` with a `pyproject.toml` or a `.git`. Where there is none, or where git
-    ignores the folder of `path` but not that one (a checkout put aside inside another project), the folder is its
-    own root; for a file that is the folder it is in, or the one that holds its outermost package.
+    It is the nearest folder at or above `path` with a `pyproject.toml` or a `.git`; where no folder has one, the
+    nearest with what older projects have instead (`setup.py`, `requirements.txt`). Where there is none either, or
+    where git ignores the folder of `path` but not that one (a checkout put aside inside another project), the folder
+    is its own root; for a file that is the folder it is in, or the one that holds its outermost package.
 
     Raises SourceError when there is no such path.
     """
@@ -68,6 +72,10 @@ def find_root(path: Path) -> Path:
             if candidate != folder and _is_ignored(folder) and not _is_ignored(candidate):
                 break
             return candidate
+    else:
+        for candidate in (folder, *folder.parents):
+            if any(os.path.isfile(candidate / marker) for marker in _OLDER_MARKERS):
+                return candidate
     return folder if path.is_dir() else _import_root(folder)
 
 

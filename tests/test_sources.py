@@ -96,6 +96,17 @@ def test_outside_a_repository_a_folder_is_its_own_root_and_a_file_has_that_of_it
     assert find_root(outside / "code" / "script.py") == outside / "code"
 
 
+def test_without_a_pyproject_or_a_repository_an_older_marker_tells_the_root(outside: Path) -> None:
+    write(outside, "shop/requirements.txt", "shop/app/setup.cfg", "shop/app/db.py", "shop/jobs/run.py")
+    assert find_root(outside / "shop" / "jobs") == outside / "shop"
+    assert find_root(outside / "shop" / "app") == outside / "shop" / "app"
+
+
+def test_an_older_marker_does_not_stand_against_a_repository(repository: Path) -> None:
+    write(repository, "docs/requirements.txt", "docs/conf.py")
+    assert find_root(repository / "docs") == repository
+
+
 def test_a_path_that_does_not_exist_is_named(outside: Path) -> None:
     write(outside, "a.py")
     (outside / "round").symlink_to("round")

@@ -13,12 +13,14 @@ from dataclasses import dataclass, replace
 from codemods.flow.scope import Scope
 from codemods.project.dependencies import is_depends
 from codemods.project.expressions import expression, last_name
-from codemods.project.facts import FunctionFacts
+from codemods.project.facts import Call, FunctionFacts, Name
+from codemods.project.link import Place
 from codemods.project.name_uses import COMPREHENSIONS, Role, value_use
 from codemods.project.sessions import (
     External,
     FunctionMeaning,
     GeneratorMeaning,
+    Meaning,
     Ownership,
     ScopeMeaning,
     SessionMeaning,
@@ -53,6 +55,7 @@ class Driven:
     is_async: bool
     session: SessionMeaning
     wrong: str = ""  # why it fails
+    indirect: bool = False  # it yields something that holds its session, not the session itself
 
     @property
     def name(self) -> str:
@@ -71,16 +74,35 @@ def _driven(scope: Scope, call: ast.Call) -> Driven | None:
     if not isinstance(generator, FunctionMeaning):
         return None
     means = scope.project.called(generator)
-    if not isinstance(means, GeneratorMeaning) or not isinstance(means.value, SessionMeaning):
+    if not isinstance(means, GeneratorMeaning):
         return None
     definitions = scope.project.symbols.functions(generator.module, generator.qualname)
     definition = definitions[0] if len(definitions) == 1 else None
-    session = replace(means.value, ownership=Ownership.FRESH)
+    indirect = not isinstance(means.value, SessionMeaning)
+    given = _held(definition, generator, scope) if indirect else means.value
+    if not isinstance(given, SessionMeaning):
+        return None
+    session = replace(given, ownership=Ownership.FRESH)
     form, node, wrong = _form(scope, call, means.is_async)
     if form is Form.OTHER and _is_given_to_depends(scope, call):
         return None
     statement = scope.statement(call)
-    return Driven(form, node, call, statement, generator, definition, means.is_async, session, wrong)
+    return Driven(form, node, call, statement, generator, definition, means.is_async, session, wrong, indirect)
+
+
+def _held(definition: FunctionFacts | None, generator: FunctionMeaning, scope: Scope) -> Meaning | None:
+    """The session of the generator in `yield Repo(session)`; None when it yields something else."""
+    yields = definition.lends.yields if definition is not None and definition.lends is not None else None
+    if definition is None or not isinstance(yields, Call):
+        return None
+    place = Place(generator.module, generator.qualname)
+    bound = {binding.name for binding in definition.bindings}
+    for argument in [*yields.arguments, *(value for _, value in yields.keywords)]:
+        if isinstance(argument, Name) and argument.id in bound:
+            means = scope.project.meaning(argument, place)
+            if isinstance(means, SessionMeaning):
+                return means
+    return None
 
 
 def _is_given_to_depends(scope: Scope, call: ast.Call) -> bool:

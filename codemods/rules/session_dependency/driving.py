@@ -63,6 +63,8 @@ class Driving:
     def _driven(self, place: Driven) -> Examined | Block | None:
         if place.session.through == "registry":
             return self.look.blocks.right(place.node, "belongs to a scoped registry")
+        if place.indirect:
+            return self._indirect(place)
         match place.form:
             case Form.WRONG:
                 return self._refuse(place, f"`{ast.unparse(place.node)}`: {place.wrong}")
@@ -84,6 +86,32 @@ class Driving:
             where = f"kept on `{ast.unparse(targets[0])}`"
         reason = f"the generator `{place.name}()` is {where}: nothing closes its session in time"
         return self._refuse(place, reason)
+
+    def _indirect(self, place: Driven) -> Finding | None:
+        """A generator that yields `Repo(session)`: told of where it may not be run to its end in time."""
+        scope = self.look.scope
+        match place.form:
+            case Form.DELEGATED | Form.CLOSED:
+                return None
+            case Form.LOOP:
+                loop = scope.parents.of(place.call)
+                assert isinstance(loop, (ast.For, ast.AsyncFor))
+                how = shape(scope, loop, _LINE_END.split(self.look.view.source.text))
+                if how.leaving is Leaving.END and not how.obstacle:
+                    return None
+                told = f"looped over by hand and {how.leaving}"
+            case Form.VARIABLE:
+                name = bound_to(place.statement)[0]
+                ends = [use for use in scope.uses(name) if self._is_step(use) or use.attribute in ("close", "aclose")]
+                if any(scope.in_finally(scope.statement(use.node)) for use in ends):
+                    return None
+                told = "driven by hand"
+            case _ if isinstance(scope.parents.of(place.call), ast.Return):
+                return None
+            case _:
+                told = "advanced by hand and abandoned"
+        reason = f"`{place.name}()` lends what holds a session and is {told}: it is not closed in time"
+        return self._refuse(place, reason, "enter the generator as a context manager")
 
     def _refuse(self, place: Driven, reason: str, advice: str = AS_BLOCK, *, indifferent: bool = False) -> Finding:
         """`indifferent`: whether the generator's own end may close the session without harm to this place."""
