@@ -33,6 +33,8 @@ class Stream:
 
 def streams(scope: Scope, dependencies: Dependencies) -> Iterator[Stream]:
     """The streaming responses of one function over a session that `Depends` gave it, or what holds it."""
+    if not any(isinstance(node, ast.Call) and _is_named_like_one(node) for node in scope.watched()):
+        return  # resolving the parameters of every function of a code base takes time
     sessions = _with_second_names(scope, _injected(scope, dependencies))
     holders = _holders(scope, sessions) | _injected_holders(scope, dependencies)
     if not sessions and not holders:
@@ -47,6 +49,10 @@ def streams(scope: Scope, dependencies: Dependencies) -> Iterator[Stream]:
             found = _reads(scope, _followed(scope, content), sessions, holders)
             if found is not None:
                 yield Stream(node, *found)
+
+
+def _is_named_like_one(call: ast.Call) -> bool:
+    return last_name(expression(call.func)).endswith("Response")
 
 
 def _is_response(scope: Scope, called: Meaning) -> bool:

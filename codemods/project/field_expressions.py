@@ -9,7 +9,7 @@ import ast
 from collections.abc import Iterator
 
 from codemods.project.expressions import OPAQUE, expression
-from codemods.project.facts import AttributeSet, Call, Either, Expression, Item, Literal, Mapping, Series
+from codemods.project.facts import AttributeSet, Call, Either, Expression, Item, Lambda, Literal, Mapping, Series
 
 _KEPT_WHOLE = frozenset({"__mapper_args__", "__table_args__"})  # tuples and dicts that say what is mapped how
 _SUITES = ("body", "orelse", "finalbody", "handlers")
@@ -68,11 +68,23 @@ def field_value(node: ast.expr) -> Expression:
             )
         case ast.List(elts=elements) | ast.Tuple(elts=elements):
             return Series(tuple(field_value(element) for element in elements))
-        case ast.Dict(keys=keys, values=values) if keys and all(isinstance(key, ast.Constant) for key in keys):
+        case ast.Dict(keys=keys, values=values) if all(isinstance(key, ast.Constant) for key in keys):
             pairs = zip(keys, values, strict=True)
             return Mapping(tuple((k.value, field_value(v)) for k, v in pairs if isinstance(k, ast.Constant)))
+        case ast.Lambda(args=ast.arguments(args=[], posonlyargs=[], kwonlyargs=[]), body=body):
+            return Lambda(field_value(body))
         case _:
             return expression(node)
+
+
+def returned_value(method: str, node: ast.expr) -> Expression:
+    """What a function returns: the settings of a mapping are kept whole."""
+    return field_value(node) if method in _KEPT_WHOLE else expression(node)
+
+
+def quoted_type(text: str) -> Expression:
+    """The type that a text names; Opaque when it cannot be read."""
+    return type_expression(ast.Constant(text))
 
 
 def type_expression(node: ast.expr) -> Expression:

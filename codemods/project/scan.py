@@ -27,7 +27,7 @@ from codemods.project.facts import (
     Passed,
     Replaced,
 )
-from codemods.project.field_expressions import class_attributes, field_value
+from codemods.project.field_expressions import class_attributes, field_value, returned_value
 from codemods.project.fixed_names import fixed_names
 from codemods.project.lending import lending
 from codemods.project.name_uses import Function, NameUse, Parents, Role, name_uses
@@ -241,7 +241,9 @@ class _Scanner:
                 parameters=tuple(_parameters(node)),
                 returns_annotation=annotation(node.returns),
                 bindings=_bindings(bindings),
-                returns=tuple(expression(s.value) for s in own if isinstance(s, ast.Return) and s.value is not None),
+                returns=tuple(
+                    returned_value(node.name, s.value) for s in own if isinstance(s, ast.Return) and s.value is not None
+                ),
                 yields=tuple(expression(value) for value in yields),
                 uses=tuple(self.summary(node)),
                 returned_as_is=_returned_as_is(node.body),
