@@ -6,8 +6,8 @@ What it changes
     behind the `yield` kept where it ran; used otherwise it opens the session with a block. A plain function that
     returns a session to `Depends` becomes a generator, when every use in view is a `Depends`. A generator that is
     driven by hand (`async for session in get_session()`, `await anext(get_session())`, `next(get_db())`) gives way to
-    a block: over the factory that it opens, where it only opens and closes, else over the generator itself as a
-    context manager.
+    a block: over the factory that it opens, where it only opens and closes (or where it never got to do more), else
+    over the generator itself as a context manager.
 
 Why
     FastAPI closes nothing that a dependency returns, and resumes a generator behind its `yield` only when nothing was
