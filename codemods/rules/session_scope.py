@@ -522,11 +522,11 @@ class _Scope:
         """`async for session in get_session():`"""
         if DEPENDENCIES in self.view.running and statement.iter in self._driven_by_hand:
             return
-        if isinstance(statement.iter, ast.Name) and self._is_closed_by_block(statement.iter.id):
-            yield self.blocks.right(statement.iter, "its generator is closed by a block")
-            return
         means = self.scope.meaning(statement.iter)
         if isinstance(means, GeneratorMeaning) and isinstance(means.value, SessionMeaning):
+            if isinstance(statement.iter, ast.Name) and self._is_closed_by_block(statement.iter.id):
+                yield self.blocks.right(statement.iter, "its generator is closed by a block")
+                return
             leaves = any(isinstance(inner, (ast.Break, ast.Return)) for inner in ast.walk(statement))
             how = "left early, it is closed late and its end never runs" if leaves else "an exception never reaches it"
             reason = f"a dependency generator is driven by hand: {how}"
