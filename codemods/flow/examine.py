@@ -189,7 +189,12 @@ def _check_certain(life: Lifetime, use: NameUse, reached: Reaching) -> None:
     if reached.statements == {life.statement} and (life.late or life.branch is not None or not reached.unbound):
         return
     others = sorted(other.lineno for other in reached.statements - {life.statement})
-    where = f"line {others[0]}" if others else "a path that does not make it"
+    if others:
+        where = f"line {others[0]}"
+    elif life.name in life.scope.parameters:
+        where = "the one that the caller gave"
+    else:
+        where = "a path that does not make it"
     life.stop(
         f"at line {use.line} `{life.name}` may be another value ({where})",
         use.line,

@@ -122,7 +122,7 @@ _PLAIN_ATTRIBUTES = frozenset({"rowcount", "inserted_primary_key", "lastrowid", 
 
 # methods of a legacy Query that give the same query, narrowed
 _QUERYING = frozenset({"filter", "filter_by", "where", "order_by", "options", "limit", "offset", "join", "outerjoin"})
-# `order.user = models.User()`: neither the module nor the class is tied to anything
+# `Order(user=models.User())`: neither the module nor the class is tied to anything
 _DEFINED = (ModuleMeaning, ClassMeaning, FunctionMeaning)
 _OTHER_BINDINGS = (*Loop, *With, ast.Match, ast.Import, ast.ImportFrom)
 _GATHERING = frozenset({"asyncio.gather", "asyncio.wait_for", "asyncio.shield"})
@@ -202,8 +202,7 @@ class Values:
         for value in values:
             for node in ast.walk(value):
                 if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load) and node.id != one:
-                    if not isinstance(self.scope.meaning(node), _DEFINED):
-                        self._relations.append((one, target.attr, node.id))
+                    self._relations.append((one, target.attr, node.id))
 
     def _settle_relations(self) -> None:
         """Keeps of the noted pairs those whose attribute is a relationship of a mapped class."""
@@ -310,6 +309,8 @@ class Values:
 
     def _attach(self, name: str, line: int) -> None:
         if name not in self.sessions and name not in self.attached:
+            if isinstance(self.scope.project.name(name, self.scope.place), _DEFINED):
+                return
             self.attached[name] = line
             self._bind(ast.Name(name, ast.Load()), Carry.LOADED)
             for value in self._assigned.get(name, ()):
@@ -319,15 +320,29 @@ class Values:
 
     def _cascade(self, made: ast.expr, line: int) -> None:
         """`session.add(Order(user=user))` ties the user to the session too: the save-update cascade."""
-        class_ = self._constructed(made)
-        if class_ is None or not isinstance(made, ast.Call):
-            return
-        for keyword in made.keywords:
-            if keyword.arg is None or member(class_, keyword.arg, self.scope.project) is not Member.RELATIONSHIP:
-                continue
-            for related in ast.walk(keyword.value):
-                if isinstance(related, ast.Name) and isinstance(related.ctx, ast.Load):
-                    self._attach(related.id, line)
+        if self._constructed(made) is not None:
+            for name in sorted(self._given(made)):
+                self._attach(name, line)
+
+    def _given(self, value: ast.AST) -> set[str]:
+        """The names whose objects `value` may be or hold; of an entity made in it, those its relationships get."""
+        if isinstance(value, ast.Call) and (class_ := self._constructed(value)) is not None:
+            related = [
+                keyword.value
+                for keyword in value.keywords
+                if keyword.arg is not None and member(class_, keyword.arg, self.scope.project) is Member.RELATIONSHIP
+            ]
+            return {name for one in related for name in self._given(one)}
+        if isinstance(value, (ast.ListComp, ast.SetComp, ast.GeneratorExp)):
+            found = self._given(value.elt)
+            for generator in reversed(value.generators):
+                targets = set(_names(generator.target))
+                if found & targets:  # the elements come from what it runs over
+                    found = (found - targets) | self._given(generator.iter)
+            return found
+        if isinstance(value, ast.Name):
+            return {value.id}
+        return {name for inner in ast.iter_child_nodes(value) for name in self._given(inner)}
 
     def _filled(self, node: ast.Call) -> None:
         """`heappush(box, user)`, `setattr(dto, "user", user)`: made for its effect, it may put one into the other."""

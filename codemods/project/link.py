@@ -62,6 +62,7 @@ from codemods.project.sessions import (
     SessionMeaning,
     UnknownMeaning,
     join,
+    lent,
     shared,
 )
 from codemods.project.symbols import Loader, ModuleName, Symbols
@@ -699,15 +700,15 @@ class Project:
         """What `with x as name` binds."""
         match meaning:
             case SessionMeaning() as session:
-                return shared(session)
+                return lent(session)
             case ScopeMeaning(value=value):
-                return shared(value)
+                return lent(value)
             case InstanceMeaning(of=ClassMeaning() as class_):
                 for name in ("__aenter__", "__enter__"):
                     method = self._class_attribute(class_, name, unbound=False)
                     if isinstance(method, FunctionMeaning):
                         given = self.called(method)
-                        return shared(given.value if isinstance(given, CoroutineMeaning) else given)
+                        return lent(given.value if isinstance(given, CoroutineMeaning) else given)
                 return UNKNOWN
             case _:
                 return UNKNOWN

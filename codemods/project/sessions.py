@@ -198,6 +198,13 @@ def shared(meaning: Meaning) -> Meaning:
     return meaning
 
 
+def lent(meaning: Meaning) -> Meaning:
+    """The same meaning as what a block or an exit stack holds open: whoever made the session, it is closed there."""
+    if isinstance(meaning, SessionMeaning):
+        return replace(meaning, ownership=Ownership.SHARED)
+    return shared(meaning)
+
+
 def join(meanings: list[Meaning]) -> Meaning:
     """What a name or a call can be that is one of these. None is dropped where there is something else.
 

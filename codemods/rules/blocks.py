@@ -35,6 +35,7 @@ from codemods.project.openers import replaced_by
 from codemods.project.sessions import FunctionMeaning, Ownership
 from codemods.rules.base import Keys, ModuleView
 
+_WHOSE = "see what it gives: one that it makes belongs into a block, one that someone else holds does not"
 IN_A_BLOCK = "open the session with a block around the statements that use it"
 
 
@@ -87,7 +88,7 @@ class Blocks:
             life.obstacles.insert(0, Obstacle(f"`{text}()` may give None instead of a session", statement.lineno))
         if session.ownership is Ownership.UNKNOWN:
             life.obstacles.insert(
-                0, Obstacle(f"`{text}()` may give a session that someone else holds", statement.lineno)
+                0, Obstacle(f"`{text}()` may give a session that someone else holds", statement.lineno, _WHOSE)
             )
         version = self.view.settings.sqlalchemy
         if version is not None and version < (1, 4):

@@ -269,6 +269,9 @@ class _Scope:
                 return self._stored(made, statement, ast.unparse(target))
             case ast.Return(value=value) if value is made.node:
                 return self._returned(made, statement)
+            case ast.Return(value=ast.Tuple(elts=elements)) if made.node in elements:
+                reason = f"returned in a tuple at line {statement.lineno}: it belongs to the caller"
+                return self.blocks.manual(made.node, statement, reason, "see that every caller closes it")
             case ast.Expr(value=value) if value is made.node:
                 return self.blocks.manual(made.node, statement, "made and never used", "delete the line")
             case ast.Expr(value=ast.Yield(value=value)) if value is made.node:
@@ -290,6 +293,8 @@ class _Scope:
                 return self.blocks.manual(
                     made.node, statement, reason, "choose the factory first, then open it with a block"
                 )
+            case ast.Compare(ops=[ast.Is() | ast.IsNot()]):
+                return self.blocks.right(made.node, "only asked whether it is there: it holds no connection")
             case ast.Attribute() | ast.Call() | ast.keyword() if self.scope.is_function:
                 return self._inline(statement, made)
         return self.blocks.manual(made.node, statement, "made in a form that cannot be followed", IN_A_BLOCK)

@@ -111,7 +111,8 @@ class Lending:
             return block
         reasons = self.look.users(lent=bool(uses))
         block.opening = AS_WRITTEN
-        block.needs = self.look.driven_once()
+        # one that its end closes already is closed no earlier than before
+        block.needs = () if life.closed is Closed.GAP else self.look.driven_once()
         block.message = f"the session that `{self.look.scope.place.qualname}` yields is {life.closed}"
         # what left was detached before, where the old code closed when all went well
         block.reasons = reasons if uses or life.closed in (Closed.HAPPY_PATH, Closed.GAP) else [*reasons, DETACHED]
