@@ -54,7 +54,7 @@ $(BIN)/python:
 	@if command -v uv >/dev/null 2>&1; then uv venv --quiet --python "$$(command -v $(PYTHON))" $(VENV); \
 		else $(PYTHON) -m venv $(VENV); fi || { rm -rf $(VENV); exit 1; }
 
-EVERYTHING := .[test,lint,demo-app]
+EVERYTHING := .[test,lint,demo-app,postgres]
 
 # $(call install,REQUIREMENT)
 install = if command -v uv >/dev/null 2>&1; then uv pip install --quiet --python $(BIN)/python --editable "$(1)"; \

@@ -15,6 +15,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from codemods import __version__, sources
+from codemods.flow.objects.summaries import FunctionSummaries
 from codemods.plan import (
     Change,
     End,
@@ -234,13 +235,18 @@ def _examine(
     project = _linked(codebase, rules, request, tell)
     customs = Customs(project, lambda names: _mentions(codebase, names))
     _check_scope(request.settings, customs, project)
+    summaries = FunctionSummaries(project, codebase.trees.get)
 
     def look(path: str) -> list[Examined]:
         ignored = request.settings.ignored_in(path)
         running = frozenset(rule.name for rule in rules) - ignored
-        view = ModuleView(codebase.sources[path], codebase.trees[path], project, request.settings, customs, running)
+        source, tree = codebase.sources[path], codebase.trees[path]
+        view = ModuleView(source, tree, project, request.settings, customs, running, summaries)
         try:
-            return [one for rule in rules if rule.name in running for one in rule.examine(view)]
+            for rule in rules:
+                if rule.name in running:
+                    view.decided.extend(list(rule.examine(view)))
+            return view.decided
         except RecursionError:
             codebase.failures[path] = Failure(path, "examine", "nested too deeply to be followed")
             return []

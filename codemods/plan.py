@@ -231,6 +231,69 @@ class ChangeDefinition:
     returns: str | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class InsertBefore:
+    """Put the statements of `code`, written without indentation, before the statement on this line.
+
+    They stand above the comments and blank lines that lead the statement; first in a suite, below its header.
+    Compound statements in `code` are indented by the file's own step.
+    """
+
+    path: str
+    line: int
+    code: str
+
+
+@dataclass(frozen=True, slots=True)
+class InsertAfter:
+    """Put the statements of `code`, written without indentation, after the statement on this line, in the same suite.
+
+    The statement may be a compound one. A block that is opened or widened down to this line holds what is put there.
+    """
+
+    path: str
+    line: int
+    code: str
+
+
+@dataclass(frozen=True, slots=True)
+class NameReturned:
+    """The `return value` on this line becomes `name = value`, the statements of `code`, and `return name`.
+
+    The value stays as it is written, with the comments in it; the comments above the statement stay above the first
+    line, the one behind it behind the value. `code` is written without indentation.
+    """
+
+    path: str
+    line: int
+    name: str
+    code: str
+
+
+@dataclass(frozen=True, slots=True)
+class AddArgument:
+    """The call that stands at exactly this span gets one more argument, the last one.
+
+    Where the arguments stand on lines of their own the new one does, too; a trailing comma stays trailing.
+    """
+
+    path: str
+    span: Span
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class ChainCall:
+    """Put `text`, `.options(...)`, directly behind the expression at exactly this span.
+
+    Where the next call of the chain stands on a line of its own, the new one does, too.
+    """
+
+    path: str
+    span: Span
+    text: str
+
+
 Edit = (
     OpenBlock
     | WidenBlock
@@ -243,6 +306,11 @@ Edit = (
     | LoopToBlock
     | ReplaceStatement
     | ChangeDefinition
+    | InsertBefore
+    | InsertAfter
+    | NameReturned
+    | AddArgument
+    | ChainCall
 )
 
 

@@ -6,7 +6,9 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from codemods.plan import (
+    AddArgument,
     AddFinally,
+    ChainCall,
     ChangeDefinition,
     DissolveBlock,
     DissolveTry,
@@ -14,8 +16,11 @@ from codemods.plan import (
     Finding,
     Group,
     GuardBlock,
+    InsertAfter,
+    InsertBefore,
     Level,
     LoopToBlock,
+    NameReturned,
     OpenBlock,
     RemoveStatement,
     ReplaceExpression,
@@ -110,26 +115,30 @@ def _places(live: Mapping[str, Finding]) -> dict[tuple[str, str, int], list[str]
 
 
 def _overlapping(live: Mapping[str, Finding]) -> dict[str, str]:
-    taken: list[tuple[str, int, int, str]] = []
+    taken: list[tuple[str, int, int, str, bool]] = []
     opened: set[tuple[str, int, int, str | None]] = set()  # two blocks of one name over the same lines would be one
     gone: dict[str, str] = {}
     for finding in live.values():
         for edit in finding.edits:
             first, last = _extent(edit)
-            for path, other_first, other_last, key in taken:
+            for path, other_first, other_last, key, sole in taken:
                 if path != edit.path or key == finding.key:
                     continue
                 crosses = first < other_first <= last < other_last or other_first < first <= other_last < last
-                same = isinstance(edit, RemoveStatement | ReplaceStatement) and first == other_first == other_last
+                same = sole and isinstance(edit, _SOLE) and first == other_first
                 same = same or (isinstance(edit, OpenBlock) and (edit.path, first, last, edit.name) in opened)
                 if crosses or same:
                     gone[finding.key] = f"it would overlap with {key}"
-            taken.append((edit.path, first, last, finding.key))
+            taken.append((edit.path, first, last, finding.key, isinstance(edit, _SOLE)))
             if isinstance(edit, OpenBlock):
                 opened.add((edit.path, first, last, edit.name))
         if gone:
             return gone
     return gone
+
+
+# two of these cannot have the same statement
+_SOLE = (RemoveStatement, ReplaceStatement, NameReturned)
 
 
 def _extent(edit: Edit) -> tuple[int, int]:
@@ -138,7 +147,7 @@ def _extent(edit: Edit) -> tuple[int, int]:
             return first, last
         case WidenBlock(block=block, last=last):
             return block, last
-        case ReplaceExpression(span=span):
+        case ReplaceExpression(span=span) | AddArgument(span=span) | ChainCall(span=span):
             return span.line, span.line
         case (
             RemoveStatement(line=line)
@@ -148,6 +157,9 @@ def _extent(edit: Edit) -> tuple[int, int]:
             | LoopToBlock(line=line)
             | ReplaceStatement(line=line)
             | ChangeDefinition(line=line)
+            | InsertBefore(line=line)
+            | InsertAfter(line=line)
+            | NameReturned(line=line)
         ):
             return line, line
 

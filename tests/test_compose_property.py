@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import io
+import re
 import tokenize
 from collections import Counter
 from collections.abc import Iterator, Mapping, Set
@@ -13,13 +14,18 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from codemods.plan import (
+    AddArgument,
     AddFinally,
+    ChainCall,
     ChangeDefinition,
     DissolveBlock,
     DissolveTry,
     Edit,
     GuardBlock,
+    InsertAfter,
+    InsertBefore,
     LoopToBlock,
+    NameReturned,
     OpenBlock,
     RemoveStatement,
     ReplaceExpression,
@@ -91,6 +97,34 @@ CODES = [
     "try:\n  r = 1\n  if r:\n    await r\nfinally:\n  r = 2",
     "with r: await r\nr = 3",
 ]
+RETURNED = [
+    ["return value  # back"],
+    ["return(value)"],
+    ["return call(1), \\", "  *b"],
+    ["return (  # open", "", "    await call(", "        1,  # one", "    )", ").all()  # all"],
+    ["return [", '    """', " text", '""",', "    # none", "];  # back"],
+]
+CALLED = [
+    ["await s.run(", "    chain(User)  # users", "    # known", "    .where(1),", "    call(),  # none", ")"],
+    ["c = chain(User).where(call(1, ), call(2, x=3))  # all"],
+    [
+        "c = chain(  # open",
+        "    User",
+        ").where(",
+        "",
+        "    1,",
+        "    call(",
+        "        1",
+        "        # none",
+        "    ),",
+        ")",
+    ],
+    ["c = chain(User) \\", "    .where(call(1,", "                2))"],
+    ["if chain(call(1).", "        x): pass"],
+    ["for c in chain(", "    User", ").all():", "    call(c)  # each"],
+]
+INSERTED = ["inserted()", "# code\nif inserted():\n  # deep code\n  inserted()\n\n# code", "while inserted(): break"]
+NAMING = "for one in named:\n\tinserted(one)"
 HEADERS_OF_LOOPS = [["async for s in dep():  # each"], ["async for (s) in dep(", "        1", "):"]]
 HEADERS_OF_NEEDLESS = [
     ["async with s:  # enter"],
@@ -117,7 +151,8 @@ def indented(lines: list[str], step: str) -> list[str]:
 @st.composite
 def statements(draw: st.DrawFn, step: str, depth: int = 0) -> list[str]:
     lines: list[str] = []
-    kinds = ["simple", "simple", "creation", "close", "made inside", "made anew"] + ["block"] * (depth < 4)
+    kinds = ["simple", "simple", "creation", "close", "made inside", "made anew", "called", "returned"]
+    kinds += ["block"] * (depth < 4)
     kinds += ["compound", "compound", "try", "given back", "given back", "match", "loop", "needless", "unclosed"] * (
         depth < 2
     )
@@ -134,6 +169,10 @@ def statements(draw: st.DrawFn, step: str, depth: int = 0) -> list[str]:
             lines += draw(st.sampled_from(MADE_INSIDE))
         elif kind == "made anew":
             lines += draw(st.sampled_from(MADE_ANEW))
+        elif kind == "called":
+            lines += draw(st.sampled_from(CALLED))
+        elif kind == "returned":
+            lines += draw(st.sampled_from(RETURNED))
         elif kind == "creation":
             lines += draw(st.sampled_from(CREATIONS))
         elif kind == "close":
@@ -204,6 +243,20 @@ def edited_functions(draw: st.DrawFn) -> tuple[Source, list[Edit], int, int]:
         if isinstance(node, ast.Call) and ast.unparse(node) == "F()" and draw(st.booleans()):
             whole = awaited.get(id(node), node) if draw(st.booleans()) else node
             edits.append(ReplaceExpression("a.py", span_of(whole, text.split(newline)), "s"))
+        if isinstance(node, ast.Call) and ast.unparse(node.func) in ("chain", "call") and draw(st.booleans()):
+            span = span_of(node, text.split(newline))
+            if ast.unparse(node.func) == "chain":
+                edits.append(ChainCall("a.py", span, ".chained(new)"))
+            else:
+                edits.append(AddArgument("a.py", span, "new=1"))
+    creations = {edit.creation for edit in edits if isinstance(edit, OpenBlock)}
+    # nothing can stand between a creation and its block, or in what goes
+    edits = [
+        edit
+        for edit in edits
+        if not (isinstance(edit, InsertAfter) and edit.line in creations)
+        and not (isinstance(edit, InsertBefore | InsertAfter | NameReturned) and edit.line in lost)
+    ]
     return source, edits, len(head), len(head) + len(body)
 
 
@@ -241,6 +294,15 @@ def edits_of(draw: st.DrawFn, suite: list[ast.stmt]) -> list[Edit]:
                 made.append(DissolveTry("a.py", statement.lineno, tuple(sorted(chosen))))
         if draw(often):
             made += reshaped(draw, statement)
+        has_own_lines = statement.lineno not in joined and all(
+            not isinstance(inner, ast.stmt) or inner is statement or inner.lineno != statement.lineno
+            for inner in ast.walk(statement)
+        )
+        begins = isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Constant)
+        if has_own_lines and not begins and draw(st.integers(0, 2)) == 0:
+            made.append(InsertBefore("a.py", statement.lineno, draw(st.sampled_from(INSERTED))))
+        if has_own_lines and draw(st.integers(0, 2)) == 0:
+            made.append(InsertAfter("a.py", statement.lineno, draw(st.sampled_from(INSERTED))))
         if draw(st.integers(0, 5)) == 0:
             last = draw(st.integers(index, len(suite) - 1))
             if fits(taken, index, last) and not {statement.lineno, suite[last].lineno} & joined:
@@ -284,6 +346,8 @@ def reshaped(draw: st.DrawFn, statement: ast.stmt) -> list[Edit]:
             return [AddFinally("a.py", line, True, UNCLOSED)]
         case ast.AsyncFunctionDef():
             return [ChangeDefinition("a.py", line, True, "Changed")]
+        case ast.Return():
+            return [NameReturned("a.py", line, "named", NAMING)]
         case ast.Assign(targets=[ast.Name(id="r")]):
             return [ReplaceStatement("a.py", line, draw(st.sampled_from(CODES)))]
     return []
@@ -313,24 +377,39 @@ def strings(text: str) -> Counter[str]:
 
 
 def flattened(
-    tree: ast.AST, gone: Set[int] = frozenset(), replaced: Mapping[int, str] = MappingProxyType({})
+    tree: ast.AST,
+    gone: Set[int] = frozenset(),
+    replaced: Mapping[int, str] = MappingProxyType({}),
+    beside: Mapping[tuple[int, type[InsertBefore | InsertAfter]], str] = MappingProxyType({}),
 ) -> Iterator[str]:
     """The leaf statements in order, blocks opened over a session and `pass` left out, and what guards add."""
     for node in ast.iter_child_nodes(tree):
-        if isinstance(node, ast.ExceptHandler) and ast.unparse(node.body[0]) in ADDED:
-            continue
-        if isinstance(node, ast.stmt) and (node.lineno in gone or ast.unparse(node) in ADDED):
-            continue
-        if isinstance(node, ast.stmt) and node.lineno in replaced:
-            yield from flattened(ast.parse(replaced[node.lineno]))
-            continue
-        if isinstance(node, ast.stmt) and not any(
-            isinstance(inner, ast.stmt) for inner in ast.walk(node) if inner is not node
-        ):
-            if not isinstance(node, ast.Pass):
-                yield ast.dump(node)
-        else:
-            yield from flattened(node, gone, replaced)
+        if isinstance(node, ast.stmt):
+            yield from flattened(ast.parse(beside.get((node.lineno, InsertBefore), "")))
+        yield from _flattened(node, gone, replaced, beside)
+        if isinstance(node, ast.stmt):
+            yield from flattened(ast.parse(beside.get((node.lineno, InsertAfter), "")))
+
+
+def _flattened(
+    node: ast.AST,
+    gone: Set[int],
+    replaced: Mapping[int, str],
+    beside: Mapping[tuple[int, type[InsertBefore | InsertAfter]], str],
+) -> Iterator[str]:
+    if isinstance(node, ast.ExceptHandler) and ast.unparse(node.body[0]) in ADDED:
+        return
+    if isinstance(node, ast.stmt) and (node.lineno in gone or ast.unparse(node) in ADDED):
+        return
+    if isinstance(node, ast.stmt) and node.lineno in replaced:
+        yield from flattened(ast.parse(replaced[node.lineno]))
+    elif isinstance(node, ast.stmt) and not any(
+        isinstance(inner, ast.stmt) for inner in ast.walk(node) if inner is not node
+    ):
+        if not isinstance(node, ast.Pass):
+            yield ast.dump(node)
+    else:
+        yield from flattened(node, gone, replaced, beside)
 
 
 @settings(deadline=None, max_examples=150, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
@@ -340,10 +419,12 @@ def test_nothing_is_lost_and_nothing_else_changes(case: tuple[Source, list[Edit]
     ast.parse(source.text)
     after = compose(source, edits, ()).decode()
     compile(after, "a.py", "exec", dont_inherit=True)
-    assert comment_texts(after) == comment_texts(source.text)
+    codes = [edit.code for edit in edits if isinstance(edit, InsertBefore | InsertAfter)]
+    written = sum((comment_texts(code) for code in codes), comment_texts(source.text))
+    assert comment_texts(after) == written
     assert strings(after) == strings(source.text)
     assert after.endswith("\n") == source.text.endswith("\n")
-    assert longest_blank(after) <= longest_blank(source.text)
+    assert longest_blank(after) <= max(longest_blank(source.text), *map(longest_blank, codes), 0)
 
     old = source.text.split(source.newline)
     assert after.startswith(source.newline.join(old[:first]) + source.newline)
@@ -353,7 +434,15 @@ def test_nothing_is_lost_and_nothing_else_changes(case: tuple[Source, list[Edit]
     gone |= {edit.creation for edit in edits if isinstance(edit, OpenBlock) and edit.creation is not None}
     gone |= {line for edit in edits if isinstance(edit, DissolveTry) for line in edit.closes}
     replaced = {edit.line: edit.code for edit in edits if isinstance(edit, ReplaceStatement)}
-    expected = flattened(ast.parse(with_expressions(source, edits)), gone, replaced)
+    tree = ast.parse(with_expressions(source, edits))
+    beside = {(edit.line, type(edit)): edit.code for edit in edits if isinstance(edit, InsertBefore | InsertAfter)}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Return) and any(
+            isinstance(edit, NameReturned) and edit.line == node.lineno for edit in edits
+        ):
+            assert node.value is not None
+            replaced[node.lineno] = f"named = {ast.unparse(node.value)}\n{NAMING}\nreturn named"
+    expected = flattened(tree, gone, replaced, beside)
     assert list(flattened(ast.parse(after))) == list(expected)
     assert after.count(" -> Changed") == sum(isinstance(edit, ChangeDefinition) for edit in edits)
     assert after.count(f"await {GUARDED}.close()") == sum(isinstance(edit, GuardBlock) for edit in edits)
@@ -361,12 +450,23 @@ def test_nothing_is_lost_and_nothing_else_changes(case: tuple[Source, list[Edit]
 
 
 def with_expressions(source: Source, edits: list[Edit]) -> str:
-    """The original text with its expressions replaced, each on its one line."""
+    """The original text with its expressions replaced, each on its one line, and with its calls added to, on the line
+    that they end on."""
     lines = source.text.split(source.newline)
-    spans = sorted((edit.span for edit in edits if isinstance(edit, ReplaceExpression)), reverse=True)
-    for span in spans:
-        line = lines[span.line - 1]
-        lines[span.line - 1] = f"{line[: span.column]}s{line[span.end_column :]}"
+    asked = [edit for edit in edits if isinstance(edit, ReplaceExpression | AddArgument | ChainCall)]
+    # from the end of the text on, so that what is left to do stays where it was
+    for edit in sorted(asked, key=lambda edit: (edit.span.end_line, edit.span.end_column), reverse=True):
+        span = edit.span
+        line, end = lines[span.end_line - 1], span.end_column
+        if isinstance(edit, ReplaceExpression):
+            line = f"{line[: span.column]}s{line[end:]}"
+        elif isinstance(edit, ChainCall):
+            line = f"{line[:end]}.chained(new){line[end:]}"
+        else:
+            text = source.newline.join([*lines[: span.end_line - 1], line[: end - 1]])
+            comma = "" if re.sub("#.*", "", text).rstrip().endswith((",", "(")) else ", "
+            line = f"{line[: end - 1]}{comma}new=1{line[end - 1 :]}"
+        lines[span.end_line - 1] = line
     return source.newline.join(lines)
 
 

@@ -7,9 +7,10 @@ The order matters from the second rule on: a rule sees what the ones before it d
 from __future__ import annotations
 
 from codemods.rules.base import ModuleView, Rule
+from codemods.rules.expunge_return import ExpungeReturn
 from codemods.rules.session_dependency import SessionDependency
 from codemods.rules.session_scope import SessionScope
 
-RULES: tuple[Rule, ...] = (SessionScope(), SessionDependency())
+RULES: tuple[Rule, ...] = (SessionScope(), SessionDependency(), ExpungeReturn())
 
 __all__ = ["RULES", "ModuleView", "Rule"]

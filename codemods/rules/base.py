@@ -5,10 +5,11 @@ from __future__ import annotations
 import ast
 import hashlib
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Protocol
 
+from codemods.flow.objects.summaries import FunctionSummaries
 from codemods.flow.scope import Scope, scopes
 from codemods.plan import Examined, Site, Source, Span
 from codemods.project.link import Project
@@ -57,6 +58,8 @@ class ModuleView:
     settings: Settings
     customs: Customs
     running: frozenset[str]  # the names of the rules that look at this file
+    summaries: FunctionSummaries
+    decided: list[Examined] = field(default_factory=list)  # what the rules before said of this file
 
     @cached_property
     def scopes(self) -> tuple[Scope, ...]:

@@ -13,10 +13,14 @@ from collections.abc import Iterable
 from dataclasses import replace
 
 from codemods.plan import (
+    AddArgument,
+    ChainCall,
     ChangeDefinition,
     DissolveTry,
     Edit,
     GuardBlock,
+    InsertAfter,
+    InsertBefore,
     OpenBlock,
     Request,
     Source,
@@ -36,11 +40,12 @@ __all__ = ["ComposeError", "compose"]
 def compose(source: Source, edits: Iterable[Edit], requests: Iterable[Request]) -> bytes:
     """The bytes of `source` with these edits and requests made.
 
-    Edits and requests of other files are left out, equal ones are made once, and their order does not matter. Raises
-    ComposeError, with the original's line, when an edit does not fit the file, when two do not fit each other, or
-    when the result would not be exactly the file with the edits made.
+    Edits and requests of other files are left out, and equal ones are made once. Their order does not matter, but for
+    several that put something at one place: what is asked for first stands first. Raises ComposeError, with the
+    original's line, when an edit does not fit the file, when two do not fit each other, or when the result would not be
+    exactly the file with the edits made.
     """
-    chosen = sorted({edit for edit in edits if edit.path == source.path}, key=_position)
+    chosen = sorted(dict.fromkeys(edit for edit in edits if edit.path == source.path), key=_position)
     wanted = [request for request in dict.fromkeys(requests) if request.path == source.path]
     if not chosen and not wanted:
         return source.data
@@ -96,4 +101,5 @@ def _joined_definitions(edits: list[ChangeDefinition]) -> list[ChangeDefinition]
 
 def _position(edit: Edit) -> tuple[int, int, str]:
     last = edit.last if isinstance(edit, OpenBlock | WidenBlock | GuardBlock) else 0
-    return start_line(edit), last, repr(edit)
+    in_order = isinstance(edit, InsertBefore | InsertAfter | AddArgument | ChainCall)
+    return start_line(edit), last, type(edit).__name__ if in_order else repr(edit)

@@ -1,4 +1,4 @@
-"""Where an expression stands, in `ast`'s tree and in libcst's, and what takes its place. Pure; writes nothing.
+"""Where an expression stands, in `ast`'s tree and in libcst's. Pure; reads what it is given, writes nothing.
 
 The span of an expression is the one that `ast` gives it, in code points: without the parentheses around it, but with
 those of a tuple or a generator.
@@ -7,21 +7,21 @@ those of a tuple or a generator.
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 import libcst as cst
 from libcst.metadata import CodeRange
 
-from codemods.plan import ReplaceExpression, Span
+from codemods.plan import AddArgument, ChainCall, ReplaceExpression, Span
 from codemods.transformers.errors import ComposeError
-from codemods.transformers.leading_lines import comment_lines
 from codemods.transformers.outline import first_line, last_line
 
-_ATOMS = (cst.Name, cst.Attribute, cst.Call, cst.Subscript)
+ExpressionEdit = ReplaceExpression | AddArgument | ChainCall
+
 _DEFINITIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.arguments)
 
 
-def find_expression(tree: ast.Module, lines: Sequence[str], edit: ReplaceExpression) -> tuple[ast.expr, ast.stmt]:
+def find_expression(tree: ast.Module, lines: Sequence[str], edit: ExpressionEdit) -> tuple[ast.expr, ast.stmt]:
     """The expression at the span of `edit`, and the innermost statement that holds it.
 
     Raises ComposeError where there is none, where there are two, and where the expression is part of a definition
@@ -56,50 +56,32 @@ def parse_expression(text: str, line: int) -> cst.BaseExpression:
         raise ComposeError(f"`{text}` is no expression", line) from error
 
 
-def replacements(
-    edits: Sequence[ReplaceExpression], positions: Mapping[cst.CSTNode, CodeRange], offset: int
-) -> dict[cst.CSTNode, cst.BaseExpression]:
-    """The nodes of a tree that are to be replaced, each with its replacement.
-
-    Parentheses around it stay, but for those of `(await f()).x` where a name or a call takes the place of the `await`.
-    `offset` is what a line of the tree lacks to the line of the original. Raises ComposeError where an expression is
-    not found, or has a comment in it.
-    """
-    wanted = {edit.span: edit for edit in edits}
-    made: dict[cst.CSTNode, cst.BaseExpression] = {}
+def nodes_at(
+    spans: Iterable[Span], positions: Mapping[cst.CSTNode, CodeRange], offset: int
+) -> dict[Span, cst.BaseExpression]:
+    """The nodes of a tree that stand at the spans of an original; `offset` is what a line of the tree lacks to the line
+    of the original. Raises ComposeError where one is not found."""
+    wanted = set(spans)
+    found: dict[Span, cst.BaseExpression] = {}
+    if not wanted:
+        return found
     for node, position in positions.items():
         if not isinstance(node, cst.BaseExpression):
             continue
-        own = 1 if isinstance(node, cst.Tuple | cst.GeneratorExp) and node.lpar else 0
         start, end = position.start, position.end
-        if own:
+        if own_pairs(node):
             start, end = positions[node.lpar[-1]].start, positions[node.rpar[0]].end
-        edit = wanted.pop(Span(start.line + offset, start.column, end.line + offset, end.column), None)
-        if edit is None:
-            continue
-        kept = len(node.lpar) - own
-        if comment_lines(node.with_changes(lpar=node.lpar[kept:], rpar=node.rpar[:own])):
-            raise ComposeError(f"the expression on line {edit.span.line} has a comment in it", edit.span.line)
-        new = parse_expression(edit.text, edit.span.line)
-        lpar, rpar = node.lpar[:kept], node.rpar[own:]
-        if isinstance(new, _ATOMS) and not isinstance(node, _ATOMS):
-            lpar, rpar = _without_bare_pairs(lpar, rpar)
-        made[node] = new.with_changes(lpar=[*lpar, *new.lpar], rpar=[*new.rpar, *rpar])
-    for span in wanted:
+        span = Span(start.line + offset, start.column, end.line + offset, end.column)
+        if span in wanted:
+            found.setdefault(span, node)
+    for span in sorted(wanted - found.keys()):
         raise ComposeError(f"no expression has the span asked for on line {span.line}", span.line)
-    return made
+    return found
 
 
-def _without_bare_pairs(
-    lpar: Sequence[cst.LeftParen], rpar: Sequence[cst.RightParen]
-) -> tuple[list[cst.LeftParen], list[cst.RightParen]]:
-    """The parentheses that hold white space or comments: the others were there for what they held."""
-    pairs = [
-        (left, right)
-        for left, right in zip(lpar, reversed(rpar), strict=True)
-        if not (left.whitespace_after.empty and right.whitespace_before.empty)
-    ]
-    return [left for left, _ in pairs], [right for _, right in reversed(pairs)]
+def own_pairs(node: cst.BaseExpression) -> int:
+    """How many of the parentheses of a node lie in the span of its expression."""
+    return 1 if isinstance(node, cst.Tuple | cst.GeneratorExp) and node.lpar else 0
 
 
 def _walk(node: ast.AST, span: Span, outer: tuple[ast.AST, ...]) -> Iterator[tuple[ast.AST, tuple[ast.AST, ...]]]:

@@ -5,15 +5,17 @@ from __future__ import annotations
 import ast
 from collections import Counter
 from collections.abc import Sequence
-from itertools import combinations, pairwise
+from itertools import combinations, permutations
 
 from codemods.plan import (
-    AddFinally,
-    ChangeDefinition,
+    AddArgument,
+    ChainCall,
     DissolveBlock,
     DissolveTry,
     Edit,
     GuardBlock,
+    InsertAfter,
+    InsertBefore,
     LoopToBlock,
     OpenBlock,
     RemoveStatement,
@@ -22,10 +24,12 @@ from codemods.plan import (
     WidenBlock,
 )
 from codemods.transformers.errors import ComposeError
-from codemods.transformers.expression_spans import find_expression
+from codemods.transformers.expression_fit import check_expression
+from codemods.transformers.expression_spans import ExpressionEdit, find_expression
+from codemods.transformers.insertion_fit import check_insertion
 from codemods.transformers.open_block import Block, block_anchors, block_start, made_on
 from codemods.transformers.outline import Outline, Place
-from codemods.transformers.statement_fit import check_jumps, check_one_shape, check_statement
+from codemods.transformers.statement_fit import Reshaping, check_jumps, check_one_shape, check_statement
 
 
 def start_line(edit: Edit) -> int:
@@ -35,7 +39,7 @@ def start_line(edit: Edit) -> int:
             return made_on(edit)
         case WidenBlock():
             return edit.block
-        case ReplaceExpression():
+        case ReplaceExpression() | AddArgument() | ChainCall():
             return edit.span.line
         case GuardBlock():
             return edit.first
@@ -50,7 +54,7 @@ def places_of(outline: Outline, tree: ast.Module, edit: Edit) -> list[Place]:
     lines name no statements, or none that are siblings and in order.
     """
     match edit:
-        case ReplaceExpression():
+        case ReplaceExpression() | AddArgument() | ChainCall():
             return [_holder(outline, tree, edit)]
         case OpenBlock() | WidenBlock() | GuardBlock():
             anchors = block_anchors(edit)
@@ -70,6 +74,10 @@ def check_fit(outline: Outline, tree: ast.Module, edits: Sequence[Edit]) -> None
     places = {edit: places_of(outline, tree, edit)[0] for edit in edits}
     for edit, place in places.items():
         _check_one(outline, place.statement, edit)
+        if isinstance(edit, InsertBefore | InsertAfter):
+            check_insertion(outline, place, edit, edits)
+        if isinstance(edit, AddArgument | ChainCall):
+            check_expression(find_expression(tree, outline.lines.lines, edit)[0], edit)
     check_one_shape(edits)
     check_jumps(tree, edits)
     closes = {line for edit in edits if isinstance(edit, DissolveTry) for line in edit.closes}
@@ -79,7 +87,7 @@ def check_fit(outline: Outline, tree: ast.Module, edits: Sequence[Edit]) -> None
     for (one, place), (other, of_other) in combinations(blocks, 2):
         if place.suite is of_other.suite:
             _check_pair(one, other)
-    expressions = [edit for edit in edits if isinstance(edit, ReplaceExpression)]
+    expressions = [edit for edit in edits if isinstance(edit, ExpressionEdit)]
     _check_expressions(expressions)
     _check_headers(outline, tree, edits, expressions)
     replaced = {edit.creation for edit in edits if isinstance(edit, OpenBlock) and edit.context is not None}
@@ -89,12 +97,12 @@ def check_fit(outline: Outline, tree: ast.Module, edits: Sequence[Edit]) -> None
             continue
         # an expression is lost with the statement that holds it, everything else with what its statement stands in
         own, *outer = _lines_around(place)
-        lost_in = own in removed | replaced if isinstance(edit, ReplaceExpression) else False
+        lost_in = own in removed | replaced if isinstance(edit, ExpressionEdit) else False
         if lost_in or closes.intersection(outer):
             raise ComposeError(f"what is edited on line {start_line(edit)} is taken away too", start_line(edit))
 
 
-def _holder(outline: Outline, tree: ast.Module, edit: ReplaceExpression) -> Place:
+def _holder(outline: Outline, tree: ast.Module, edit: ExpressionEdit) -> Place:
     statement = find_expression(tree, outline.lines.lines, edit)[1]
     place: Place | None = next(
         Place(suite, index)
@@ -131,7 +139,7 @@ def _check_one(outline: Outline, statement: ast.stmt, edit: Edit) -> None:
                 raise ComposeError(f"nothing goes from the `finally` of line {edit.line}", edit.line)
             for line in edit.closes:
                 _check_close(outline, statement.finalbody, line)
-        case GuardBlock() | DissolveBlock() | AddFinally() | LoopToBlock() | ReplaceStatement() | ChangeDefinition():
+        case _ if isinstance(edit, GuardBlock | Reshaping):
             check_statement(statement, edit)
 
 
@@ -163,17 +171,20 @@ def _check_creations(blocks: Sequence[OpenBlock], removed: set[int]) -> None:
             raise ComposeError(f"line {line} is both taken away and made a block", line)
 
 
-def _check_expressions(edits: Sequence[ReplaceExpression]) -> None:
-    in_order = sorted(edits, key=lambda edit: edit.span)
-    for one, other in pairwise(in_order):
-        if (other.span.line, other.span.column) < (one.span.end_line, one.span.end_column):
-            raise ComposeError(f"two expressions on line {other.span.line} lie in each other", other.span.line)
+def _check_expressions(edits: Sequence[ExpressionEdit]) -> None:
+    """Nothing in an expression that is replaced may be edited."""
+    for one, other in permutations(edits, 2):
+        inner = other.span
+        starts = (one.span.line, one.span.column) <= (inner.line, inner.column)
+        ends = (inner.end_line, inner.end_column) <= (one.span.end_line, one.span.end_column)
+        if isinstance(one, ReplaceExpression) and starts and ends:
+            raise ComposeError(f"two expressions on line {inner.line} lie in each other", inner.line)
 
 
 def _check_headers(
-    outline: Outline, tree: ast.Module, edits: Sequence[Edit], expressions: Sequence[ReplaceExpression]
+    outline: Outline, tree: ast.Module, edits: Sequence[Edit], expressions: Sequence[ExpressionEdit]
 ) -> None:
-    """No expression of a header that goes may be replaced; one of a body on the header's line may."""
+    """No expression of a header that goes may be edited; one of a body on the header's line may."""
     gone: set[ast.AST] = set()
     for edit in edits:
         if not isinstance(edit, LoopToBlock | DissolveBlock):

@@ -10,13 +10,18 @@ import ast
 from collections.abc import Iterable, Iterator
 
 from codemods.plan import (
+    AddArgument,
     AddFinally,
+    ChainCall,
     ChangeDefinition,
     DissolveBlock,
     DissolveTry,
     Edit,
     GuardBlock,
+    InsertAfter,
+    InsertBefore,
     LoopToBlock,
+    NameReturned,
     OpenBlock,
     RemoveStatement,
     ReplaceExpression,
@@ -24,7 +29,8 @@ from codemods.plan import (
     WidenBlock,
 )
 from codemods.transformers.errors import ComposeError
-from codemods.transformers.expression_spans import find_expression
+from codemods.transformers.expression_fit import argument_of, chain_on
+from codemods.transformers.expression_spans import ExpressionEdit, find_expression
 from codemods.transformers.outline import suites_of
 from codemods.transformers.physical_lines import split_lines
 
@@ -35,7 +41,7 @@ def check_statements(before: str, after: str, edits: Iterable[Edit]) -> None:
     """Raise ComposeError unless `after` holds the statements of `before` with exactly these edits made."""
     expected = ast.parse(before)
     asked = list(edits)
-    _replace_expressions(expected, before, [edit for edit in asked if isinstance(edit, ReplaceExpression)])
+    _edit_expressions(expected, before, [edit for edit in asked if isinstance(edit, ExpressionEdit)])
     _edit_all(expected.body, asked)
     found = ast.parse(after)
     for tree in (expected, found):
@@ -44,18 +50,39 @@ def check_statements(before: str, after: str, edits: Iterable[Edit]) -> None:
         raise ComposeError("the edited text does not hold the statements that it ought to hold")
 
 
-def _replace_expressions(tree: ast.Module, text: str, edits: list[ReplaceExpression]) -> None:
+def _edit_expressions(tree: ast.Module, text: str, edits: list[ExpressionEdit]) -> None:
     lines = split_lines(text)
-    found = {find_expression(tree, lines, edit)[0]: edit.text for edit in edits}
+    found: dict[ast.AST, list[ExpressionEdit]] = {}
+    for edit in edits:
+        found.setdefault(find_expression(tree, lines, edit)[0], []).append(edit)
 
-    class Replacing(ast.NodeTransformer):
+    class Editing(ast.NodeTransformer):
         def visit(self, node: ast.AST) -> ast.AST:
-            if isinstance(node, ast.expr) and node in found:
-                return _parsed(found[node])
-            return self.generic_visit(node)
+            made = self.generic_visit(node)
+            for edit in found.get(node, []):
+                made = _edited(made, edit)
+            return made
 
     if found:
-        Replacing().visit(tree)
+        Editing().visit(tree)
+
+
+def _edited(node: ast.AST, edit: ExpressionEdit) -> ast.AST:
+    """One expression with one edit; arguments of a call come before what is put behind it."""
+    match edit:
+        case ReplaceExpression():
+            return _parsed(edit.text)
+        case AddArgument():
+            assert isinstance(node, ast.Call)
+            argument = argument_of(edit)
+            if isinstance(argument, ast.keyword):
+                node.keywords.append(argument)
+            else:
+                node.args.append(argument)
+            return node
+        case ChainCall():
+            assert isinstance(node, ast.expr)
+            return chain_on(edit, node)
 
 
 def _parsed(expression: str) -> ast.expr:
@@ -74,13 +101,13 @@ def _edit_all(suite: list[ast.stmt], edits: list[Edit]) -> None:
     blocks = [edit for edit in edits if isinstance(edit, Block) and _start(edit) in by_line]
     # outer before inner; of two blocks over the same statements the one whose session was made first is outside
     blocks.sort(key=lambda edit: (_start(edit), -edit.last, *_birth(edit)))
-    suite[:] = _nest(suite, blocks, instead, by_line)
+    suite[:] = _nest(suite, blocks, instead, by_line, _Beside(edits))
 
 
 def _given_up(edits: list[Edit]) -> Iterator[int]:
     """The lines of the statements that may not stay as they are, wherever they stand."""
     for edit in edits:
-        if isinstance(edit, RemoveStatement | DissolveTry | DissolveBlock | ReplaceStatement):
+        if isinstance(edit, RemoveStatement | DissolveTry | DissolveBlock | ReplaceStatement | NameReturned):
             yield edit.line
         if isinstance(edit, DissolveTry):
             yield from edit.closes
@@ -100,6 +127,12 @@ def _left_of(statement: ast.stmt, edits: list[Edit]) -> list[ast.stmt]:
             return statement.body
         if isinstance(edit, ReplaceStatement) and edit.line == statement.lineno:
             return ast.parse(edit.code).body
+        if isinstance(edit, NameReturned) and edit.line == statement.lineno:
+            assert isinstance(statement, ast.Return)
+            assert statement.value is not None
+            first = ast.Assign(targets=[ast.Name(id=edit.name, ctx=ast.Store())], value=statement.value)
+            last = ast.Return(value=ast.Name(id=edit.name, ctx=ast.Load()))
+            return [first, *ast.parse(edit.code).body, last]
     return []
 
 
@@ -139,11 +172,30 @@ def _birth(edit: Block) -> tuple[int, int, int, str]:
     return 0, edit.first if edit.creation is None else edit.creation, 1, f"{edit.name} {edit.context}"
 
 
+class _Beside:
+    """The statements that are put before and after others, each handed out once."""
+
+    def __init__(self, edits: list[Edit]) -> None:
+        self._before: dict[int, list[ast.stmt]] = {}
+        self._after: dict[int, list[ast.stmt]] = {}
+        for edit in edits:
+            if isinstance(edit, InsertBefore | InsertAfter):
+                kept = self._before if isinstance(edit, InsertBefore) else self._after
+                kept.setdefault(edit.line, []).extend(ast.parse(edit.code).body)
+
+    def before(self, line: int) -> list[ast.stmt]:
+        return self._before.pop(line, [])
+
+    def after(self, line: int) -> list[ast.stmt]:
+        return self._after.pop(line, [])
+
+
 def _nest(
     suite: list[ast.stmt],
     blocks: list[Block],
     instead: dict[int, list[ast.stmt]],
     by_line: dict[int, ast.stmt],
+    beside: _Beside,
 ) -> list[ast.stmt]:
     made: list[ast.stmt] = []
     reached = 0
@@ -153,20 +205,23 @@ def _nest(
             continue
         block = next((block for block in blocks if _start(block) == line), None)
         if block is None:
-            made.extend(instead.get(line, [statement]))
+            made += [*beside.before(line), *instead.get(line, [statement]), *beside.after(line)]
             continue
         rest = [other for other in blocks if other is not block]
         reached = block.last
         inside = [sibling for sibling in suite if line <= sibling.lineno <= reached]
         if isinstance(block, WidenBlock):
             assert isinstance(statement, ast.With | ast.AsyncWith)
-            statement.body.extend(_nest(inside[1:], rest, instead, by_line))
-            made.append(statement)
+            made += [*beside.before(line), statement]
+            statement.body += beside.after(line)
+            statement.body += _nest(inside[1:], rest, instead, by_line, beside)
         elif isinstance(block, GuardBlock):
-            made.append(_guarded(block, _nest(inside, rest, instead, by_line)))
+            made.append(_guarded(block, _nest(inside, rest, instead, by_line, beside)))
         else:
             creation = None if block.creation is None else by_line[block.creation]
-            made.extend(_opened(block, creation, _nest(inside, rest, instead, by_line)))
+            # the statement that a block begins with goes into its header, and nothing comes between
+            made += beside.before(line) if block.creation == line else []
+            made += _opened(block, creation, _nest(inside, rest, instead, by_line, beside))
     return made
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import enum
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
@@ -9,7 +10,15 @@ import libcst as cst
 
 from codemods.transformers.leading_lines import Lines, Statement
 
-__all__ = ["Item", "Statement"]
+__all__ = ["Item", "Side", "Statement"]
+
+
+class Side(enum.Enum):
+    """Where an item stands, seen from the original statement of its line."""
+
+    BEFORE = enum.auto()
+    ITSELF = enum.auto()
+    AFTER = enum.auto()
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -18,7 +27,8 @@ class Item:
     those that replace it.
 
     `lead` are the lines above it; `inner` are lines between those and the first statement, and `tail` lines below the
-    last one, that it got on the way.
+    last one, that it got on the way. Statements that are put beside the one of `line` are items of their own, whose
+    `side` is not `ITSELF`.
     """
 
     line: int
@@ -26,6 +36,7 @@ class Item:
     lead: Lines
     inner: Lines = field(default_factory=list)
     tail: Lines = field(default_factory=list)
+    side: Side = Side.ITSELF
 
     @classmethod
     def of(cls, line: int, node: Statement) -> Item:

@@ -5,7 +5,7 @@ Works on the nodes it is given; what lies deeper in them has been edited already
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 import libcst as cst
@@ -15,7 +15,7 @@ from codemods.transformers.continuations import moved_in
 from codemods.transformers.errors import ComposeError
 from codemods.transformers.expression_spans import parse_expression
 from codemods.transformers.guard_block import guarded
-from codemods.transformers.items import Item, Statement
+from codemods.transformers.items import Item, Side, Statement
 from codemods.transformers.leading_lines import (
     Lines,
     comment_lines,
@@ -73,7 +73,7 @@ class SuiteAssembly:
         self, items: Sequence[Item], blocks: Sequence[Block], removed: set[int], step: str, default_step: str
     ) -> None:
         self._items = list(items)
-        self._by_line = {item.line: item for item in items}
+        self._by_line = {item.line: item for item in items if item.side is Side.ITSELF}
         self._blocks = sorted((block for block in blocks if block_start(block) in self._by_line), key=_outer_first)
         self._creations = {
             block.creation: block
@@ -97,9 +97,9 @@ class SuiteAssembly:
         vanished = False
         while index < len(items):
             item = items[index]
-            block = next((block for block in blocks if block_start(block) == item.line), None)
+            block = next((block for block in blocks if _starts_at(block, item)), None)
             if block is not None:
-                end = next(position for position, one in enumerate(items) if one.line == block.last)
+                end = max(position for position, one in enumerate(items) if one.line == block.last)
                 inner = [other for other in blocks if other is not block]
                 starts = strip_start and vanished and not made
                 made.extend(self._block(block, items[index : end + 1], inner, pending))
@@ -109,11 +109,11 @@ class SuiteAssembly:
                 continue
             index += 1
             lead = join(pending, item.lead)
-            creation_of = self._creations.get(item.line)
+            creation_of = self._creations.get(item.line) if item.side is Side.ITSELF else None
             if creation_of is not None:
                 pending = self._take_creation(creation_of, lead)
                 vanished = True
-            elif item.line in self._removed:
+            elif item.side is Side.ITSELF and item.line in self._removed:
                 pending = [*lead, *_comments_of(item)]
                 vanished = True
             elif not item.nodes:
@@ -137,9 +137,13 @@ class SuiteAssembly:
 
     def _directly_first(self, block: OpenBlock) -> bool:
         """Whether no statement stays between the creation and the block."""
-        start = made_on(block)
-        between = (item.line for item in self._items if start < item.line < block.first)
-        return all(line in self._removed or line in self._creations for line in between)
+        lines = [item.line for item in self._items]
+        start = self._items.index(self._by_line[made_on(block)])
+        between = self._items[start + 1 : lines.index(block.first)]
+        return all(
+            item.side is Side.ITSELF and (item.line in self._removed or item.line in self._creations)
+            for item in between
+        )
 
     def _block(self, block: Block, items: Sequence[Item], inner: Sequence[Block], pending: Lines) -> list[Statement]:
         if isinstance(block, WidenBlock):
@@ -151,6 +155,10 @@ class SuiteAssembly:
     def _opened(
         self, block: OpenBlock, items: Sequence[Item], inner: Sequence[Block], pending: Lines
     ) -> list[Statement]:
+        if not self._directly_first(block):
+            items = _with_margin(items, strip_first_blanks)
+        elif block.creation is None:
+            items = _with_margin(items, split_attached)
         creation, extra = (None, []) if block.creation is None else _creation(self._by_line[block.creation])
         if creation is None or block.creation == block.first:
             above, pending = join(pending, items[0].lead), []
@@ -182,6 +190,7 @@ class SuiteAssembly:
         return [opened] if bare is None else [bare.with_changes(leading_lines=above), opened]
 
     def _guarded(self, block: GuardBlock, items: Sequence[Item], inner: Sequence[Block], pending: Lines) -> Statement:
+        items = _with_margin(items, split_attached)
         above, attached = split_attached(join(pending, items[0].lead))
         items = [replace(items[0], lead=attached), *items[1:]]
         body, left = self._assemble(items, inner, [], strip_start=True)
@@ -201,6 +210,33 @@ class SuiteAssembly:
         body = [moved_in(statement, node.body.indent or self._default_step) for statement in body]
         wider = node.body.with_changes(body=[*node.body.body, *body], footer=strip_last_blanks(left))
         return node.with_changes(body=wider, leading_lines=join(pending, block.lead))
+
+
+def _starts_at(block: Block, item: Item) -> bool:
+    """Whether `item` is the first that goes into a block, or the block that takes others in.
+
+    What is put before a statement goes with it; before a block that stands already, or a creation that becomes one, it
+    stays outside.
+    """
+    if block_start(block) != item.line or item.side is Side.AFTER:
+        return False
+    outside = isinstance(block, WidenBlock) or (isinstance(block, OpenBlock) and block.creation == block.first)
+    return item.side is Side.ITSELF or not outside
+
+
+def _with_margin(
+    items: Sequence[Item], split: Callable[[Sequence[cst.EmptyLine]], tuple[Lines, Lines]]
+) -> Sequence[Item]:
+    """The items of a block. Where it begins with what is put before its first statement, that gets the part of the
+    statement's leading lines that goes above the block's header."""
+    if items[0].side is not Side.BEFORE:
+        return items
+    index = next(position for position, item in enumerate(items) if item.side is Side.ITSELF)
+    above, stays = split(items[index].lead)
+    made = list(items)
+    made[index] = replace(items[index], lead=stays)
+    made[0] = replace(items[0], lead=above)
+    return made
 
 
 def _simple(item: Item) -> cst.SimpleStatementLine:

@@ -12,9 +12,9 @@ from dataclasses import dataclass, field, replace
 import libcst as cst
 from libcst.metadata import MetadataWrapper, PositionProvider
 
-from codemods.plan import DissolveBlock, DissolveTry, Edit, RemoveStatement, ReplaceExpression, Source
+from codemods.plan import DissolveBlock, DissolveTry, Edit, InsertAfter, RemoveStatement, Source
 from codemods.transformers.errors import ComposeError
-from codemods.transformers.expression_spans import replacements
+from codemods.transformers.expression_edits import ExpressionEdits
 from codemods.transformers.fit import check_fit, places_of, start_line
 from codemods.transformers.outline import Outline, Place, Suite, first_line, last_line
 from codemods.transformers.physical_lines import PhysicalLines
@@ -199,7 +199,7 @@ def _transformed(
     transformer = SuiteEdits(
         edits,
         statement_lines,
-        replacements([edit for edit in edits if isinstance(edit, ReplaceExpression)], positions, offset),
+        ExpressionEdits.of(edits, positions, offset),
         top,
         top_step=top_step,
         default_step=module.default_indent,
@@ -235,7 +235,7 @@ def _step(outline: Outline, suite: Suite, default: str) -> str:
 
 def _extent(outline: Outline, run: _Run) -> tuple[int, int]:
     """The physical lines of a run: with the comment and blank lines above it, and the comments that end its last
-    statement's own inner suite."""
+    statement's own inner suite, or the suite that gets statements at its end."""
     lines, statements = outline.lines, run.suite.statements
     indent = lines.indent(statements[run.first].lineno)
     start = first_line(statements[run.first])
@@ -245,10 +245,13 @@ def _extent(outline: Outline, run: _Run) -> tuple[int, int]:
             break
         start -= 1
     end = reach = last_line(statements[run.last])
+    gets_more = run.last + 1 == len(statements) and any(
+        isinstance(edit, InsertAfter) and edit.line == statements[run.last].lineno for edit in run.edits
+    )
     while reach < len(lines) and (lines.blank(reach + 1) or lines.comment(reach + 1)):
         reach += 1
         if lines.comment(reach):
-            if not _deeper(lines.indent(reach), indent):
+            if _deeper(indent, lines.indent(reach)) if gets_more else not _deeper(lines.indent(reach), indent):
                 break
             end = reach
     return start, end

@@ -14,7 +14,10 @@ from codemods.plan import (
     DissolveTry,
     Edit,
     GuardBlock,
+    InsertAfter,
+    InsertBefore,
     LoopToBlock,
+    NameReturned,
     OpenBlock,
     RemoveStatement,
     ReplaceStatement,
@@ -23,7 +26,7 @@ from codemods.plan import (
 from codemods.transformers.errors import ComposeError
 from codemods.transformers.outline import suites_of
 
-Reshaping = DissolveBlock | AddFinally | LoopToBlock | ReplaceStatement | ChangeDefinition
+Reshaping = DissolveBlock | AddFinally | LoopToBlock | ReplaceStatement | NameReturned | ChangeDefinition
 
 
 def check_statement(statement: ast.stmt, edit: Reshaping | GuardBlock) -> None:
@@ -42,7 +45,15 @@ def check_statement(statement: ast.stmt, edit: Reshaping | GuardBlock) -> None:
         case ReplaceStatement():
             if any(suites_of(statement)):
                 raise ComposeError(f"line {edit.line} is no simple statement to replace", edit.line)
-            _check_no_import([statement, *code_of(edit)], edit.line)
+            code = code_of(edit)
+            if not code:
+                raise ComposeError(f"nothing is to replace line {edit.line}", edit.line)
+            _check_no_import([statement, *code], edit.line)
+        case NameReturned():
+            _check_name(edit.name, edit.line)
+            if not isinstance(statement, ast.Return) or statement.value is None:
+                raise ComposeError(f"the statement on line {edit.line} returns no value", edit.line)
+            check_code(edit.code, edit.line)
         case ChangeDefinition():
             if not isinstance(statement, ast.FunctionDef | ast.AsyncFunctionDef):
                 raise ComposeError(f"the statement on line {edit.line} defines no function", edit.line)
@@ -50,7 +61,7 @@ def check_statement(statement: ast.stmt, edit: Reshaping | GuardBlock) -> None:
 
 def _check_name(name: str, line: int) -> None:
     if not name.isidentifier() or keyword.iskeyword(name):
-        raise ComposeError(f"`{name}` is no name of a session", line)
+        raise ComposeError(f"`{name}` is no name of a variable", line)
 
 
 def _check_block(statement: ast.stmt, line: int) -> None:
@@ -82,6 +93,18 @@ def code_of(edit: ReplaceStatement) -> list[ast.stmt]:
         raise ComposeError(f"what is to replace line {edit.line} cannot be read: {error.msg}", edit.line) from error
 
 
+def check_code(code: str, line: int) -> None:
+    """Raise ComposeError where the code that goes beside `line` cannot be read, is none, or imports something."""
+    try:
+        statements = ast.parse(code).body
+    except SyntaxError as error:
+        raise ComposeError(f"the code for line {line} cannot be read: {error.msg}", line) from error
+    if not statements:
+        raise ComposeError(f"the code for line {line} holds no statement", line)
+    if any(isinstance(node, ast.Import | ast.ImportFrom) for one in statements for node in ast.walk(one)):
+        raise ComposeError(f"the code for line {line} imports something", line)
+
+
 def check_one_shape(edits: Sequence[Edit]) -> None:
     """Raise ComposeError where a statement is to take two shapes, or one and to go."""
     shaped = [edit.line for edit in edits if isinstance(edit, Reshaping)]
@@ -103,23 +126,35 @@ def check_jumps(tree: ast.Module, edits: Sequence[Edit]) -> None:
         return
     gone = {edit.line for edit in edits if isinstance(edit, RemoveStatement)}
     codes = {edit.line: code_of(edit) for edit in edits if isinstance(edit, ReplaceStatement)}
+    added: dict[int, list[ast.stmt]] = {}
+    for edit in edits:
+        if isinstance(edit, InsertBefore | InsertAfter | NameReturned):
+            added.setdefault(edit.line, []).extend(ast.parse(edit.code).body)
     for node in ast.walk(tree):
         if isinstance(node, ast.For | ast.AsyncFor) and node.lineno in loops:
-            for line in _jumps(node.body, gone, codes):
+            for line in _jumps(node.body, gone, codes, added):
                 raise ComposeError(f"the loop on line {node.lineno} is left or gone on with on line {line}", line)
 
 
-def _jumps(suite: Sequence[ast.stmt], gone: Set[int], codes: Mapping[int, list[ast.stmt]]) -> Iterator[int]:
+def _jumps(
+    suite: Sequence[ast.stmt],
+    gone: Set[int],
+    codes: Mapping[int, list[ast.stmt]],
+    added: Mapping[int, list[ast.stmt]],
+) -> Iterator[int]:
+    """The lines of the jumps of a suite that belong to the loop around it: `codes` stand in the place of statements,
+    `added` beside them."""
     for statement in suite:
         line = statement.lineno
+        yield from (line for _ in _jumps(added.get(line, []), set(), {}, {}))
         if line in gone:
             continue
         if line in codes:
-            yield from (line for _ in _jumps(codes[line], set(), {}))
+            yield from (line for _ in _jumps(codes[line], set(), {}, {}))
         elif isinstance(statement, ast.Break | ast.Continue):
             yield line
         elif isinstance(statement, ast.For | ast.AsyncFor | ast.While):
-            yield from _jumps(statement.orelse, gone, codes)
+            yield from _jumps(statement.orelse, gone, codes, added)
         elif not isinstance(statement, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
             for inner in suites_of(statement):
-                yield from _jumps(inner, gone, codes)
+                yield from _jumps(inner, gone, codes, added)

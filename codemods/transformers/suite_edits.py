@@ -7,6 +7,7 @@ depths compose: a suite is put together from its updated statements, inner block
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import cast
 
 import libcst as cst
@@ -18,7 +19,10 @@ from codemods.plan import (
     DissolveTry,
     Edit,
     GuardBlock,
+    InsertAfter,
+    InsertBefore,
     LoopToBlock,
+    NameReturned,
     OpenBlock,
     RemoveStatement,
     ReplaceStatement,
@@ -27,10 +31,13 @@ from codemods.plan import (
 from codemods.transformers.change_definition import redefined
 from codemods.transformers.dissolve_block import body_of
 from codemods.transformers.dissolve_try import dissolve
+from codemods.transformers.expression_edits import ExpressionEdits
 from codemods.transformers.guard_block import with_finally
-from codemods.transformers.items import Item, Statement
-from codemods.transformers.leading_lines import strip_last_blanks, without_margin
+from codemods.transformers.insert_statements import inserted
+from codemods.transformers.items import Item, Side, Statement
+from codemods.transformers.leading_lines import Lines, strip_last_blanks, without_margin
 from codemods.transformers.loop_to_block import block_of
+from codemods.transformers.name_returned import named
 from codemods.transformers.open_block import SuiteAssembly, block_anchors, filler
 from codemods.transformers.replace_statement import replaced
 
@@ -38,8 +45,8 @@ from codemods.transformers.replace_statement import replaced
 class SuiteEdits(cst.CSTTransformer):
     """Makes the edits whose statements lie in the visited tree.
 
-    `lines` gives the original source's line of every statement of the tree, `replacements` the nodes of expressions
-    that are replaced. `top` is the suite of a slice that need not be a whole suite: nothing is put into it when it
+    `lines` gives the original source's line of every statement of the tree, `expressions` makes the edits of
+    expressions. `top` is the suite of a slice that need not be a whole suite: nothing is put into it when it
     becomes empty unless `top_is_whole`, and `top_step` is what a block opened in it is indented by; `default_step` is
     what suites without a step of their own are indented by, `file_step` what new ones are, and `newline` ends new
     lines. `blank_follows` says whether the text after the slice begins with a blank line or ends the suite.
@@ -49,7 +56,7 @@ class SuiteEdits(cst.CSTTransformer):
         self,
         edits: Sequence[Edit],
         lines: Mapping[cst.CSTNode, int],
-        replacements: Mapping[cst.CSTNode, cst.BaseExpression],
+        expressions: ExpressionEdits,
         top: cst.CSTNode,
         *,
         top_step: str,
@@ -62,7 +69,7 @@ class SuiteEdits(cst.CSTTransformer):
     ) -> None:
         super().__init__()
         self._lines = lines
-        self._replacements = replacements
+        self._expressions = expressions
         self._top = top
         self._top_step = top_step
         self._default_step = default_step
@@ -76,22 +83,25 @@ class SuiteEdits(cst.CSTTransformer):
         self._dissolved = {edit.line for edit in edits if isinstance(edit, DissolveTry)}
         self._needless = {edit.line for edit in edits if isinstance(edit, DissolveBlock)}
         self._replaced = {edit.line: edit for edit in edits if isinstance(edit, ReplaceStatement)}
+        self._named = {edit.line: edit for edit in edits if isinstance(edit, NameReturned)}
+        self._inserted = [edit for edit in edits if isinstance(edit, InsertBefore | InsertAfter)]
         self._loops = {edit.line: edit for edit in edits if isinstance(edit, LoopToBlock)}
         self._definitions = {edit.line: edit for edit in edits if isinstance(edit, ChangeDefinition)}
         self._unclosed = {edit.line: edit for edit in edits if isinstance(edit, AddFinally)}
         self._blocks = [edit for edit in edits if isinstance(edit, OpenBlock | WidenBlock | GuardBlock)]
         self._ends_of_opened = {edit.last for edit in edits if isinstance(edit, OpenBlock)}
         self._anchors = self._removed | self._dissolved | self._needless | self._replaced.keys()
+        self._anchors |= self._named.keys() | {edit.line for edit in self._inserted}
         self._anchors |= {line for block in self._blocks for line in block_anchors(block)}
         self._may_empty: set[cst.CSTNode] = set()  # suites of what is dissolved, which may become empty
 
     def on_leave(
         self, original_node: cst.CSTNodeT, updated_node: cst.CSTNodeT
     ) -> cst.CSTNodeT | cst.RemovalSentinel | cst.FlattenSentinel[cst.CSTNodeT]:
-        replacement = self._replacements.get(original_node)
-        if replacement is not None:
-            return cast(cst.CSTNodeT, replacement)
-        return super().on_leave(original_node, updated_node)
+        made = super().on_leave(original_node, updated_node)
+        if isinstance(original_node, cst.BaseExpression) and isinstance(made, cst.BaseExpression):
+            return cast(cst.CSTNodeT, self._expressions.made(original_node, made))
+        return made
 
     def visit_Try(self, node: cst.Try) -> None:
         self._enter_try(node)
@@ -129,6 +139,7 @@ class SuiteEdits(cst.CSTTransformer):
         items = self._items(original_node.body, updated_node.body)
         if items is None:
             return updated_node
+        items, footer = _with_footer(items, updated_node.footer)
         is_top = original_node is self._top
         whole = self._top_is_whole or not is_top
         step = self._top_step if is_top else original_node.indent or self._default_step
@@ -138,17 +149,18 @@ class SuiteEdits(cst.CSTTransformer):
             left = strip_last_blanks(left)
         if not body and whole and original_node not in self._may_empty:
             body, left = [filler(left)], []
-        return updated_node.with_changes(body=body, footer=[*left, *updated_node.footer])
+        return updated_node.with_changes(body=body, footer=[*left, *footer])
 
     def leave_Module(self, original_node: cst.Module, updated_node: cst.Module) -> cst.Module:
         items = self._items(original_node.body, [without_margin(statement) for statement in updated_node.body])
         if items is None:
             return updated_node
+        items, footer = _with_footer(items, updated_node.footer)
         suite = SuiteAssembly(items, self._blocks, self._removed, self._top_step, self._default_step)
         body, left = suite.assemble(starts_suite=False)
         if self._blank_follows:
             left = strip_last_blanks(left)
-        return updated_node.with_changes(body=body, footer=[*left, *updated_node.footer])
+        return updated_node.with_changes(body=body, footer=[*left, *footer])
 
     def _items(
         self, original: Sequence[cst.CSTNode], updated: Sequence[cst.BaseStatement | cst.BaseSmallStatement]
@@ -159,13 +171,26 @@ class SuiteEdits(cst.CSTTransformer):
         items: list[Item] = []
         for before, after in zip(original, updated, strict=True):
             assert isinstance(after, cst.SimpleStatementLine | cst.BaseCompoundStatement)
+            line = self._lines[before]
+            items += self._beside(line, InsertBefore)
             items.append(self._item(before, after))
+            items += self._beside(line, InsertAfter)
         return items
+
+    def _beside(self, line: int, kind: type[InsertBefore | InsertAfter]) -> list[Item]:
+        """What is put on one side of the statement of a line, in the order that was asked for."""
+        return [
+            inserted(edit, step=self._file_step, newline=self._newline)
+            for edit in self._inserted
+            if isinstance(edit, kind) and edit.line == line
+        ]
 
     def _item(self, before: cst.CSTNode, after: Statement) -> Item:
         line = self._lines[before]
         if line in self._replaced:
             return replaced(self._replaced[line], after, step=self._file_step, newline=self._newline)
+        if line in self._named:
+            return named(self._named[line], after, step=self._file_step, newline=self._newline)
         if line in self._needless:
             return body_of(line, after, default_step=self._default_step)
         if line not in self._dissolved:
@@ -176,3 +201,14 @@ class SuiteEdits(cst.CSTTransformer):
             and self._lines[before.body.body[-1]] in self._ends_of_opened
         )
         return dissolve(line, after, default_step=self._default_step, ends_in_block=ends_in_block)
+
+
+def _with_footer(items: list[Item], footer: Sequence[cst.EmptyLine]) -> tuple[list[Item], Lines]:
+    """The items of a suite and the lines at its end: what is put after its last statement goes below those."""
+    first = len(items)
+    while items[first - 1].side is Side.AFTER:
+        first -= 1
+    if first == len(items):
+        return items, list(footer)
+    kept = strip_last_blanks(footer)
+    return [*items[:first], replace(items[first], lead=kept), *items[first + 1 :]], list(footer)[len(kept) :]

@@ -1,0 +1,418 @@
+"""Runs a function in the head: every way through it, loops until nothing changes any more. Reads; never runs code."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field, replace
+
+from codemods.flow.made import made
+from codemods.flow.objects.evaluate import Evaluation, Summaries, awaited
+from codemods.flow.objects.narrow import narrowed
+from codemods.flow.objects.record import Exit, Planned, Record
+from codemods.flow.objects.values import (
+    EMPTY,
+    PLAIN,
+    UNKNOWN,
+    How,
+    Many,
+    Nothing,
+    One,
+    Origin,
+    SessionValue,
+    Value,
+    is_doubled,
+    objects,
+    union,
+    value,
+)
+from codemods.flow.objects.world import World, joined, same
+from codemods.flow.reaching import captures
+from codemods.flow.scope import Scope
+from codemods.project.expressions import annotation
+from codemods.project.facts import Call, Item
+from codemods.project.mapped_classes import mapped
+from codemods.project.sessions import (
+    ClassMeaning,
+    GeneratorMeaning,
+    InstanceMeaning,
+    Ownership,
+    ScopeMeaning,
+    SessionMeaning,
+)
+
+_ROUNDS = 6
+
+
+@dataclass(slots=True)
+class _Loop:
+    """Where `break` and `continue` lead, while a loop is run."""
+
+    breaks: list[World | None] = field(default_factory=list)
+    continues: list[World | None] = field(default_factory=list)
+
+
+def run(scope: Scope, summaries: Summaries | None = None, planned: Planned | None = None) -> Record:
+    """Runs a function as it will be when what is planned is done."""
+    record = Record()
+    runner = _Runner(Evaluation(scope, record, summaries), planned or Planned())
+    try:
+        runner.start()
+        runner.suite(getattr(scope.node, "body", ()))
+        record.end = None if runner.dead else runner.all.world
+    except RecursionError:
+        record.stopped = "nested too deeply to be followed"
+    return record
+
+
+class _Runner:
+    def __init__(self, evaluation: Evaluation, planned: Planned) -> None:
+        self.all = evaluation
+        self.planned = planned
+        self.scope = evaluation.scope
+        self.record = evaluation.record
+        self.loops: list[_Loop] = []
+        self.raising: list[list[World | None]] = []
+        self.dead = False  # no way leads to where we are
+
+    # --- the start -----------------------------------------------------------------------------------------------
+
+    def start(self) -> None:
+        node = self.scope.node
+        if not isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
+            return
+        given = node.args
+        for parameter in [*given.posonlyargs, *given.args, *given.kwonlyargs]:
+            self.all.world.names[parameter.arg] = self._parameter(parameter)
+
+    def _parameter(self, parameter: ast.arg) -> Value:
+        means = self.scope.meaning(ast.copy_location(ast.Name(parameter.arg, ast.Load()), parameter))
+        if isinstance(means, SessionMeaning):
+            number = self.all.session(ast.Name(parameter.arg, ast.Load()), means, parameter.arg)
+            return value(SessionValue(number))
+        if parameter.arg in ("self", "cls"):
+            return UNKNOWN
+        class_ = self._declared(parameter.annotation)
+        origin = Origin(
+            How.GIVEN, self.all.path, parameter.lineno, parameter.col_offset, what=parameter.arg, class_=class_
+        )
+        return value(One(origin, (), class_))
+
+    def _declared(self, node: ast.expr | None) -> ClassMeaning | None:
+        """The mapped class that a parameter is declared to be of."""
+        told = annotation(node)
+        if told is None or isinstance(told, (Item, Call)):
+            return None
+        means = self.scope.project.declared(told, self.scope.place)
+        of = means.of if isinstance(means, InstanceMeaning) else None
+        if isinstance(of, ClassMeaning) and mapped(of, self.scope.project) is not None:
+            return of
+        return None
+
+    # --- statements ----------------------------------------------------------------------------------------------
+
+    def suite(self, statements: Iterable[ast.stmt]) -> None:
+        for statement in statements:
+            if self.dead:
+                return
+            if statement.lineno in self.planned.removed:
+                continue
+            self.statement(statement)
+            for waiting in self.raising:
+                waiting.append(self.all.world.copy())
+
+    def statement(self, node: ast.stmt) -> None:
+        match node:
+            case ast.Expr(value=inner):
+                self.all.value(inner)
+            case ast.Assign(targets=targets, value=inner):
+                given = self._assigned(node, targets, inner)
+                for target in targets:
+                    self.all.bind(target, given)
+            case ast.AnnAssign(target=target, value=ast.expr() as inner):
+                self.all.bind(target, self._assigned(node, [target], inner))
+            case ast.AugAssign(target=target, op=op, value=inner):
+                loaded = _loading(target)
+                both = ast.copy_location(ast.BinOp(loaded, op, inner), node)
+                self.all.bind(target, self.all.value(both))
+            case ast.Return(value=inner):
+                given = self.all.value(inner) if inner is not None else value(Nothing())
+                self._leave(node, given)
+                self.dead = True
+            case ast.Raise():
+                self.all.value(node.exc)
+                self.dead = True
+            case ast.Assert(test=test):
+                self.all.value(test)
+                self._go(narrowed(test, True, self.all.world, self.all))
+            case ast.If():
+                self._if(node)
+            case ast.For() | ast.AsyncFor():
+                self._for(node)
+            case ast.While():
+                self._while(node)
+            case ast.With() | ast.AsyncWith():
+                self._with(node)
+            case ast.Try() | ast.TryStar():
+                self._try(node)
+            case ast.Match():
+                self._match(node)
+            case ast.Break():
+                if self.loops:
+                    self.loops[-1].breaks.append(self.all.world)
+                self.dead = True
+            case ast.Continue():
+                if self.loops:
+                    self.loops[-1].continues.append(self.all.world)
+                self.dead = True
+            case ast.Delete(targets=targets):
+                for target in targets:
+                    if isinstance(target, ast.Name):
+                        self.all.world.names.pop(target.id, None)
+            case ast.FunctionDef() | ast.AsyncFunctionDef() | ast.ClassDef():
+                self.all.world.names[node.name] = UNKNOWN
+            case _:
+                pass
+
+    def _go(self, world: World | None) -> None:
+        """Goes on from there; None: no way leads on."""
+        if world is None:
+            self.dead = True
+        else:
+            self.all.world = world
+            self.dead = False
+
+    def _assigned(self, statement: ast.stmt, targets: Sequence[ast.expr], inner: ast.expr) -> Value:
+        """The value of an assignment; one that makes a session names it."""
+        call = inner.value if isinstance(inner, ast.Await) else inner
+        if isinstance(call, ast.Call) and len(targets) == 1 and isinstance(targets[0], ast.Name):
+            found = made(self.scope, call)
+            if found is not None and found.node is inner:
+                self.all.arguments(call)
+                means = found.session
+                if statement.lineno in self.planned.opened:
+                    means = replace(means, ownership=Ownership.FRESH, through="")
+                number = self.all.session(inner, means, targets[0].id, statement=statement)
+                return value(SessionValue(number))
+        return self.all.value(inner)
+
+    def _leave(self, node: ast.Return, given: Value) -> None:
+        given = awaited(given) if isinstance(node.value, ast.Await) else given
+        world = self.all.world.copy()
+        known = self.record.exits.get(node)
+        if known is not None:
+            held = {one.origin for one in objects(union([known.value, given]), rows=True)}
+            both = joined([known.world, world], named_only=True, also=held)
+            assert both is not None
+            given, world = union([known.value, given]), both
+        self.record.exits[node] = Exit(node, given, world)
+
+    # --- ways that part ------------------------------------------------------------------------------------------
+
+    def _branch(self, world: World | None, suite: Sequence[ast.stmt]) -> World | None:
+        """Where a suite that starts there ends."""
+        if world is None:
+            return None
+        self._go(world.copy())
+        self.suite(suite)
+        end = None if self.dead else self.all.world
+        self.dead = False
+        return end
+
+    def _if(self, node: ast.If) -> None:
+        self.all.value(node.test)
+        start = self.all.world
+        ends = [
+            self._branch(narrowed(node.test, True, start, self.all), node.body),
+            self._branch(narrowed(node.test, False, start, self.all), node.orelse),
+        ]
+        self._go(joined(ends, named_only=True))
+
+    def _match(self, node: ast.Match) -> None:
+        subject = self.all.value(node.subject)
+        start = self.all.world
+        ends: list[World | None] = [start]
+        for case in node.cases:
+            world = start.copy()
+            for name in captures(case.pattern):
+                world.names[name] = union([subject, UNKNOWN])
+            ends.append(self._branch(world, case.body))
+        self._go(joined(ends, named_only=True))
+
+    def _for(self, node: ast.For | ast.AsyncFor) -> None:
+        if node.lineno in self.planned.loops and isinstance(node.target, ast.Name):
+            means = self.scope.meaning(node.iter)
+            if isinstance(means, GeneratorMeaning) and isinstance(means.value, SessionMeaning):
+                self._entered(node, node.target.id, means.value)
+                return
+        given = self.all.iterable(self.all.value(node.iter))
+        start = self.all.world
+        loop = _Loop()
+        self.loops.append(loop)
+        met = {inner for each in given if isinstance(each, Many) for inner in objects(each.element)}
+        self.all.loops.append(set() if is_doubled(given) else met)
+        held = {one.origin for one in met}
+        entry: World | None = start
+        end: World | None = None
+        for _ in range(_ROUNDS):
+            assert entry is not None
+            self._go(entry.copy())
+            self.all.bind(node.target, self.all.each(given))
+            self.suite(node.body)
+            ways = [None if self.dead else self.all.world, *loop.continues]
+            end = joined(ways, named_only=True, also=held)
+            self.dead = False
+            following = joined([entry, end], named_only=True, also=held)
+            if same(following, entry):
+                break
+            entry = following
+        self.loops.pop()
+        self.all.loops.pop()
+        after = joined([start, end], named_only=True, also=held)
+        if after is not None and end is not None and not loop.breaks:
+            # every object of what is run over has been through the body
+            for one in met:
+                if not one.names and one.origin in end.objects:
+                    after.objects[one.origin] = end.objects[one.origin]
+        last = self._branch(after, node.orelse) if node.orelse else after
+        self._go(joined([last, *loop.breaks], named_only=True))
+
+    def _while(self, node: ast.While) -> None:
+        loop = _Loop()
+        self.loops.append(loop)
+        self.all.loops.append(set())
+        entry: World | None = self.all.world
+        out: World | None = None
+        for _ in range(_ROUNDS):
+            assert entry is not None
+            self._go(entry.copy())
+            self.all.value(node.test)
+            tested = self.all.world
+            out = narrowed(node.test, False, tested, self.all)
+            end = self._branch(narrowed(node.test, True, tested, self.all), node.body)
+            following = joined([entry, end, *loop.continues], named_only=True)
+            if same(following, entry):
+                break
+            entry = following
+        self.loops.pop()
+        self.all.loops.pop()
+        last = self._branch(out, node.orelse) if node.orelse else out
+        self._go(joined([last, *loop.breaks], named_only=True))
+
+    def _try(self, node: ast.Try | ast.TryStar) -> None:
+        start = self.all.world.copy()
+        points: list[World | None] = [start]
+        self.raising.append(points)
+        end = self._branch(start, node.body)
+        self.raising.pop()
+        if end is not None:
+            self.record.ends[node] = joined([self.record.ends.get(node), end]) or end
+        raised = joined(points, named_only=True)
+        if node.orelse:
+            end = self._branch(end, node.orelse)
+        ends = [end]
+        for handler in node.handlers:
+            world = raised.copy() if raised is not None else None
+            if world is not None and handler.name:
+                world.names[handler.name] = PLAIN
+            ends.append(self._branch(world, handler.body))
+        self._go(joined(ends, named_only=True))
+        if node.finalbody:
+            if self.dead:
+                self._branch(raised, node.finalbody)
+                self.dead = True
+            else:
+                self.suite(node.finalbody)
+
+    def _entered(self, node: ast.For | ast.AsyncFor, name: str, means: SessionMeaning) -> None:
+        """A loop that is to become a block."""
+        means = replace(means, ownership=Ownership.FRESH, through="")
+        number = self.all.session(node.iter, means, name, block=node)
+        self.all.world.names[name] = value(SessionValue(number))
+        self.suite(node.body)
+        if not self.dead:
+            self.record.ends[node] = joined([self.record.ends.get(node), self.all.world]) or self.all.world
+            self.all.calls.emptied(number, node.end_lineno or node.lineno, ends=True)
+
+    # --- with ----------------------------------------------------------------------------------------------------
+
+    def _with(self, node: ast.With | ast.AsyncWith) -> None:
+        opened: list[int] = []
+        committing: list[int] = []
+        flushing: list[int] = []
+        for item in node.items:
+            number = self._opened(node, item)
+            if number:
+                opened.append(number)
+                continue
+            if (begun := self._begun(item.context_expr)) is not None:
+                committing.append(begun)
+            if (saved := self._begun(item.context_expr, "begin_nested")) is not None:
+                flushing.append(saved)
+            given = self.all.value(item.context_expr)
+            if item.optional_vars is not None:
+                entered = [one for one in given if isinstance(one, SessionValue)]
+                self.all.bind(item.optional_vars, frozenset(entered) if entered else UNKNOWN)
+        self.suite(node.body)
+        if self.dead:
+            return
+        self.record.ends[node] = joined([self.record.ends.get(node), self.all.world]) or self.all.world
+        for number in flushing:
+            self.all.calls.flush(number)
+        for number in committing:
+            self.all.calls.commit(number, node.end_lineno or node.lineno)
+        for number in reversed(opened):
+            session = self.all.session_of(number)
+            if session is not None and session.commits:
+                self.all.calls.commit(number, node.end_lineno or node.lineno)
+            self.all.calls.emptied(number, node.end_lineno or node.lineno, ends=True)
+
+    def _opened(self, node: ast.With | ast.AsyncWith, item: ast.withitem) -> int:
+        """The number of the session that an item of a `with` opens; 0: it opens none of its own."""
+        means = self.scope.meaning(item.context_expr)
+        commits, plain = False, True
+        if isinstance(means, ScopeMeaning):
+            commits, plain, inner = means.commits, means.plain, means.value
+        else:
+            inner = means
+        if not isinstance(inner, SessionMeaning) or not isinstance(item.context_expr, (ast.Call, ast.Await)):
+            return 0
+        if isinstance(means, SessionMeaning) and (inner.ownership is not Ownership.FRESH or inner.through):
+            return 0
+        if isinstance(item.context_expr, ast.Call):
+            self.all.arguments(item.context_expr)
+        name = item.optional_vars.id if isinstance(item.optional_vars, ast.Name) else ""
+        if isinstance(means, ScopeMeaning):
+            inner = replace(inner, ownership=Ownership.FRESH, through="")
+        number = self.all.session(item.context_expr, inner, name, block=node, commits=commits, plain=plain)
+        if number in self.all.world.sessions:
+            # another round of a loop: another session, and other objects
+            self.all.world.sessions.pop(number)
+            for origin in [one for one in self.all.world.objects if self.all.number(one) == number]:
+                self.all.world.objects.pop(origin)
+        if item.optional_vars is not None:
+            self.all.bind(item.optional_vars, value(SessionValue(number)))
+        return number
+
+    def _begun(self, node: ast.expr, method: str = "begin") -> int | None:
+        """The session of `session.begin()`: its block commits."""
+        match node:
+            case ast.Call(func=ast.Attribute(value=ast.Name(id=name), attr=called)) if called == method:
+                held = self.all.world.names.get(name, EMPTY)
+                numbers = [one.number for one in held if isinstance(one, SessionValue)]
+                return numbers[0] if len(numbers) == 1 else None
+        return None
+
+
+def _loading(target: ast.expr) -> ast.expr:
+    """The target of `x += 1`, to be read."""
+    match target:
+        case ast.Name(id=name):
+            made: ast.expr = ast.Name(name, ast.Load())
+        case ast.Attribute(value=inner, attr=attribute):
+            made = ast.Attribute(inner, attribute, ast.Load())
+        case ast.Subscript(value=inner, slice=key):
+            made = ast.Subscript(inner, key, ast.Load())
+        case _:
+            return target
+    return ast.copy_location(made, target)

@@ -1,0 +1,130 @@
+"""What a run of a function in the head leaves behind: sessions, reads, what is handed on, its ends. Values only."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from codemods.flow.objects.values import One, Origin, Value
+from codemods.flow.objects.world import Standing, World
+from codemods.project.sessions import ClassMeaning, FunctionMeaning
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Session:
+    """One session of a function, as it is made, entered or given."""
+
+    number: int
+    name: str  # what it is bound to; "" when nothing is
+    node: ast.expr
+    is_async: bool
+    expire_on_commit: bool | None
+    own: bool  # made by this very function
+    block: ast.With | ast.AsyncWith | ast.For | ast.AsyncFor | None = None  # a loop that is to become a block, too
+    commits: bool = False  # its block commits at the end
+    plain: bool = True  # its block only opens, rolls back and closes
+    statement: ast.stmt | None = None  # the assignment that makes it, when no block does
+
+
+@dataclass(frozen=True, slots=True)
+class Read:
+    """An attribute of an object is read. `left`: the block of the session it was loaded in has ended by then."""
+
+    one: One
+    attribute: str
+    line: int
+    column: int
+    text: str
+    left: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Passed:
+    """An object, or a collection of them, is handed to a function of the project."""
+
+    one: One
+    function: FunctionMeaning
+    position: int | None
+    keyword: str | None
+    line: int
+    left: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Serialized:
+    """An object is read by a schema: `UserOut.model_validate(user)`."""
+
+    one: One
+    schema: ClassMeaning
+    line: int
+    left: bool
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Exit:
+    """A `return`: what it gives, and how things stand there."""
+
+    statement: ast.Return
+    value: Value
+    world: World
+
+
+@dataclass(frozen=True, slots=True)
+class Effects:
+    """What a function may do to a session it is given: the line of each, 0 where it does not."""
+
+    commits: int = 0
+    rolls_back: int = 0
+    detaches: int = 0
+    writes: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """What calling a function of the project gives: plain data, no tree.
+
+    `value` is what it gives at the end of all ways, `origins` the objects in it, in order; `given` says how the objects
+    that were handed in stand at the end, by the name of the parameter.
+    """
+
+    value: Value
+    origins: tuple[Origin, ...]
+    standings: Mapping[Origin, Standing] = field(hash=False)
+    given: Mapping[str, Standing] = field(hash=False)
+    own: frozenset[Origin] = frozenset()  # those that were loaded in a session of its own
+    effects: Effects = Effects()
+    is_async: bool = False
+    is_bound: bool = False  # its first parameter is the object whose method it is
+    parameters: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Planned:
+    """What is to be changed in the function before anything else is: by the lines of its statements.
+
+    `removed` go; `loops` over a generator of sessions become blocks; the sessions that are made on the lines `opened`
+    get a block, whatever they come from.
+    """
+
+    removed: frozenset[int] = frozenset()
+    loops: frozenset[int] = frozenset()
+    opened: frozenset[int] = frozenset()
+
+
+@dataclass(slots=True, eq=False)
+class Record:
+    """Filled while a function is run."""
+
+    sessions: list[Session] = field(default_factory=list)
+    reads: dict[Read, None] = field(default_factory=dict)
+    passed: dict[Passed, None] = field(default_factory=dict)
+    serialized: dict[Serialized, None] = field(default_factory=dict)
+    exits: dict[ast.Return, Exit] = field(default_factory=dict)
+    end: World | None = None  # how things stand where the function ends without a `return`; None: it does not
+    ends: dict[ast.stmt, World] = field(default_factory=dict)  # how things stand at the end of a `with` or `try` body
+    called: dict[Origin, tuple[FunctionMeaning, int]] = field(default_factory=dict)  # which object of which function
+    nodes: dict[tuple[int, int], ast.expr] = field(default_factory=dict)  # what loads, by its position
+    added: dict[Origin, int] = field(default_factory=dict)  # new objects: the session that they were added to
+    refreshed: dict[Origin, int] = field(default_factory=dict)  # line of the last `refresh`
+    stopped: str = ""  # why the function could not be run to its ends

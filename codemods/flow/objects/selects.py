@@ -1,0 +1,189 @@
+"""What a SQL statement selects: `select(User).join(...)`, read step by step. Pure (semantics D2)."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Callable
+from dataclasses import replace
+
+from codemods.flow.objects.values import Class, Selected, Selection, Value
+from codemods.flow.scope import Scope
+from codemods.project.expressions import expression
+from codemods.project.facts import Call
+from codemods.project.link import Place
+from codemods.project.mapped_classes import mapped
+from codemods.project.mapping_definitions import definition
+from codemods.project.mapping_names import TABLES
+from codemods.project.models import Member, member
+from codemods.project.sessions import ClassMeaning, External
+
+Evaluate = Callable[[ast.expr], Value]
+
+SELECTS = frozenset(
+    {
+        "sqlalchemy.select",
+        "sqlalchemy.future.select",
+        "sqlalchemy.sql.select",
+        "sqlalchemy.sql.expression.select",
+        "sqlmodel.select",
+        "sqlmodel.sql.expression.select",
+    }
+)
+_SQL = ("sqlalchemy", "sqlalchemy.sql", "sqlalchemy.sql.expression", "sqlmodel")
+WRITING = frozenset(f"{module}.{name}" for module in _SQL for name in ("insert", "update", "delete")) | frozenset(
+    f"sqlalchemy.dialects.{name}.insert" for name in ("postgresql", "sqlite", "mysql")
+)
+ALIASES = frozenset({"sqlalchemy.orm.aliased", "sqlalchemy.orm.util.aliased", "sqlalchemy.alias"})
+TEXTS = frozenset(f"{module}.{name}" for module in _SQL for name in ("text", "exists", "literal", "values", "table"))
+_PLAIN_CALLS = ("sqlalchemy.func.", "sqlalchemy.sql.func.", "sqlalchemy.sql.functions.", "sqlmodel.func.")
+_PLAIN_FUNCTIONS = frozenset(
+    f"{module}.{name}"
+    for module in _SQL
+    for name in (
+        *(
+            "func",
+            "distinct",
+            "case",
+            "cast",
+            "literal",
+            "literal_column",
+            "exists",
+            "null",
+            "true",
+            "false",
+            "extract",
+        ),
+        *("desc", "asc", "label", "type_coerce", "column", "text", "and_", "or_", "not_", "nulls_last", "nulls_first"),
+    )
+)
+# steps that neither change what is selected nor how often it comes
+_SAME = frozenset(
+    {
+        *("where", "filter", "filter_by", "order_by", "limit", "offset", "group_by", "having", "with_for_update"),
+        *("execution_options", "correlate", "correlate_except", "prefix_with", "suffix_with", "with_hint", "fetch"),
+        *("slice", "distinct", "add_cte", "with_statement_hint", "options", "populate_existing", "yield_per"),
+        *("enable_eagerloads", "enable_assertions", "autoflush", "params", "reset_joinpoint"),
+    }
+)
+_JOINING = frozenset({"join", "outerjoin", "join_from", "outerjoin_from", "select_from", "from_statement"})
+# the statement is a part of another one from here on: nothing is loaded by it
+NESTING = frozenset(
+    {"subquery", "cte", "alias", "scalar_subquery", "exists", "lateral", "as_scalar", "label", "in_", "compile"}
+)
+
+
+def selection(node: ast.Call, called: str, scope: Scope, evaluate: Evaluate) -> Selection:
+    """What `select(...)` selects; `called` is the dotted name of the function."""
+    selected = tuple(_selected(argument, scope, evaluate) for argument in node.args)
+    if not selected or any(isinstance(argument, ast.Starred) for argument in node.args):
+        selected = (Selected(None, "", unknown=True),)
+    return Selection(selected, (node.lineno, node.col_offset), sqlmodel=called.startswith("sqlmodel."))
+
+
+def query(node: ast.Call, scope: Scope, evaluate: Evaluate) -> Selection:
+    """What `session.query(...)` selects."""
+    return replace(selection(node, "", scope, evaluate), unique=len(node.args) == 1)
+
+
+def step(known: Selection, node: ast.Call, method: str, scope: Scope, evaluate: Evaluate) -> Selection | None:
+    """The statement after one more step of its chain; None when it is no statement that loads something any more."""
+    if method == "returning":
+        given = tuple(_selected(argument, scope, evaluate) for argument in node.args)
+        told = tuple(one if _is_modern(one, scope) else replace(one, class_=None, unknown=True) for one in given)
+        return Selection(told, (node.lineno, node.col_offset), joined=True)
+    if not known.selected:
+        return known  # `insert(User).values(...)`: it gives no rows
+    if method in _SAME:
+        return known
+    if method in _JOINING:
+        return replace(known, joined=True)
+    if method in NESTING:
+        return None
+    if method in ("add_columns", "add_entity", "column"):
+        more = tuple(_selected(argument, scope, evaluate) for argument in node.args)
+        return replace(known, selected=(*known.selected, *more), unique=False)
+    if method in ("with_only_columns", "with_entities"):
+        chosen = tuple(_selected(argument, scope, evaluate) for argument in node.args)
+        return replace(known, selected=chosen or (Selected(None, "", unknown=True),), unique=False)
+    if method in ("union", "union_all", "intersect", "intersect_all", "except_", "except_all"):
+        return replace(known, selected=tuple(Selected(None) for _ in known.selected), unique=False)
+    return replace(known, selected=(Selected(None, "", unknown=True),))
+
+
+def _is_modern(one: Selected, scope: Scope) -> bool:
+    """SQLAlchemy 1.4 gives the first column instead of the entity; it does not have `DeclarativeBase`."""
+    if one.class_ is None:
+        return True
+    return any(
+        isinstance(base, External) and base.dotted.rpartition(".")[2].startswith("DeclarativeBase")
+        for base in scope.project.bases(one.class_)
+    )
+
+
+def _selected(node: ast.expr, scope: Scope, evaluate: Evaluate) -> Selected:
+    if isinstance(node, ast.Name):
+        for one in evaluate(node):
+            if isinstance(one, Class):
+                return Selected(one.class_, node.id)
+    means = scope.meaning(node)
+    if isinstance(means, ClassMeaning):
+        if mapped(means, scope.project) is not None:
+            return Selected(means, ast.unparse(node))
+        return Selected(None, ast.unparse(node), unknown=True)
+    return Selected(None, ast.unparse(node), unknown=not (_is_column(node, scope, evaluate) or _is_table(node, scope)))
+
+
+def _is_table(node: ast.expr, scope: Scope) -> bool:
+    """`users = Table("users", metadata, ...)`."""
+    made = definition(expression(node), Place(scope.place.path), scope.project)
+    if made is None or not isinstance(made.expression, Call):
+        return False
+    means = scope.project.meaning(made.expression.function, made.place)
+    return isinstance(means, External) and means.dotted in TABLES
+
+
+def _is_column(node: ast.expr, scope: Scope, evaluate: Evaluate) -> bool:
+    """A column, a function of SQL, an operation on such: it gives plain values."""
+    match node:
+        case ast.Constant():
+            return True
+        case ast.Attribute(value=owner, attr=name):
+            class_ = scope.meaning(owner)
+            if isinstance(owner, ast.Name):
+                class_ = next((one.class_ for one in evaluate(owner) if isinstance(one, Class)), class_)
+            if isinstance(class_, ClassMeaning):
+                known = mapped(class_, scope.project)
+                if known is not None and name in known.relationships:
+                    return False
+                return (
+                    known is not None
+                    and (name in known.columns or name in known.hybrids or name in known.column_properties)
+                ) or member(class_, name, scope.project) is Member.COLUMN
+            # `subquery.c.total`, `User.__table__.c.id`, `users.c.id`
+            return isinstance(owner, ast.Attribute) and owner.attr in ("c", "columns")
+        case ast.Call(func=ast.Attribute(value=base) as function):
+            called = scope.meaning(function)
+            if isinstance(called, External):
+                return called.dotted in _PLAIN_FUNCTIONS or called.dotted.startswith(_PLAIN_CALLS)
+            if function.attr in ("scalar_subquery", "as_scalar", "exists"):
+                return True
+            return _is_column(base, scope, evaluate) or _is_plain_call(base, scope)
+        case ast.Call(func=function):
+            called = scope.meaning(function)
+            return isinstance(called, External) and called.dotted in _PLAIN_FUNCTIONS | TEXTS
+        case ast.BinOp(left=left, right=right):
+            return _is_column(left, scope, evaluate) or _is_column(right, scope, evaluate)
+        case ast.UnaryOp() | ast.Compare():
+            return True
+        case _:
+            return False
+
+
+def _is_plain_call(node: ast.expr, scope: Scope) -> bool:
+    """`func.count(...)` of `func.count(...).over(...)`, `select(...).scalar_subquery()`."""
+    if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
+        if node.func.attr in ("scalar_subquery", "as_scalar", "exists"):
+            return True
+        called = scope.meaning(node.func)
+        return isinstance(called, External) and called.dotted.startswith(_PLAIN_CALLS)
+    return False

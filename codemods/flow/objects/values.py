@@ -1,0 +1,319 @@
+"""What an expression may give, as far as entities are concerned: values only; touches nothing.
+
+A `Value` is a set of alternatives: `user` after `await session.get(User, pk)` is an entity, or None.
+"""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
+
+from codemods.project.sessions import ClassMeaning
+
+
+class How(enum.StrEnum):
+    """How an object came into the hands of the function."""
+
+    LOADED = "loaded"  # by a SELECT
+    GOT = "got"  # by its primary key: perhaps out of the identity map
+    MADE = "made"  # by calling its class
+    MERGED = "merged"
+    GIVEN = "given"  # a parameter
+    CALLED = "called"  # what a function of the project gave
+    UNTOLD = "untold"  # through the session, and it cannot be told what it is
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Origin:
+    """Where objects come from: all those that one expression gives, each time it runs, have one origin.
+
+    `line` and `column` are those of the expression, as `ast` counts. `anchor` is the position of what loads them: the
+    call of `select`, `get` or `query`. `class_` is the mapped class, if that is known; `what` is the source text of
+    it, or the name of the function or parameter.
+    """
+
+    how: How
+    path: str
+    line: int
+    column: int
+    index: int = 0
+    what: str = ""
+    class_: ClassMeaning | None = None
+    session: int = 0  # the number of the session that it was had from; 0: none that this function holds
+    anchor: tuple[int, int] = (0, 0)
+    joined: bool = False  # the SELECT has a join: rows can repeat an object, or lack it
+
+
+@dataclass(frozen=True, slots=True)
+class Nothing:
+    """None."""
+
+
+@dataclass(frozen=True, slots=True)
+class Unbound:
+    """The name may not have been given a value at all."""
+
+
+@dataclass(frozen=True, slots=True)
+class Plain:
+    """Something that is no entity and holds none: a number, a text, a schema, a row of columns."""
+
+
+@dataclass(frozen=True, slots=True)
+class Unknown:
+    """Something of which nothing is known. `why`: it was had through the function's own session, by this text."""
+
+    why: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class One:
+    """An object. With `names` it is the one that these attributes lead to from the object of that origin.
+
+    `class_` is the mapped class, if that is known.
+    """
+
+    origin: Origin
+    names: tuple[str, ...] = ()
+    class_: ClassMeaning | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Many:
+    """A list, set or other collection whose elements are all alike. `doubled`: one object may be in it twice."""
+
+    element: Value
+    doubled: bool = False
+    lazy: bool = False  # a generator: nothing has been read from it yet
+
+
+@dataclass(frozen=True, slots=True)
+class Pack:
+    """A tuple or list with known elements: `users, total`."""
+
+    elements: tuple[Value, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """A dict; its keys are plain."""
+
+    values: Value
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A row of a result: what it holds, in order; None when that cannot be told."""
+
+    elements: tuple[Value, ...] | None
+
+
+@dataclass(frozen=True, slots=True)
+class Selected:
+    """One thing that a statement selects: a mapped class, or (None) something plain unless `unknown`."""
+
+    class_: ClassMeaning | None
+    text: str = ""
+    unknown: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """A SQL statement that gives rows. `anchor` is the position of the call of `select` (or `query`)."""
+
+    selected: tuple[Selected, ...]
+    anchor: tuple[int, int]
+    joined: bool = False
+    unique: bool = False  # of a legacy query: it never repeats an object (semantics D2)
+    sqlmodel: bool = False
+    deletes: ClassMeaning | None = None  # a statement that deletes rows of this class
+
+
+@dataclass(frozen=True, slots=True)
+class Class:
+    """A mapped class, or an alias of one, as a value."""
+
+    class_: ClassMeaning
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What executing a statement gives."""
+
+    selection: Selection | None  # None: rows of plain values
+    site: tuple[int, int]
+    session: int
+    scalars: bool = False
+    index: int = 0  # which of the selected things `scalars(index)` gives
+    unique: bool = False
+    plain_rows: bool = False  # mappings
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """A legacy query, not run yet."""
+
+    selection: Selection | None
+    site: tuple[int, int]
+    session: int
+
+
+@dataclass(frozen=True, slots=True)
+class SessionValue:
+    """A session, by its number in the function."""
+
+    number: int
+
+
+@dataclass(frozen=True, slots=True)
+class Bearer:
+    """An object of the project's own that was made with sessions: `UserRepository(session)`."""
+
+    class_: ClassMeaning
+    sessions: frozenset[int]
+
+
+@dataclass(frozen=True, slots=True)
+class Later:
+    """A coroutine: what awaiting it gives."""
+
+    value: Value
+
+
+Alternative = (
+    Nothing
+    | Unbound
+    | Plain
+    | Unknown
+    | One
+    | Many
+    | Pack
+    | Table
+    | Row
+    | Selection
+    | Class
+    | Result
+    | Query
+    | SessionValue
+    | Bearer
+    | Later
+)
+Value = frozenset[Alternative]
+
+NOTHING: Value = frozenset({Nothing()})
+PLAIN: Value = frozenset({Plain()})
+UNKNOWN: Value = frozenset({Unknown()})
+EMPTY: Value = frozenset()
+_DEEP = 6  # a collection of collections of ... deeper than this is not followed
+
+
+def value(*alternatives: Alternative) -> Value:
+    return frozenset(alternatives)
+
+
+def union(values: Iterable[Value]) -> Value:
+    """Any of the values. Collections become one collection, so that what a loop fills stays one thing."""
+    every = frozenset().union(*values) if values else EMPTY
+    many = [one for one in every if isinstance(one, Many)]
+    if len(many) > 1:
+        merged = Many(
+            union([one.element for one in many]), any(one.doubled for one in many), any(one.lazy for one in many)
+        )
+        every = (every - set(many)) | {merged}
+    return every if depth(every) <= _DEEP else UNKNOWN
+
+
+def depth(of: Value) -> int:
+    """How deep collections lie in each other."""
+    return max((1 + max((depth(inner) for inner in parts(one)), default=0) for one in of), default=0)
+
+
+def parts(one: Alternative) -> tuple[Value, ...]:
+    """The values that a collection directly holds."""
+    match one:
+        case Many(element=inner) | Table(values=inner) | Later(value=inner):
+            return (inner,)
+        case Pack(elements=elements):
+            return elements
+        case Row(elements=elements):
+            return elements or ()
+        case _:
+            return ()
+
+
+def objects(of: Value, *, rows: bool = False) -> set[One]:
+    """The objects in a value, at any depth; those in rows only when asked for."""
+    found: set[One] = set()
+    for one in of:
+        if isinstance(one, One):
+            found.add(one)
+        elif rows or not isinstance(one, Row):
+            for inner in parts(one):
+                found |= objects(inner, rows=rows)
+    return found
+
+
+def sessions(of: Value) -> frozenset[int]:
+    """The numbers of the sessions in a value."""
+    found: set[int] = set()
+    for one in of:
+        if isinstance(one, SessionValue):
+            found.add(one.number)
+        elif isinstance(one, Bearer):
+            found |= one.sessions
+        else:
+            for inner in parts(one):
+                found |= sessions(inner)
+    return frozenset(found)
+
+
+def changed(of: Value, change: Callable[[One], One]) -> Value:
+    """The value with every object in it replaced."""
+
+    def each(one: Alternative) -> Alternative:
+        match one:
+            case One():
+                return change(one)
+            case Many():
+                return replace(one, element=changed(one.element, change))
+            case Table():
+                return Table(changed(one.values, change))
+            case Later():
+                return Later(changed(one.value, change))
+            case Pack():
+                return Pack(tuple(changed(inner, change) for inner in one.elements))
+            case Row(elements=tuple(elements)):
+                return Row(tuple(changed(inner, change) for inner in elements))
+            case _:
+                return one
+
+    return frozenset(each(one) for one in of)
+
+
+def elements(of: Value) -> Value:
+    """What iterating over the value gives."""
+    found: list[Value] = []
+    for one in of:
+        match one:
+            case Many(element=element):
+                found.append(element)
+            case Pack(elements=inner):
+                found += inner
+            case Row(elements=inner):
+                found += inner or [UNKNOWN]
+            case Table() | Plain() | Nothing() | Unbound():
+                found.append(PLAIN)
+            case One(class_=None):
+                found.append(value(one))  # an object of unknown class: it may be a list
+            case Result() | Query():
+                raise AssertionError("results are consumed by the one who knows the statement")
+            case Unknown(why=why):
+                found.append(value(Unknown(why)))
+            case _:
+                found.append(UNKNOWN)
+    return union(found)
+
+
+def is_doubled(of: Value) -> bool:
+    return any(isinstance(one, Many) and one.doubled for one in of)

@@ -1,0 +1,234 @@
+"""Where a `return` stands, seen from the block that closes a session: in it, after it, or with none. Reads only."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from codemods.flow.objects.record import Planned, Session
+from codemods.flow.ownership import closes_in
+from codemods.flow.scope import Loop, Scope, With
+from codemods.plan import (
+    Examined,
+    Finding,
+    LoopToBlock,
+    OpenBlock,
+    RemoveStatement,
+    ReplaceExpression,
+    WidenBlock,
+)
+from codemods.project.expressions import expression, is_logging
+
+_CLOSING = frozenset({"close", "aclose", "rollback", "expunge", "expunge_all", "invalidate", "reset"})
+_HARMLESS = frozenset({"no_autoflush", "in_transaction", "is_active", "info"})
+
+
+@dataclass(frozen=True, slots=True)
+class Around:
+    """How a session ends behind a `return`.
+
+    `inside`: the return stands in what closes it. `end`: else the last statement of that. `needs`: the key of the
+    finding that opens or widens the block. `commits`: line of what commits when the return is left, `refused` why
+    nothing can be said of it.
+    """
+
+    inside: bool
+    end: ast.stmt | None = None
+    block: ast.stmt | None = None  # the block, or `try`, as it stands, when the return is after it
+    needs: str = ""
+    commits: int = 0
+    refused: str = ""
+    name: str = ""  # what the session is called there; "": as it is now
+
+
+def planned(scope: Scope, decided: Iterable[Examined]) -> Planned:
+    """What the rules before are about to do in a function."""
+    path = scope.place.path
+    edits = [edit for one in decided if isinstance(one, Finding) for edit in one.edits if edit.path == path]
+    return Planned(
+        frozenset(edit.line for edit in edits if isinstance(edit, RemoveStatement)),
+        frozenset(edit.line for edit in edits if isinstance(edit, LoopToBlock)),
+        frozenset(edit.creation for edit in edits if isinstance(edit, OpenBlock) and edit.creation is not None),
+    )
+
+
+def around(scope: Scope, session: Session, leaving: ast.Return, decided: Iterable[Examined]) -> Around:
+    """How the session ends behind this `return`."""
+    block = session.block
+    suite, first, last, needs, name = _extent(scope, session, decided)
+    if suite is None:
+        guard = _closed_by_hand(scope, session, leaving)
+        if guard is None:
+            after = _closed_before(scope, session, leaving)
+            if after is None:
+                return Around(False, refused="nothing closes its session here")
+            return Around(False, after.body[-1], after)
+        commits, refused = _on_the_way(scope, session, leaving, guard)
+        return Around(True, commits=commits, refused=refused)
+    index = scope.in_suite(suite, leaving)
+    within = block is not None and _is_in(scope, leaving, block)
+    if within or (index is not None and first <= index <= last):
+        commits, refused = _on_the_way(scope, session, leaving, block)
+        if session.commits and block is not None:
+            commits = commits or block.lineno
+        return Around(True, needs=needs, commits=commits, refused=refused, name=name)
+    end = suite[last]
+    if block is not None and end is block:
+        end = block.body[-1]
+    if _is_looped(scope, end, leaving):
+        return Around(False, refused="the block is opened anew in each round of a loop")
+    commits = block.lineno if session.commits and block is not None else 0
+    if isinstance(block, With) and not commits:
+        for item in block.items:
+            if _mentions(item.context_expr, session.name) and _is_begin(item.context_expr):
+                commits = block.lineno
+    return Around(False, end, block if not isinstance(end, Loop) else None, needs, commits, name=name)
+
+
+def _extent(
+    scope: Scope, session: Session, decided: Iterable[Examined]
+) -> tuple[Sequence[ast.stmt] | None, int, int, str, str]:
+    """The suite in which the block stands or will stand, its first and last statement, the finding that it needs, and
+    the name that the session gets there."""
+    path = scope.place.path
+    findings = [one for one in decided if isinstance(one, Finding) and one.site.path == path]
+    block = session.block
+    if block is not None:
+        seat = scope.seat(block)
+        for finding in findings:
+            for edit in finding.edits:
+                if isinstance(edit, WidenBlock) and edit.block == block.lineno:
+                    last = next(i for i, one in enumerate(seat.suite) if one.lineno == edit.last)
+                    return seat.suite, seat.index, last, finding.key, ""
+                if isinstance(edit, LoopToBlock) and edit.line == block.lineno:
+                    return seat.suite, seat.index, seat.index, finding.key, ""
+        return seat.suite, seat.index, seat.index, "", ""
+    for finding in findings:
+        for edit in finding.edits:
+            if isinstance(edit, OpenBlock) and _is_of(scope, edit, finding, session):
+                found = _suite_of(scope, edit.first, edit.last)
+                if found is not None:
+                    return (*found, finding.key, edit.name or session.name)
+    return None, 0, 0, "", ""
+
+
+def _is_of(scope: Scope, edit: OpenBlock, finding: Finding, session: Session) -> bool:
+    """Whether the block is opened for this session."""
+    statement = session.statement
+    if statement is not None:
+        if edit.creation is None:
+            return edit.name is None and edit.context == session.name  # entered late
+        made = scope.owner_statement(statement)
+        return edit.name == session.name and edit.creation in {statement.lineno, made.lineno if made else 0}
+    start = session.node.lineno
+    return edit.creation is None and any(
+        isinstance(other, ReplaceExpression) and other.span.line == start and other.text == edit.name
+        for other in finding.edits
+    )
+
+
+def _suite_of(scope: Scope, first: int, last: int) -> tuple[Sequence[ast.stmt], int, int] | None:
+    for statement in scope.statements():
+        if statement.lineno == first:
+            seat = scope.seat(statement)
+            for index in range(seat.index, len(seat.suite)):
+                if seat.suite[index].lineno == last:
+                    return seat.suite, seat.index, index
+    return None
+
+
+def _is_in(scope: Scope, statement: ast.stmt, block: ast.stmt) -> bool:
+    current: ast.stmt | None = statement
+    while current is not None:
+        if current is block:
+            return True
+        current = scope.owner_statement(current)
+    return False
+
+
+def _closed_by_hand(scope: Scope, session: Session, leaving: ast.stmt) -> ast.stmt | None:
+    """The `try` around the return whose `finally` closes the session."""
+    current: ast.stmt | None = leaving
+    while current is not None:
+        above = scope.owner_statement(current)
+        if isinstance(above, (ast.Try, ast.TryStar)) and scope.seat(current).suite is not above.finalbody:
+            if session.name and closes_in(above.finalbody, session.name):
+                return above
+        current = above
+    return None
+
+
+def _closed_before(scope: Scope, session: Session, leaving: ast.stmt) -> ast.Try | None:
+    """The `try` before the return whose `finally` closes the session."""
+    for statement in scope.statements():
+        if isinstance(statement, ast.Try) and (statement.end_lineno or 0) < leaving.lineno and not statement.orelse:
+            if session.name and closes_in(statement.finalbody, session.name):
+                if not _is_looped(scope, statement.body[-1], leaving):
+                    return statement
+    return None
+
+
+def _is_looped(scope: Scope, inner: ast.stmt, leaving: ast.stmt) -> bool:
+    """Whether a loop around the one statement does not hold the other."""
+    current = scope.owner_statement(inner)
+    while current is not None:
+        if isinstance(current, Loop) and not _is_in(scope, leaving, current):
+            return True
+        current = scope.owner_statement(current)
+    return False
+
+
+def _on_the_way(scope: Scope, session: Session, leaving: ast.stmt, outermost: ast.stmt | None) -> tuple[int, str]:
+    """What runs between the return and the end of the session: the line of a commit, and what cannot be judged."""
+    commits = 0
+    current: ast.stmt | None = leaving
+    while current is not None:
+        above = scope.owner_statement(current)
+        if isinstance(above, (ast.Try, ast.TryStar)) and scope.seat(current).suite is not above.finalbody:
+            for final in above.finalbody:
+                line, refused = _runs(final, session.name)
+                commits = commits or line
+                if refused:
+                    return commits, refused
+        if isinstance(above, With):
+            for item in above.items:
+                node = item.context_expr
+                if not _mentions(node, session.name) or (above is session.block and not _is_begin(node)):
+                    continue
+                if _is_begin(node):
+                    commits = commits or above.lineno
+                elif not (isinstance(node, ast.Attribute) and node.attr in _HARMLESS):
+                    text = ast.unparse(node)
+                    return (
+                        commits,
+                        f"`{text}` (line {above.lineno}) has its session: what it does at its end is not told",
+                    )
+        if above is outermost and above is not None:
+            break
+        current = above
+    return commits, ""
+
+
+def _is_begin(node: ast.expr) -> bool:
+    return isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == "begin"
+
+
+def _mentions(node: ast.AST, name: str) -> bool:
+    return bool(name) and any(isinstance(inner, ast.Name) and inner.id == name for inner in ast.walk(node))
+
+
+def _runs(statement: ast.stmt, name: str) -> tuple[int, str]:
+    """What a statement of a `finally` does with the session."""
+    for node in ast.walk(statement):
+        if not isinstance(node, ast.Call) or not _mentions(node, name) or is_logging(expression(node.func)):
+            continue
+        match node.func:
+            case ast.Attribute(value=ast.Name(id=owner), attr=method) if owner == name:
+                if method in ("commit", "flush"):
+                    return node.lineno, ""
+                if method not in _CLOSING:
+                    return 0, f"line {node.lineno} uses its session once more"
+            case _ if any(_mentions(argument, name) for argument in node.args):
+                return 0, f"line {node.lineno} hands its session on"
+    return 0, ""

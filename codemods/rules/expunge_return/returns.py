@@ -1,0 +1,287 @@
+"""The returns of one function: which of them let entities out of a session, and what becomes of each. Edits nothing."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from dataclasses import replace
+
+from codemods.flow.objects.interpret import run
+from codemods.flow.objects.record import Exit, Session
+from codemods.flow.objects.values import Later, Query, Result, Value, objects
+from codemods.flow.objects.world import World
+from codemods.flow.scope import Scope
+from codemods.plan import Edit, Examined, Fact, Finding, InsertAfter, InsertBefore, Level, NameReturned, Right, Site
+from codemods.project.expressions import dotted, expression
+from codemods.project.openers import replaced_by
+from codemods.rules.base import Keys, ModuleView
+from codemods.rules.expunge_return.block import Around, around, planned
+from codemods.rules.expunge_return.expunged import is_expunged_above
+from codemods.rules.expunge_return.forms import code, free, plural, singular
+from codemods.rules.expunge_return.targets import Leaving, Refused, Targets, never_added, own_origins, untold
+
+
+class Returns:
+    """Examines one function."""
+
+    def __init__(self, view: ModuleView, scope: Scope, keys: Keys, rule: str) -> None:
+        self.view = view
+        self.scope = scope
+        self.keys = keys
+        self.rule = rule
+
+    def examine(self) -> Iterator[Examined]:
+        if not self._may_say_something():
+            return
+        self.record = run(self.scope, self.view.summaries, planned(self.scope, self.view.decided))
+        done: set[tuple[int, str]] = set()
+        for statement, ordinal in self._returns():
+            found = self.record.exits.get(statement)
+            if found is not None and statement.value is not None:
+                for one in self._examined(found, statement.value, ordinal):
+                    if isinstance(one, Finding) and any(isinstance(edit, InsertAfter) for edit in one.edits):
+                        # two returns after one block: the lines at its end are the same
+                        edit = one.edits[-1]
+                        assert isinstance(edit, InsertAfter)
+                        if (edit.line, edit.code) in done:
+                            continue
+                        done.add((edit.line, edit.code))
+                    yield one
+
+    def _may_say_something(self) -> bool:
+        """Whether a session is in sight at all, and something is returned."""
+        if not any(one.value is not None for one, _ in self._returns()):
+            return False
+        return not any(isinstance(node, (ast.Yield, ast.YieldFrom)) for node in self._own_nodes())
+
+    def _own_nodes(self) -> Iterator[ast.AST]:
+        waiting: list[ast.AST] = list(ast.iter_child_nodes(self.scope.node))
+        while waiting:
+            node = waiting.pop()
+            yield node
+            if not isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.Lambda)):
+                waiting += list(ast.iter_child_nodes(node))
+
+    def _returns(self) -> list[tuple[ast.Return, int]]:
+        """The returns of the function in order, each with its number among those of the same text."""
+        counts: dict[str, int] = {}
+        found = []
+        for statement in self.scope.statements():
+            if isinstance(statement, ast.Return):
+                text = ast.unparse(statement)
+                counts[text] = counts.get(text, 0) + 1
+                found.append((statement, counts[text]))
+        return found
+
+    # --- one return ----------------------------------------------------------------------------------------------
+
+    def _examined(self, left: Exit, node: ast.expr, ordinal: int) -> Iterator[Examined]:
+        given = left.value
+        if any(isinstance(one, Later) for one in given):
+            return  # a coroutine that runs on a closed session: a matter of `session-scope`
+        if unread := self._unread(given):
+            reason = f"{unread} is returned unread: its rows are read after the block"
+            late = Refused(reason, "read it before the return: `.all()`")
+            yield self._manual(left.statement, node, ordinal, late)
+            return
+        own = own_origins(given, self.record)
+        if not own:
+            yield from self._without_own(given, node, left, ordinal)
+            return
+        numbers = set(own.values())
+        if len(numbers) > 1:
+            yield self._manual(left.statement, node, ordinal, Refused("entities of two sessions are returned together"))
+            return
+        session = self.record.sessions[numbers.pop() - 1]
+        where = around(self.scope, session, left.statement, self.view.decided)
+        if where.name:
+            session = replace(session, name=where.name)
+        world, refused = self._at(where, node, left)
+        if isinstance(node, ast.Name) and not where.inside:
+            given = world.names.get(node.id, given)
+            own = own_origins(given, self.record) or own
+        standings = [world.standing(origin) for origin in own]
+        above = isinstance(node, ast.Name) and is_expunged_above(self.scope, left.statement, node.id, session.name)
+        if all((one.expunged or above) and not one.deleted and not one.lost for one in standings):
+            yield self._right(node, "expunged before it is returned")
+            return
+        if refused is None and where.refused:
+            refused = Refused(where.refused)
+        if refused is not None:
+            yield self._manual(left.statement, node, ordinal, refused)
+            return
+        found = Targets(self.scope, self.view.project).leaving(node, given, world, self.record)
+        if isinstance(found, Refused):
+            yield self._manual(left.statement, node, ordinal, found)
+            return
+        yield self._finding(left, node, ordinal, session, where, world, found)
+
+    def _without_own(self, given: Value, node: ast.expr, left: Exit, ordinal: int) -> Iterator[Examined]:
+        held = [one for one in objects(given) if one.class_ is not None]
+        refused = never_added(given, self.record, left.world)
+        if any(one.origin.session or one.origin in self.record.added for one in held):
+            yield self._right(node, "its session is the caller's, and still open")
+            return
+        if text := untold(given):
+            refused = Refused(
+                f"it cannot be told what `{text}` takes out of the session: entities, or plain values",
+                "if it is an entity, expunge it before the return",
+            )
+        if refused is not None:
+            yield self._manual(left.statement, node, ordinal, refused)
+
+    def _unread(self, given: Value) -> str:
+        """The text of a result or query that is returned before it is read, and may hold entities."""
+        for one in given:
+            if isinstance(one, (Result, Query)) and self._is_own(one.session) and one.selection is not None:
+                if any(chosen.class_ is not None or chosen.unknown for chosen in one.selection.selected):
+                    return "a query" if isinstance(one, Query) else "a result"
+        return ""
+
+    def _is_own(self, number: int) -> bool:
+        return number > 0 and self.record.sessions[number - 1].own
+
+    def _at(self, where: Around, node: ast.expr, left: Exit) -> tuple[World, Refused | None]:
+        """How things stand where the lines would go, and why none can go there."""
+        if where.inside or where.end is None:
+            return left.world, None
+        world = left.world
+        if where.block is not None:
+            world = self.record.ends.get(where.block, left.world)
+        line = left.statement.lineno
+        parts = _parts(node)
+        if parts is None:
+            return world, Refused(
+                f"what is returned is put together after the block (line {line})", "name it inside of the block"
+            )
+        for part in parts:
+            if isinstance(part, ast.Name):
+                now = {one.origin for one in objects(left.world.names.get(part.id, frozenset()))}
+                inside = {one.origin for one in objects(world.names.get(part.id, frozenset()))}
+                if now & own_origins(left.value, self.record).keys() and not now <= inside:
+                    reason = f"`{part.id}` is only read after the block (line {line})"
+                    return world, Refused(reason, "read it inside of the block")
+        return world, None
+
+    # --- findings ------------------------------------------------------------------------------------------------
+
+    def _finding(
+        self,
+        left: Exit,
+        node: ast.expr,
+        ordinal: int,
+        session: Session,
+        where: Around,
+        world: World,
+        found: Leaving,
+    ) -> Examined:
+        wrote = world.sessions[session.number].wrote if session.number in world.sessions else 0
+        reasons: list[str] = []
+        if where.commits:
+            if wrote:
+                reason = (
+                    f"the commit at the end (line {where.commits}) may write what line {wrote} changed:"
+                    " expunged, it would be lost"
+                )
+                return self._manual(left.statement, node, ordinal, Refused(reason, "commit before the return"))
+            reasons.append(
+                f"the block of line {where.commits} ends with a commit; nothing is written in it, as far as can be seen"
+            )
+        if self.view.settings.expunge == "needed" and not (where.commits and session.expire_on_commit is not False):
+            return self._right(node, "the end of the block detaches it: an expunge would change nothing")
+        if found.changed:
+            what = node.id if isinstance(node, ast.Name) else "what is returned"
+            reasons.append(
+                f"`{what}` is changed at line {found.changed} and nothing writes that before the block ends:"
+                " it is lost, with the expunge or without it"
+            )
+        if not session.plain and not session.commits:
+            if wrote:
+                reason = (
+                    "what the context manager does at its end is not all in view: it may write what"
+                    f" line {wrote} changed"
+                )
+                return self._manual(left.statement, node, ordinal, Refused(reason, "commit before the return"))
+            reasons.append("what the context manager does at its end beside closing is not all in view")
+        if replacers := self._replacers(session):
+            reasons.append(
+                f"tests replace the factory ({replacers[0].path}:{replacers[0].line}): see that they still hold"
+            )
+        edits = self._edits(left, node, session, where, found)
+        what = "everything in the session is" if found.everything else _told(found)
+        return Finding(
+            key=self.keys.key(site := self._site(node), left.statement, ordinal),
+            rule=self.rule,
+            site=site,
+            level=Level.REVIEW if reasons else Level.SAFE,
+            message=f"`{_short(node)}` leaves the block of `{session.name}` -> {what} expunged before",
+            reason="; ".join(reasons),
+            edits=edits,
+            requires=(where.needs,) if where.needs else (),
+        )
+
+    def _edits(self, left: Exit, node: ast.expr, session: Session, where: Around, found: Leaving) -> tuple[Edit, ...]:
+        path, line = self.view.source.path, left.statement.lineno
+        name = ""
+        taken: list[str] = []
+        if found.name_it is not None:
+            name = free(plural(found.name_it) if found.many else singular(found.name_it), self.scope)
+            taken.append(name)
+        lines: list[str] = []
+        if found.everything:
+            lines.append(f"{session.name}.expunge_all()")
+        else:
+            for target in found.targets:
+                named = replace(target, name=target.name or name)
+                element = free(singular(target.class_), self.scope, [*taken, named.name]) if target.many else ""
+                lines.append(code(named, session.name, element))
+        text = "\n".join(lines)
+        if not where.inside:
+            assert where.end is not None
+            return (InsertAfter(path, where.end.lineno, text),)
+        if name:
+            return (NameReturned(path, line, name, text),)
+        return (InsertBefore(path, line, text),)
+
+    def _replacers(self, session: Session) -> tuple[Fact, ...]:
+        """The tests that put something else in the place of the session's factory: a mock has an async `expunge`."""
+        call = session.node.value if isinstance(session.node, ast.Await) else session.node
+        if not isinstance(call, ast.Call):
+            return ()
+        text = dotted(expression(call.func))
+        return replaced_by(self.scope.meaning(call.func), self.view.source.path, text, self.view.project)
+
+    def _site(self, node: ast.expr) -> Site:
+        return self.view.site(node, self.scope)
+
+    def _right(self, node: ast.expr, why: str) -> Right:
+        return Right(self.rule, self._site(node), why)
+
+    def _manual(self, statement: ast.stmt, node: ast.expr, ordinal: int, refused: Refused) -> Finding:
+        site = self._site(node)
+        reason = refused.reason
+        key = self.keys.key(site, statement, ordinal)
+        return Finding(key, self.rule, site, Level.MANUAL, reason, reason=reason, advice=refused.advice)
+
+
+def _parts(node: ast.expr) -> list[ast.expr] | None:
+    """The parts of what is returned, where names are all that holds objects in it; None: it is put together there."""
+    match node:
+        case ast.Name():
+            return [node]
+        case ast.Tuple(elts=parts) | ast.List(elts=parts):
+            return list(parts)
+        case ast.Dict(values=parts):
+            return list(parts)
+        case _:
+            return None
+
+
+def _told(found: Leaving) -> str:
+    many = any(target.many for target in found.targets) or len(found.targets) > 1
+    return "they are" if many else "it is"
+
+
+def _short(node: ast.expr) -> str:
+    text = ast.unparse(node)
+    return text if len(text) <= 60 else f"{text[:57]}..."

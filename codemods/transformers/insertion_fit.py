@@ -1,0 +1,47 @@
+"""Whether statements can be put beside another one without harm to what its place means. Pure."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterator, Sequence
+
+from codemods.plan import Edit, InsertAfter, InsertBefore, OpenBlock
+from codemods.transformers.errors import ComposeError
+from codemods.transformers.outline import Outline, Place, first_line, suites_of
+from codemods.transformers.statement_fit import check_code
+
+_SIGNATURE = re.compile(r"\s*#\s*type:\s*\(")
+
+
+def check_insertion(outline: Outline, place: Place, edit: InsertBefore | InsertAfter, edits: Sequence[Edit]) -> None:
+    """Raise ComposeError unless the code of `edit` can be read and can stand beside the statement of `place`."""
+    check_code(edit.code, edit.line)
+    statement, line = place.statement, edit.line
+    if any(inner[0].lineno == line for inner in suites_of(statement)):
+        raise ComposeError(f"the statement on line {line} shares its line with what it holds", line)
+    if isinstance(edit, InsertAfter):
+        # what stands between a creation and its block cannot use the session
+        if any(isinstance(one, OpenBlock) and one.creation == line != one.first for one in edits):
+            raise ComposeError(f"what is put after line {line} would stand above the block", line)
+        return
+    if place.index:
+        return
+    if place.suite.owner is None:
+        raise ComposeError(f"line {line} begins the module", line)
+    owner = place.suite.owner.statement
+    if not isinstance(owner, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+        return
+    match statement:
+        case ast.Expr(value=ast.Constant(value=str())):
+            raise ComposeError(f"the statement on line {line} documents what it stands in", line)
+    if any(_SIGNATURE.match(comment) for comment in _above(outline, statement)):
+        raise ComposeError(f"the comment above line {line} declares the types of the function", line)
+
+
+def _above(outline: Outline, statement: ast.stmt) -> Iterator[str]:
+    """The comment and blank lines above a statement."""
+    line = first_line(statement) - 1
+    while line and (outline.lines.blank(line) or outline.lines.comment(line)):
+        yield outline.lines[line]
+        line -= 1
