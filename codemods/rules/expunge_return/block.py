@@ -83,7 +83,7 @@ def around(scope: Scope, session: Session, leaving: ast.Return, decided: Iterabl
         for item in block.items:
             if _mentions(item.context_expr, session.name) and _is_begin(item.context_expr):
                 commits = block.lineno
-    return Around(False, end, block if not isinstance(end, Loop) else None, needs, commits, name=name)
+    return Around(False, end, block, needs, commits, name=name)
 
 
 def _extent(
