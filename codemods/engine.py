@@ -15,6 +15,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from codemods import __version__, sources
+from codemods.flow.objects.readers import Readers
 from codemods.flow.objects.summaries import FunctionSummaries
 from codemods.plan import (
     Change,
@@ -236,12 +237,13 @@ def _examine(
     customs = Customs(project, lambda names: _mentions(codebase, names))
     _check_scope(request.settings, customs, project)
     summaries = FunctionSummaries(project, codebase.trees.get)
+    readers = Readers(project, summaries, codebase.trees.get, lambda names: _mentioning(codebase, names))
 
     def look(path: str) -> list[Examined]:
         ignored = request.settings.ignored_in(path)
         running = frozenset(rule.name for rule in rules) - ignored
         source, tree = codebase.sources[path], codebase.trees[path]
-        view = ModuleView(source, tree, project, request.settings, customs, running, summaries)
+        view = ModuleView(source, tree, project, request.settings, customs, running, summaries, readers)
         try:
             for rule in rules:
                 if rule.name in running:
@@ -286,6 +288,12 @@ def _mentions(codebase: _Codebase, names: Collection[str]) -> Iterator[Mention]:
     for path, tree in sorted(codebase.trees.items()):
         if sources.has_word(codebase.sources[path].data, words):
             yield from mentions(tree, path, names)
+
+
+def _mentioning(codebase: _Codebase, names: Collection[str]) -> list[str]:
+    """The files that were scanned in which one of the names stands."""
+    words = {name.encode("utf-8", "surrogatepass") for name in names}
+    return [path for path in sorted(codebase.trees) if sources.has_word(codebase.sources[path].data, words)]
 
 
 def _check_scope(settings: Settings, customs: Customs, project: Project) -> None:

@@ -727,13 +727,13 @@ def added(source: Source, tree: ast.Module, requests: tuple[Request, ...]) -> li
         pytest.param(
             "from app.db import Session\nfrom app.models import User\nfrom app.rest import more",
             "User",
-            "selectinload(User.roles)\n3: from sqlalchemy.orm import selectinload",
-            id="below the import of the model",
+            "selectinload(User.roles)\n1: from sqlalchemy.orm import selectinload",
+            id="above the imports of the project",
         ),
         pytest.param(
             '"""Loads."""\nfrom __future__ import annotations\nfrom app import models',
             "models.User",
-            "selectinload(models.User.roles)\n4: from sqlalchemy.orm import selectinload",
+            "selectinload(models.User.roles)\n3: from sqlalchemy.orm import selectinload",
             id="below a docstring and the future",
         ),
         pytest.param(

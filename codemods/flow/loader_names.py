@@ -129,22 +129,30 @@ class _Names:
         for one in tops:
             if isinstance(one, ast.ImportFrom) and (one.level, one.module) == (0, _ORM) and one.names[0].name != "*":
                 return NeedsImport(path, one.lineno, _ORM, name)
-        tops = [one for one in tops if self._stands_alone(one)]
-        own = [one for one in tops if _package(one) == "sqlalchemy"]
-        if not own:
-            own = [one for one in tops if self._gives_owner(one)]
-        if not own:
-            own = [one for one in tops if not (isinstance(one, ast.ImportFrom) and one.module == "__future__")]
-        return NeedsImport(path, own[-1].lineno, _ORM, name) if own else None
+        tops = [one for one in tops if self._stands_alone(one) and not _is_future(one)]
+        installed = [one for one in tops if self._is_installed(one)]
+        beside = [one for one in installed if _package(one) == "sqlalchemy"] or installed
+        if beside:
+            lower = [one for one in beside if _module(one) < _ORM]
+            if lower:
+                return NeedsImport(path, lower[-1].lineno, _ORM, name)
+            return NeedsImport(path, beside[0].lineno, _ORM, name, above=True)
+        ours = [one for one in tops if not self._is_standard(one)]
+        if ours:
+            return NeedsImport(path, ours[0].lineno, _ORM, name, above=True, apart=True)
+        return NeedsImport(path, tops[-1].lineno, _ORM, name, apart=True) if tops else None
 
-    def _gives_owner(self, statement: ast.Import | ast.ImportFrom) -> bool:
-        """Whether the import is the one that the entity of the statement comes by."""
-        root = self._owner_text.partition(".")[0]
-        for alias in statement.names:
-            bound = alias.asname or alias.name.partition(".")[0]
-            if bound == root or self._project.member(self._source.path, bound) == self._missing.classes[0]:
-                return True
-        return False
+    def _is_standard(self, statement: ast.Import | ast.ImportFrom) -> bool:
+        level = statement.level if isinstance(statement, ast.ImportFrom) else 0
+        return not level and _package(statement) in sys.stdlib_module_names
+
+    def _is_installed(self, statement: ast.Import | ast.ImportFrom) -> bool:
+        """Whether the import is of a package that is neither the project's nor Python's own."""
+        if self._is_standard(statement) or (isinstance(statement, ast.ImportFrom) and statement.level):
+            return False
+        return self._symbols.module_path(_module(statement), self._source.path) is None and not (
+            self._symbols.is_folder(_package(statement))
+        )
 
     # --- classes -------------------------------------------------------------------------------------------------
 
@@ -332,6 +340,15 @@ _DEFINITIONS = (*_FUNCTIONS, ast.ClassDef)
 def _is_chain(text: str) -> bool:
     """Whether the text is a name or a chain of attributes on one."""
     return all(part.isidentifier() for part in text.split("."))
+
+
+def _is_future(statement: ast.Import | ast.ImportFrom) -> bool:
+    return isinstance(statement, ast.ImportFrom) and statement.module == "__future__"
+
+
+def _module(statement: ast.Import | ast.ImportFrom) -> str:
+    """The dotted name of what is imported, or imported from."""
+    return statement.module or "" if isinstance(statement, ast.ImportFrom) else statement.names[0].name
 
 
 def _package(statement: ast.Import | ast.ImportFrom) -> str:

@@ -7,10 +7,11 @@ The order matters from the second rule on: a rule sees what the ones before it d
 from __future__ import annotations
 
 from codemods.rules.base import ModuleView, Rule
+from codemods.rules.eager_load import EagerLoad
 from codemods.rules.expunge_return import ExpungeReturn
 from codemods.rules.session_dependency import SessionDependency
 from codemods.rules.session_scope import SessionScope
 
-RULES: tuple[Rule, ...] = (SessionScope(), SessionDependency(), ExpungeReturn())
+RULES: tuple[Rule, ...] = (SessionScope(), SessionDependency(), EagerLoad(), ExpungeReturn())
 
 __all__ = ["RULES", "ModuleView", "Rule"]

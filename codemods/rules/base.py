@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Protocol
 
+from codemods.flow.objects.readers import Readers
 from codemods.flow.objects.summaries import FunctionSummaries
 from codemods.flow.scope import Scope, scopes
 from codemods.plan import Examined, Site, Source, Span
@@ -59,6 +60,7 @@ class ModuleView:
     customs: Customs
     running: frozenset[str]  # the names of the rules that look at this file
     summaries: FunctionSummaries
+    readers: Readers
     decided: list[Examined] = field(default_factory=list)  # what the rules before said of this file
 
     @cached_property

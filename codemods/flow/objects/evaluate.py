@@ -283,6 +283,8 @@ class Evaluation:
         return union(found)
 
     def _of_object(self, node: ast.Attribute, one: One, attribute: str) -> Value:
+        if attribute == "awaitable_attrs" or (one.names and one.names[-1] == "awaitable_attrs"):
+            return self._awaitable(one, attribute)
         known = mapped(one.class_, self.project) if one.class_ is not None else None
         read = Read(one, attribute, node.lineno, node.col_offset, ast.unparse(node), self.is_left(one.origin.session))
         if known is None:
@@ -297,11 +299,28 @@ class Evaluation:
                 return UNKNOWN
             plain = attribute in known.columns or attribute in known.column_properties
             return PLAIN if plain else UNKNOWN
-        self.record.reads[read] = None
+        above = self.scope.parents.of(node)
+        if not (relationship.lazy == "write_only" and isinstance(above, ast.Attribute)):
+            # `user.orders.select()` makes a statement, and works without a session
+            self.record.reads[read] = None
         other = One(one.origin, (*one.names, attribute), relationship.target)
         if relationship.to_many is None:
             return value(replace(other, class_=None))
         return value(Many(value(other))) if relationship.to_many else value(other, Nothing())
+
+    def _awaitable(self, one: One, attribute: str) -> Value:
+        """`await user.awaitable_attrs.roles`: it is loaded when it is awaited."""
+        if attribute == "awaitable_attrs":
+            return value(replace(one, names=(*one.names, attribute)))
+        owner = replace(one, names=one.names[:-1])
+        known = mapped(one.class_, self.project) if one.class_ is not None else None
+        relationship = known.relationships.get(attribute) if known is not None else None
+        if relationship is None:
+            return value(Later(UNKNOWN))
+        if not owner.names and not self.is_left(one.origin.session):
+            stand(self.world, one.origin, loaded=self.world.standing(one.origin).loaded | {attribute})
+        other = One(one.origin, (*owner.names, attribute), relationship.target)
+        return value(Later(value(Many(value(other))) if relationship.to_many else value(other, Nothing())))
 
     def _item(self, base: Value, key: ast.expr) -> Value:
         found: list[Value] = []
@@ -471,9 +490,13 @@ class Evaluation:
                     given = self.calls.call(node, method, number)
                 case Selection():
                     step = selects.step(one, node, method, self.scope, self.value)
+                    if method == "options":
+                        self.record.options[selects.end_of(node)] = node
                     self.arguments(node)
                     given = PLAIN if step is None else value(step)
                 case Query(selection=Selection() as selection):
+                    if method == "options":
+                        self.record.options[selects.end_of(node)] = node
                     step = selects.step(selection, node, method, self.scope, self.value)
                     queried = results.called(one, method, self.path)
                     if all(isinstance(each, Unknown) for each in queried) and step is not None:
@@ -746,7 +769,13 @@ class Evaluation:
         def arrive(one: One) -> One:
             return replace(one, origin=moved[one.origin]) if one.origin in moved else one
 
-        result = changed(summary.value, arrive)
+        result = frozenset(
+            replace(one, anchor=(node.lineno, node.col_offset), options=(), foreign=called.qualname)
+            if isinstance(one, Selection)
+            else one
+            for one in changed(summary.value, arrive)
+        )
+        self.record.nodes.setdefault((node.lineno, node.col_offset), node)
         for parameter in summary.parameters:
             replaced: list[Value] = []
             for alternative in result:

@@ -125,6 +125,7 @@ class Record:
     ends: dict[ast.stmt, World] = field(default_factory=dict)  # how things stand at the end of a `with` or `try` body
     called: dict[Origin, tuple[FunctionMeaning, int]] = field(default_factory=dict)  # which object of which function
     nodes: dict[tuple[int, int], ast.expr] = field(default_factory=dict)  # what loads, by its position
+    options: dict[tuple[int, int], ast.Call] = field(default_factory=dict)  # the calls of `options`, by their ends
     added: dict[Origin, int] = field(default_factory=dict)  # new objects: the session that they were added to
     refreshed: dict[Origin, int] = field(default_factory=dict)  # line of the last `refresh`
     stopped: str = ""  # why the function could not be run to its ends

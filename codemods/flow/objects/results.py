@@ -55,6 +55,8 @@ def _origin(result: Result | Query, known: Selection, chosen: Selected, index: i
         result.session,
         known.anchor,
         known.joined,
+        known.options,
+        known.foreign,
     )
 
 

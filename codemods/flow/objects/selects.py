@@ -72,6 +72,11 @@ NESTING = frozenset(
 )
 
 
+def end_of(node: ast.expr) -> tuple[int, int]:
+    """Where an expression ends: what tells the calls of one chain apart."""
+    return node.end_lineno or node.lineno, node.end_col_offset or 0
+
+
 def selection(node: ast.Call, called: str, scope: Scope, evaluate: Evaluate) -> Selection:
     """What `select(...)` selects; `called` is the dotted name of the function."""
     selected = tuple(_selected(argument, scope, evaluate) for argument in node.args)
@@ -93,6 +98,8 @@ def step(known: Selection, node: ast.Call, method: str, scope: Scope, evaluate: 
         return Selection(told, (node.lineno, node.col_offset), joined=True)
     if not known.selected:
         return known  # `insert(User).values(...)`: it gives no rows
+    if method == "options":
+        return replace(known, options=(*known.options, end_of(node)))
     if method in _SAME:
         return known
     if method in _JOINING:

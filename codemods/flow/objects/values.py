@@ -43,6 +43,8 @@ class Origin:
     session: int = 0  # the number of the session that it was had from; 0: none that this function holds
     anchor: tuple[int, int] = (0, 0)
     joined: bool = False  # the SELECT has a join: rows can repeat an object, or lack it
+    options: tuple[tuple[int, int], ...] = ()  # the ends of the calls of `options` of the statement
+    foreign: str = ""  # the function that makes the statement, where it is not this one
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,6 +130,8 @@ class Selection:
     unique: bool = False  # of a legacy query: it never repeats an object (semantics D2)
     sqlmodel: bool = False
     deletes: ClassMeaning | None = None  # a statement that deletes rows of this class
+    options: tuple[tuple[int, int], ...] = ()  # the ends of the calls of `options`
+    foreign: str = ""  # the function of the project that made it
 
 
 @dataclass(frozen=True, slots=True)
