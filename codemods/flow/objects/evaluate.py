@@ -82,7 +82,15 @@ class Summaries(Protocol):
 class Evaluation:
     """Evaluates the expressions of one function."""
 
-    def __init__(self, scope: Scope, record: Record, summaries: Summaries | None) -> None:
+    def __init__(
+        self,
+        scope: Scope,
+        record: Record,
+        summaries: Summaries | None,
+        taken: frozenset[tuple[int, int]] = frozenset(),
+    ) -> None:
+        """`taken`: where expressions stand that make a session which is to get a block of its own."""
+        self.taken = taken
         self.scope = scope
         self.project = scope.project
         self.path = scope.place.path
@@ -620,6 +628,10 @@ class Evaluation:
         if isinstance(means, CoroutineMeaning):
             means = means.value
         if isinstance(means, SessionMeaning):
+            above = self.scope.parents.of(node)
+            outer = above if isinstance(above, ast.Await) else node
+            if (outer.lineno, outer.col_offset) in self.taken:
+                means = replace(means, ownership=Ownership.FRESH, through="")
             number = self.session(node, means, "")
             given = value(SessionValue(number))
             return value(Later(given)) if is_later else given

@@ -54,8 +54,8 @@ class _Loop:
 
 def run(scope: Scope, summaries: Summaries | None = None, planned: Planned | None = None) -> Record:
     """Runs a function as it will be when what is planned is done."""
-    record = Record()
-    runner = _Runner(Evaluation(scope, record, summaries), planned or Planned())
+    record, planned = Record(), planned or Planned()
+    runner = _Runner(Evaluation(scope, record, summaries, planned.inside), planned)
     try:
         runner.start()
         runner.suite(getattr(scope.node, "body", ()))

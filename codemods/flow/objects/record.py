@@ -104,12 +104,13 @@ class Planned:
     """What is to be changed in the function before anything else is: by the lines of its statements.
 
     `removed` go; `loops` over a generator of sessions become blocks; the sessions that are made on the lines `opened`
-    get a block, whatever they come from.
+    get a block, whatever they come from, and so do those that expressions `inside` of statements make.
     """
 
     removed: frozenset[int] = frozenset()
     loops: frozenset[int] = frozenset()
     opened: frozenset[int] = frozenset()
+    inside: frozenset[tuple[int, int]] = frozenset()  # where expressions stand that make a session and get a block
 
 
 @dataclass(slots=True, eq=False)

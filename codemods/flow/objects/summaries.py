@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 from codemods.flow.objects.interpret import run
 from codemods.flow.objects.record import Effects, Record, Summary
-from codemods.flow.objects.values import How, Nothing, Origin, Value, objects, union, value
+from codemods.flow.objects.values import EMPTY, How, Nothing, Origin, Value, objects, union, value
 from codemods.flow.objects.world import Standing, joined
 from codemods.flow.scope import Scope, scopes
 from codemods.project.link import Place, Project
@@ -24,7 +24,6 @@ class FunctionSummaries:
         self._tree = tree
         self._scopes: dict[str, dict[str, list[Scope]]] = {}
         self._known: dict[FunctionMeaning, Summary | None] = {}
-        self._records: dict[FunctionMeaning, Record] = {}
         self._active: list[FunctionMeaning] = []
 
     def scope(self, function: FunctionMeaning) -> Scope | None:
@@ -39,23 +38,14 @@ class FunctionSummaries:
         known = self._scopes[function.module].get(function.qualname, [])
         return known[0] if len(known) == 1 else None
 
-    def record(self, function: FunctionMeaning) -> Record | None:
-        """The run of a function; None where there is no one definition of it."""
-        function = FunctionMeaning(function.module, function.qualname)
-        if function not in self._records:
-            scope = self.scope(function)
-            if scope is None:
-                return None
-            self._records[function] = Record(stopped="it calls itself")
-            self._records[function] = run(scope, self)
-        return self._records[function]
-
     def of(self, function: FunctionMeaning) -> Summary | None:
         """What calling the function gives; None when that cannot be told."""
         key = FunctionMeaning(function.module, function.qualname)
         if key in self._known:
             return self._known[key]
-        if key in self._active or len(self._active) >= _DEEP:
+        if key in self._active:
+            return self._bottom(key)
+        if len(self._active) >= _DEEP:
             return None
         self._active.append(key)
         try:
@@ -65,6 +55,12 @@ class FunctionSummaries:
         if not self._active:
             self._known[key] = found
         return found
+
+    def _bottom(self, function: FunctionMeaning) -> Summary:
+        """What a function that calls itself gives there: nothing that its other ways do not give."""
+        facts = self.project.symbols.functions(function.module, function.qualname)[0]
+        names = tuple(one.name for one in facts.parameters)
+        return Summary(EMPTY, (), {}, {}, is_async=facts.is_async, is_bound=bool(facts.in_class), parameters=names)
 
     def _summary(self, function: FunctionMeaning) -> Summary | None:
         definitions = self.project.symbols.functions(function.module, function.qualname)
@@ -77,15 +73,10 @@ class FunctionSummaries:
                 return None
         if facts.is_generator:
             return None
-        key = FunctionMeaning(function.module, function.qualname)
-        scope = self.scope(key)
+        scope = self.scope(FunctionMeaning(function.module, function.qualname))
         if scope is None:
             return None
-        record = self._records.get(key)
-        if record is None or record.stopped:
-            record = run(scope, self)
-            if not self._active[:-1]:
-                self._records[key] = record
+        record = run(scope, self)
         if record.stopped:
             return None
         return _summed(record, scope, facts.is_async, bool(facts.in_class))

@@ -50,6 +50,12 @@ def planned(scope: Scope, decided: Iterable[Examined]) -> Planned:
         frozenset(edit.line for edit in edits if isinstance(edit, RemoveStatement)),
         frozenset(edit.line for edit in edits if isinstance(edit, LoopToBlock)),
         frozenset(edit.creation for edit in edits if isinstance(edit, OpenBlock) and edit.creation is not None),
+        frozenset(
+            (edit.span.line, edit.span.column)
+            for edit in edits
+            if isinstance(edit, ReplaceExpression)
+            and any(isinstance(other, OpenBlock) and other.name == edit.text for other in edits)
+        ),
     )
 
 

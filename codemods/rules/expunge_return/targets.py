@@ -167,6 +167,9 @@ class Targets:
                 return self._display(parts, own, world, result)
             case ast.Dict(values=parts):
                 return self._display(parts, own, world, result)
+        copied = _copied(node)
+        if copied is not None and objects(world.names.get(copied.id, frozenset())) == objects(given):
+            node, given = copied, world.names[copied.id]
         found = self._target(node, given, own, world)
         if isinstance(found, Refused):
             return found
@@ -284,6 +287,14 @@ class Targets:
                     result.everything = True
         if not result.everything and len(targets) == 2 and _are_kin(targets[0].class_, targets[1].class_, self.project):
             result.targets = [Target(one.name, one.class_, one.many, one.optional, True, one.exact) for one in targets]
+
+
+def _copied(node: ast.expr) -> ast.Name | None:
+    """The name of the list that `list(users)` copies."""
+    match node:
+        case ast.Call(func=ast.Name(id="list" | "tuple"), args=[ast.Name() as inner], keywords=[]):
+            return inner
+    return None
 
 
 def _topmost(classes: set[ClassMeaning], project: Project) -> ClassMeaning | None:
