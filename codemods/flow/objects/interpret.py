@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 
 from codemods.flow.made import made
-from codemods.flow.objects.evaluate import Evaluation, Summaries, awaited
+from codemods.flow.objects.evaluate import Evaluation, Summaries
 from codemods.flow.objects.narrow import narrowed
 from codemods.flow.objects.record import Exit, Planned, Record
 from codemods.flow.objects.values import (
@@ -21,6 +21,7 @@ from codemods.flow.objects.values import (
     Origin,
     SessionValue,
     Value,
+    awaited,
     is_doubled,
     objects,
     union,
@@ -188,7 +189,7 @@ class _Runner:
         if isinstance(call, ast.Call) and len(targets) == 1 and isinstance(targets[0], ast.Name):
             found = made(self.scope, call)
             if found is not None and found.node is inner:
-                self.all.arguments(call)
+                self.all.calls.arguments(call)
                 means = found.session
                 if statement.lineno in self.planned.opened:
                     means = replace(means, ownership=Ownership.FRESH, through="")
@@ -332,7 +333,7 @@ class _Runner:
         self.suite(node.body)
         if not self.dead:
             self.record.ends[node] = joined([self.record.ends.get(node), self.all.world]) or self.all.world
-            self.all.calls.emptied(number, node.end_lineno or node.lineno, ends=True)
+            self.all.session_calls.emptied(number, node.end_lineno or node.lineno, ends=True)
 
     # --- with ----------------------------------------------------------------------------------------------------
 
@@ -358,14 +359,14 @@ class _Runner:
             return
         self.record.ends[node] = joined([self.record.ends.get(node), self.all.world]) or self.all.world
         for number in flushing:
-            self.all.calls.flush(number)
+            self.all.session_calls.flush(number)
         for number in committing:
-            self.all.calls.commit(number, node.end_lineno or node.lineno)
+            self.all.session_calls.commit(number, node.end_lineno or node.lineno)
         for number in reversed(opened):
             session = self.all.session_of(number)
             if session is not None and session.commits:
-                self.all.calls.commit(number, node.end_lineno or node.lineno)
-            self.all.calls.emptied(number, node.end_lineno or node.lineno, ends=True)
+                self.all.session_calls.commit(number, node.end_lineno or node.lineno)
+            self.all.session_calls.emptied(number, node.end_lineno or node.lineno, ends=True)
 
     def _opened(self, node: ast.With | ast.AsyncWith, item: ast.withitem) -> int:
         """The number of the session that an item of a `with` opens; 0: it opens none of its own."""
@@ -380,7 +381,7 @@ class _Runner:
         if isinstance(means, SessionMeaning) and (inner.ownership is not Ownership.FRESH or inner.through):
             return 0
         if isinstance(item.context_expr, ast.Call):
-            self.all.arguments(item.context_expr)
+            self.all.calls.arguments(item.context_expr)
         name = item.optional_vars.id if isinstance(item.optional_vars, ast.Name) else ""
         if isinstance(means, ScopeMeaning):
             inner = replace(inner, ownership=Ownership.FRESH, through="")

@@ -5,8 +5,20 @@ from __future__ import annotations
 import ast
 from typing import TYPE_CHECKING
 
-from codemods.flow.objects.values import Nothing, One, SessionValue, Unbound, Value, objects
+from codemods.flow.objects.values import (
+    Alternative,
+    Class,
+    Nothing,
+    One,
+    Pack,
+    Selection,
+    SessionValue,
+    Unbound,
+    Value,
+    objects,
+)
 from codemods.flow.objects.world import World, joined, stand
+from codemods.project.mapped_classes import mapped
 
 if TYPE_CHECKING:
     from codemods.flow.objects.evaluate import Evaluation
@@ -69,8 +81,6 @@ def _compared(
 
 
 def _name(node: ast.expr, truth: bool, world: World, evaluation: Evaluation) -> World | None:
-    from codemods.flow.objects.evaluate import may_be
-
     if not isinstance(node, ast.Name):
         return world.copy()
     return _kept(node.id, world, lambda one: may_be(one, truth, evaluation))
@@ -92,3 +102,19 @@ def _kept(name: str, world: World, test: object) -> World | None:
         for origin in gone - held:
             result.objects.pop(origin, None)
     return result
+
+
+def may_be(one: Alternative, truth: bool, evaluation: Evaluation) -> bool:
+    """Whether the alternative can be true, or false."""
+    match one:
+        case Nothing() | Unbound():
+            return not truth
+        case One(class_=class_) if class_ is not None:
+            known = mapped(class_, evaluation.project)
+            return truth or known is None or known.own_truth
+        case SessionValue() | Class() | Selection():
+            return truth
+        case Pack(elements=inner):
+            return truth == bool(inner)
+        case _:
+            return True

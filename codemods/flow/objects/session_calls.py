@@ -75,14 +75,14 @@ class SessionCalls:
         if method in ("get", "get_one"):
             return self._got(node, method, number)
         if method == "query":
-            self._all.arguments(node)
+            self._all.calls.arguments(node)
             known = selects.query(node, self._all.scope, self._all.value)
             self._all.record.nodes[(line, node.col_offset)] = node
             self._loaded(number, line)
             return value(Query(known, (line, node.col_offset), number))
         if method == "run_sync":
             return self._run_sync(node, number)
-        arguments = self._all.arguments(node)
+        arguments = self._all.calls.arguments(node)
         first = arguments[0] if arguments else EMPTY
         match method:
             case "add" | "add_all":
@@ -121,7 +121,7 @@ class SessionCalls:
     # --- reading -------------------------------------------------------------------------------------------------
 
     def _executed(self, node: ast.Call, method: str, number: int) -> Value:
-        given = self._all.arguments(node)
+        given = self._all.calls.arguments(node)
         statement = node.args[0] if node.args else (node.keywords[0].value if node.keywords else None)
         found: list[Value] = []
         for one in given[0] if given else EMPTY:
@@ -163,7 +163,7 @@ class SessionCalls:
             note(self._all.world, number, loaded=line)
 
     def _got(self, node: ast.Call, method: str, number: int) -> Value:
-        given = self._all.arguments(node)
+        given = self._all.calls.arguments(node)
         known = self._all.world.sessions.get(number)
         before = known.loaded if known is not None else 0
         self._loaded(number, node.lineno)

@@ -5,6 +5,7 @@ A `Value` is a set of alternatives: `user` after `await session.get(User, pk)` i
 
 from __future__ import annotations
 
+import ast
 import enum
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
@@ -321,3 +322,25 @@ def elements(of: Value) -> Value:
 
 def is_doubled(of: Value) -> bool:
     return any(isinstance(one, Many) and one.doubled for one in of)
+
+
+def awaited(given: Value) -> Value:
+    """What awaiting the value gives."""
+    later = [one for one in given if isinstance(one, Later)]
+    return union([one.value for one in later]) if later else given
+
+
+def listed(given: Value) -> Value:
+    """The value without what cannot be iterated over."""
+    return frozenset(one for one in given if not isinstance(one, (Result, Query, Nothing, Unbound)))
+
+
+def index_of(key: ast.expr) -> int | None:
+    """The number that a subscript is written as."""
+    match key:
+        case ast.Constant(value=int(index)):
+            return index
+        case ast.UnaryOp(op=ast.USub(), operand=ast.Constant(value=int(index))):
+            return -index
+        case _:
+            return None

@@ -1,0 +1,319 @@
+"""What calls give and do: methods of what is known, functions of Python and SQLAlchemy, classes. Changes the world."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterable
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from codemods.flow.objects import results, selects
+from codemods.flow.objects.record import Serialized
+from codemods.flow.objects.values import (
+    PLAIN,
+    UNKNOWN,
+    Bearer,
+    Class,
+    How,
+    Later,
+    Many,
+    Nothing,
+    One,
+    Origin,
+    Pack,
+    Query,
+    Result,
+    Selection,
+    SessionValue,
+    Table,
+    Unbound,
+    Unknown,
+    Value,
+    awaited,
+    elements,
+    index_of,
+    is_doubled,
+    listed,
+    objects,
+    sessions,
+    union,
+    value,
+)
+from codemods.flow.objects.world import Standing, stand
+from codemods.project.expressions import expression, is_logging
+from codemods.project.mapped_classes import mapped
+from codemods.project.models import is_schema
+from codemods.project.sessions import (
+    ClassMeaning,
+    CoroutineMeaning,
+    External,
+    FunctionMeaning,
+    Ownership,
+    SessionMeaning,
+)
+
+if TYPE_CHECKING:
+    from codemods.flow.objects.evaluate import Evaluation
+
+_COLLECTING = frozenset({"list", "tuple", "set", "frozenset", "sorted", "reversed", "iter", "deque", "OrderedSet"})
+_FILLING = frozenset({"append", "add", "extend", "insert", "update", "appendleft", "remove", "discard", "clear"})
+_FIRSTS = frozenset({"max", "min", "next"})
+_PLAIN_BUILTINS = frozenset(
+    {"len", "str", "int", "float", "bool", "bytes", "repr", "isinstance", "issubclass", "any", "all", "hash", "sum"}
+    | {"round", "id", "format", "hasattr", "type", "callable", "abs", "ord", "chr", "print", "range", "divmod", "pow"}
+)
+_CASTS = frozenset({"typing.cast", "typing_extensions.cast"})
+_GATHERING = frozenset({"asyncio.gather"})
+_AWAITING = frozenset({"asyncio.wait_for", "asyncio.shield", "asyncio.create_task", "asyncio.ensure_future"})
+_VALIDATING = frozenset({"model_validate", "from_orm", "parse_obj", "validate"})
+
+
+class Calls:
+    """The calls in one function."""
+
+    def __init__(self, evaluation: Evaluation) -> None:
+        self._all = evaluation
+
+    def call(self, node: ast.Call) -> Value:
+        if isinstance(node.func, ast.Attribute):
+            base = self._all.value(node.func.value)
+            found = self._method(node, node.func, base)
+            if found is not None:
+                return found
+        return self._function(node)
+
+    def _method(self, node: ast.Call, function: ast.Attribute, base: Value) -> Value | None:
+        """What a method of something known gives; None: it is a function like any other."""
+        method = function.attr
+        found: list[Value] = []
+        known = False
+        for one in base:
+            given: Value | None = None
+            match one:
+                case SessionValue(number=number):
+                    given = self._all.session_calls.call(node, method, number)
+                case Selection():
+                    step = selects.step(one, node, method, self._all.scope, self._all.value)
+                    if method == "options":
+                        self._all.record.options[selects.end_of(node)] = node
+                    self.arguments(node)
+                    given = PLAIN if step is None else value(step)
+                case Query(selection=Selection() as selection):
+                    if method == "options":
+                        self._all.record.options[selects.end_of(node)] = node
+                    step = selects.step(selection, node, method, self._all.scope, self._all.value)
+                    queried = results.called(one, method, self._all.path)
+                    if all(isinstance(each, Unknown) for each in queried) and step is not None:
+                        given = value(replace(one, selection=step))
+                    else:
+                        given = queried
+                        self._all.came(given)
+                    self.arguments(node)
+                case Result():
+                    self.arguments(node)
+                    given = results.called(one, method, self._all.path)
+                    if method == "scalars" and node.args:
+                        index = index_of(node.args[0])
+                        chosen = replace(one, scalars=True, index=index or 0)
+                        given = value(chosen) if index is not None and index >= 0 else PLAIN
+                    self._all.came(given)
+                case Many() | Pack() | Table():
+                    given = self._all.collections.called(node, function, one, method)
+                case One(names=names) if names or one.class_ is not None:
+                    given = self._object_method(node, function, one, method)
+            if given is not None:
+                known = True
+                found.append(given)
+            elif not isinstance(one, (Nothing, Unbound)):
+                found.append(UNKNOWN)
+        return union(found) if known else None
+
+    def _object_method(self, node: ast.Call, function: ast.Attribute, one: One, method: str) -> Value | None:
+        self._all.attribute(function, value(one), method)
+        self.arguments(node)
+        if one.names and one.class_ is None and method in _FILLING:
+            self._all.touched(one, node.lineno)
+        means = self._all.scope.callee(node)
+        if isinstance(means, FunctionMeaning):
+            self._all.functions.hand_over(means, node, value(one), bound=True)
+        self._all.session_calls.wrote(self._all.number(one.origin), node.lineno)
+        return UNKNOWN
+
+    def arguments(self, node: ast.Call) -> list[Value]:
+        """What the arguments give, in order; a lambda is taken to be called with the elements of the others."""
+        given: list[Value] = []
+        lambdas: list[ast.Lambda] = []
+        for argument in [*node.args, *(keyword.value for keyword in node.keywords)]:
+            if isinstance(argument, ast.Lambda):
+                lambdas.append(argument)
+                continue
+            given.append(self._all.value(argument))
+        for one in lambdas:
+            bound = [*one.args.posonlyargs, *one.args.args]
+            inner = union([elements(listed(self._all.iterable(each))) for each in given] or [UNKNOWN])
+            before = dict(self._all.world.names)
+            for parameter in bound:
+                self._all.world.names[parameter.arg] = inner
+            self._all.value(one.body)
+            self._all.world.names = {**before}
+        return given
+
+    def _function(self, node: ast.Call) -> Value:
+        called = self._all.scope.callee(node)
+        match called:
+            case External(dotted=dotted):
+                return self._external(node, dotted)
+            case ClassMeaning():
+                return self._constructed(node, called)
+            case FunctionMeaning():
+                return self._all.functions.called(node, called)
+            case _:
+                return self.made_session(node) or self._unknown(node)
+
+    def made_session(self, node: ast.Call) -> Value | None:
+        """`F()`: a session, where its block or assignment has not said so already."""
+        means = self._all.scope.meaning(node)
+        is_later = isinstance(means, CoroutineMeaning)
+        if isinstance(means, CoroutineMeaning):
+            means = means.value
+        if isinstance(means, SessionMeaning):
+            above = self._all.scope.parents.of(node)
+            outer = above if isinstance(above, ast.Await) else node
+            if (outer.lineno, outer.col_offset) in self._all.taken:
+                means = replace(means, ownership=Ownership.FRESH, through="")
+            number = self._all.session(node, means, "")
+            given = value(SessionValue(number))
+            return value(Later(given)) if is_later else given
+        return None
+
+    def _external(self, node: ast.Call, dotted: str) -> Value:
+        if dotted in selects.SELECTS:
+            self._all.record.nodes[(node.lineno, node.col_offset)] = node
+            return value(selects.selection(node, dotted, self._all.scope, self._all.value))
+        if dotted in selects.ALIASES and node.args:
+            inner = self._all.value(node.args[0])
+            return inner if any(isinstance(one, Class) for one in inner) else UNKNOWN
+        if dotted in selects.WRITING or dotted in selects.TEXTS:
+            self.arguments(node)
+            if dotted in selects.TEXTS:
+                return PLAIN
+            gone = self._all.scope.meaning(node.args[0]) if node.args and dotted.endswith(".delete") else None
+            deleted = gone if isinstance(gone, ClassMeaning) else None
+            return value(Selection((), (node.lineno, node.col_offset), deletes=deleted))
+        given = self.arguments(node)
+        short = dotted.removeprefix("builtins.")
+        if dotted.startswith("builtins.") or short in ("collections.deque",):
+            found = self._builtin(node, short, given)
+            if found is not None:
+                return found
+        if dotted in _CASTS and len(given) > 1:
+            return given[1]
+        if dotted in _GATHERING:
+            gathered = tuple(awaited(one) for one in given)
+            if any(self._all.number(one.origin) for each in gathered for one in objects(each)):
+                return value(Later(value(Unknown(dotted))))  # one session in several tasks
+            return value(Later(value(Pack(gathered))))
+        if dotted in _AWAITING and given:
+            return given[0]
+        if dotted.startswith(("itertools.", "operator.")):
+            return UNKNOWN
+        if (made := self.made_session(node)) is not None:
+            return made
+        return self.opaque(node, given)
+
+    def _builtin(self, node: ast.Call, name: str, given: list[Value]) -> Value | None:
+        if name in _PLAIN_BUILTINS:
+            for one in given:
+                self._all.iterable(one)
+            return PLAIN
+        if name in _COLLECTING and given:
+            source = self._all.iterable(given[0])
+            return value(Many(elements(listed(source)), is_doubled(source), lazy=name in ("reversed", "iter")))
+        if name in _FIRSTS and given:
+            return (
+                union([self._all.each(given[0]), *given[1:2]]) if name == "next" else self._all.each(union(given[:1]))
+            )
+        if name == "enumerate" and given:
+            return value(Many(value(Pack((PLAIN, self._all.each(given[0])))), lazy=True))
+        if name == "zip":
+            return value(Many(value(Pack(tuple(self._all.each(one) for one in given))), lazy=True))
+        if name == "dict" and given:
+            return value(Table(union(given)))
+        if name == "filter" and len(given) >= 1:
+            source = self._all.iterable(given[-1])
+            return value(Many(elements(listed(source)), is_doubled(source), lazy=True))
+        if name == "setattr" and given:
+            for each in given[0]:
+                if isinstance(each, One):
+                    self._all.touched(each, node.lineno)
+            return PLAIN
+        if name == "getattr" and given:
+            return UNKNOWN
+        return None
+
+    def _constructed(self, node: ast.Call, class_: ClassMeaning) -> Value:
+        if mapped(class_, self._all.project) is not None:
+            origin = Origin(
+                How.MADE, self._all.path, node.lineno, node.col_offset, 0, ast.unparse(node.func), class_, 0,
+                (node.lineno, node.col_offset),
+            )  # fmt: skip
+            self._all.record.nodes[(node.lineno, node.col_offset)] = node
+            set_by_hand: set[str] = set()
+            ties: list[Origin] = []
+            known = mapped(class_, self._all.project)
+            assert known is not None
+            for argument in node.args:
+                self._all.value(argument)
+            for keyword in node.keywords:
+                given = self._all.value(keyword.value)
+                if keyword.arg is not None and keyword.arg in known.relationships:
+                    set_by_hand.add(keyword.arg)
+                    ties += [one.origin for one in objects(given)]
+            self._all.world.objects[origin] = Standing(loaded=frozenset(set_by_hand))
+            for other in ties:
+                self._all.tie(origin, other, node.lineno)
+            return value(One(origin, (), class_))
+        given_values = self.arguments(node)
+        if is_schema(class_, self._all.project):
+            return PLAIN
+        if (made := self.made_session(node)) is not None:
+            return made
+        held = frozenset(number for one in given_values for number in sessions(one))
+        if held:
+            return value(Bearer(class_, held))
+        if any(self.is_own(self._all.number(one.origin)) for each in given_values for one in objects(each)):
+            return value(Unknown(f"{ast.unparse(node.func)}(...)"))
+        return UNKNOWN
+
+    def _unknown(self, node: ast.Call) -> Value:
+        """Something that is not in view is called."""
+        given = self.arguments(node)
+        if isinstance(node.func, ast.Attribute):
+            owner = self._all.scope.meaning(node.func.value)
+            schema = owner if isinstance(owner, ClassMeaning) else None
+            if schema is not None and node.func.attr in _VALIDATING and is_schema(schema, self._all.project):
+                for one in {inner for each in given for inner in objects(self._all.iterable(each))}:
+                    found = Serialized(one, schema, node.lineno, self._all.is_left(one.origin.session))
+                    self._all.record.serialized[found] = None
+                return PLAIN
+            given.append(self._all.value(node.func.value))
+        return self.opaque(node, given)
+
+    def opaque(self, node: ast.Call, given: Iterable[Value]) -> Value:
+        """What a call that cannot be followed gives: perhaps something out of the session it was handed."""
+        held = {number for one in given for number in sessions(one)}
+        if is_logging(expression(node.func)):
+            return PLAIN
+        for number in held:
+            self._all.session_calls.unknown(number, node.lineno)
+        for one in {inner.origin for each in given for inner in objects(each)}:
+            standing = self._all.world.standing(one)
+            self._all.session_calls.wrote(self._all.number(one), node.lineno)
+            if held and not standing.may_be_expunged:
+                stand(self._all.world, one, may_be_expunged=node.lineno)
+        why = ast.unparse(node.func) if any(self.is_own(number) for number in held) else ""
+        return value(Unknown(why))
+
+    def is_own(self, number: int) -> bool:
+        session = self._all.session_of(number)
+        return session is not None and session.own

@@ -1,0 +1,95 @@
+"""What the methods of lists, sets and dicts give, and what they put into them. Changes the world."""
+
+from __future__ import annotations
+
+import ast
+from typing import TYPE_CHECKING
+
+from codemods.flow.objects.values import (
+    EMPTY,
+    NOTHING,
+    PLAIN,
+    Alternative,
+    How,
+    Many,
+    One,
+    Pack,
+    Table,
+    Value,
+    elements,
+    is_doubled,
+    listed,
+    objects,
+    union,
+    value,
+)
+
+if TYPE_CHECKING:
+    from codemods.flow.objects.evaluate import Evaluation
+
+_COLLECTING = frozenset({"list", "tuple", "set", "frozenset", "sorted", "reversed", "iter", "deque", "OrderedSet"})
+_FILLING = frozenset({"append", "add", "extend", "insert", "update", "appendleft", "remove", "discard", "clear"})
+_FIRSTS = frozenset({"max", "min", "next"})
+_PLAIN_BUILTINS = frozenset(
+    {"len", "str", "int", "float", "bool", "bytes", "repr", "isinstance", "issubclass", "any", "all", "hash", "sum"}
+    | {"round", "id", "format", "hasattr", "type", "callable", "abs", "ord", "chr", "print", "range", "divmod", "pow"}
+)
+_CASTS = frozenset({"typing.cast", "typing_extensions.cast"})
+_GATHERING = frozenset({"asyncio.gather"})
+_AWAITING = frozenset({"asyncio.wait_for", "asyncio.shield", "asyncio.create_task", "asyncio.ensure_future"})
+_VALIDATING = frozenset({"model_validate", "from_orm", "parse_obj", "validate"})
+
+
+class CollectionCalls:
+    """The calls of methods of collections in one function."""
+
+    def __init__(self, evaluation: Evaluation) -> None:
+        self._all = evaluation
+        self._filled: dict[One, set[tuple[int, int]]] = {}  # where objects are put into lists
+
+    def called(self, node: ast.Call, function: ast.Attribute, one: Alternative, method: str) -> Value:
+        given = union(self._all.calls.arguments(node)) or PLAIN
+        inner = elements(value(one)) if not isinstance(one, Table) else one.values
+        if method in _FILLING:
+            for owner in inner:
+                if isinstance(owner, One) and owner.names:
+                    # `user.orders.append(order)`
+                    self._all.touched(One(owner.origin), node.lineno)
+                    for other in objects(given):
+                        self._all.tie(owner.origin, other.origin, node.lineno)
+            if isinstance(function.value, ast.Name) and method not in ("remove", "discard", "clear"):
+                name = function.value.id
+                more = elements(listed(self._all.iterable(given))) if method in ("extend", "update") else given
+                before = self._all.world.names.get(name, EMPTY)
+                filled = [each for each in before if isinstance(each, (Many, Pack))]
+                if isinstance(one, Table):
+                    self._all.world.names[name] = union([before, value(Table(more))])
+                elif filled:
+                    kept = frozenset(each for each in before if not isinstance(each, (Many, Pack)))
+                    old = [
+                        elements(value(each)) for each in filled if not (isinstance(each, Pack) and not each.elements)
+                    ]
+                    twice = any(isinstance(each, Many) and each.doubled for each in filled) or is_doubled(given)
+                    many = Many(union([*old, more]), twice or self._may_repeat(node, more))
+                    self._all.world.names[name] = union([kept, value(many)])
+            return PLAIN
+        if method in ("values", "copy"):
+            return value(Many(inner)) if method == "values" else value(one)
+        if method == "items":
+            return value(Many(value(Pack((PLAIN, inner)))))
+        if method in ("get", "pop", "setdefault", "popleft"):
+            return union(
+                [inner, NOTHING if method == "get" else EMPTY, given if method in ("get", "setdefault") else EMPTY]
+            )
+        return PLAIN
+
+    def _may_repeat(self, node: ast.Call, more: Value) -> bool:
+        """Whether what is put into a list may be in it already: not where one loop over distinct objects does it."""
+        for one in objects(more):
+            if one.origin.how is How.MADE and not one.names:
+                continue
+            places = self._filled.setdefault(one, set())
+            places.add((node.lineno, node.col_offset))
+            if len(self._all.loops) != 1 or one not in self._all.loops[0] or len(places) > 1:
+                return True
+        return False
