@@ -124,7 +124,7 @@ def _plan(
         _, also_broken = _compose(codebase, settled.groups, Level.SAFE)
         broken |= also_broken
         if not broken:
-            broken = _not_quiet(codebase, changes, rules, request, findings, settled.groups)
+            broken = _not_quiet(codebase, changes, rules, request, discovery.wanted, settled.groups)
         if not broken:
             break
         dropped |= broken
@@ -366,7 +366,7 @@ def _not_quiet(
     changes: Sequence[Change],
     rules: Sequence[Rule],
     request: RunRequest,
-    findings: Sequence[Finding],
+    wanted: Collection[str],
     groups: Sequence[Group],
 ) -> dict[str, str]:
     """Looks at the result as a second run would; gives the findings to drop so that such a run offers nothing.
@@ -390,7 +390,7 @@ def _not_quiet(
         one
         for one in examined
         if isinstance(one, Finding) and one.edits and one.level <= request.level and one.key not in held_back
-        if one.site.path in changed
+        if one.site.path in changed and one.site.path in wanted
         if not suppressions.covers(one)
     ]
     dropped: dict[str, str] = {}
