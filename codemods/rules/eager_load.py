@@ -38,6 +38,7 @@ from codemods.flow.loader_options import Missing, loaded_by, missing
 from codemods.flow.objects.readers import Reading, Run
 from codemods.flow.objects.values import How, One, Origin, objects
 from codemods.flow.scope import Scope
+from codemods.flow.session_end import needed_block
 from codemods.plan import (
     AddArgument,
     ChainCall,
@@ -307,6 +308,10 @@ class _Loads:
         origin: Origin,
     ) -> Finding:
         site = self.view.site(node, self.scope)
+        record = self.run.record
+        session = record.sessions[(record.added.get(origin, 0) or origin.session) - 1]
+        # a block that is opened around the load ends what was read through the session by luck (semantics C7)
+        block = needed_block(self.scope, session, self.view.decided)
         return Finding(
             key=self.keys.key(site, node, ordinal),
             rule=NAME,
@@ -317,6 +322,7 @@ class _Loads:
             facts=tuple(Fact(one.path, one.line, f"reads `{one.text}`") for one in readings),
             edits=edits,
             requests=requests,
+            requires=(block,) if block else (),
         )
 
     def _manual(self, node: ast.expr, ordinal: int, why: str, readings: list[Reading], advice: str = "") -> Finding:

@@ -11,11 +11,11 @@ from codemods.flow.objects.record import Exit, Session
 from codemods.flow.objects.values import Later, Query, Result, Value, objects
 from codemods.flow.objects.world import World
 from codemods.flow.scope import Scope
+from codemods.flow.session_end import Around, around, planned
 from codemods.plan import Edit, Examined, Fact, Finding, InsertAfter, InsertBefore, Level, NameReturned, Right, Site
 from codemods.project.expressions import dotted, expression
 from codemods.project.openers import replaced_by
 from codemods.rules.base import Keys, ModuleView
-from codemods.rules.expunge_return.block import Around, around, planned
 from codemods.rules.expunge_return.expunged import is_expunged_above
 from codemods.rules.expunge_return.forms import code, free, plural, singular
 from codemods.rules.expunge_return.targets import Leaving, Refused, Targets, never_added, own_origins, untold

@@ -92,6 +92,11 @@ def around(scope: Scope, session: Session, leaving: ast.Return, decided: Iterabl
     return Around(False, end, block, needs, commits, name=name)
 
 
+def needed_block(scope: Scope, session: Session, decided: Iterable[Examined]) -> str:
+    """The key of the finding that opens or widens the block of a session; "" where none has to."""
+    return _extent(scope, session, decided)[3]
+
+
 def _extent(
     scope: Scope, session: Session, decided: Iterable[Examined]
 ) -> tuple[Sequence[ast.stmt] | None, int, int, str, str]:
