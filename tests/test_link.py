@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import ast
 import pickle
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 from textwrap import dedent
@@ -18,7 +19,7 @@ from hypothesis import strategies as st
 from codemods import sources
 from codemods.plan import Source
 from codemods.project.expressions import expression
-from codemods.project.facts import ModuleFacts
+from codemods.project.facts import Attribute, Call, Either, Item, Literal, ModuleFacts, Name, Opaque, Series
 from codemods.project.link import Place, Project, link
 from codemods.project.scan import scan
 from codemods.project.sessions import (
@@ -716,3 +717,88 @@ def test_facts_hold_no_tree_node(tangled: Written) -> None:
     for fact in tangled.facts():
         assert "<ast." not in repr(fact)
         assert b"_ast" not in pickle.dumps(fact)
+
+
+# --- what the facts keep of declared types ----------------------------------------------------------------------------
+
+
+def facts_of(root: Path, text: str) -> ModuleFacts:
+    (facts,) = Written(root, {"app.py": text}).facts()
+    return facts
+
+
+TYPES = {
+    "A": Name("A"),
+    "A | None": Either((Name("A"), Literal(None))),
+    "'A | B'": Either((Name("A"), Name("B"))),
+    "dict[str, A | bool]": Item(Name("dict"), Series((Name("str"), Either((Name("A"), Name("bool")))))),
+    "m.Page[A]": Item(Attribute(Name("m"), "Page"), Name("A")),
+    "None": Literal(None),
+}
+
+
+@pytest.mark.parametrize("text", TYPES)
+def test_declared_result_is_kept_whole(text: str, tmp_path: Path) -> None:
+    (function,) = facts_of(tmp_path, f"async def read() -> {text}: ...\n").functions
+    assert function.returns_type == TYPES[text]
+
+
+def test_function_that_declares_no_result_has_none(tmp_path: Path) -> None:
+    (function,) = facts_of(tmp_path, "async def read(): ...\n").functions
+    assert (function.returns_type, function.returns_annotation) == (None, None)
+
+
+@pytest.mark.parametrize("text", TYPES)
+def test_response_model_of_a_decorator_is_kept_whole(text: str, tmp_path: Path) -> None:
+    (function,) = facts_of(
+        tmp_path, f"@r.get('/', tags=A | B, response_model={text})\nasync def read(): ...\n"
+    ).functions
+    (decorator,) = function.decorators
+    assert isinstance(decorator, Call)
+    assert decorator.function == Attribute(Name("r"), "get")
+    assert decorator.arguments == (Literal("/"),)
+    assert decorator.keyword("response_model") == TYPES[text]
+    assert decorator.keyword("tags") == Opaque()
+
+
+def test_response_model_that_is_no_type_is_kept_as_any_expression(tmp_path: Path) -> None:
+    text = "@r.get('/', response_model=A if DETAILED else B)\nasync def read(): ...\n"
+    (decorator,) = facts_of(tmp_path, text).functions[0].decorators
+    assert isinstance(decorator, Call)
+    assert decorator.keyword("response_model") == Either((Name("A"), Name("B")))
+
+
+def test_decorator_that_gives_two_stars_says_so(tmp_path: Path) -> None:
+    (decorator,) = facts_of(tmp_path, "@r.get('/', **OPTIONS)\nasync def read(): ...\n").functions[0].decorators
+    assert isinstance(decorator, Call)
+    assert decorator.has_double_star
+
+
+ENDPOINTS = {
+    "'/', read": Name("read"),
+    "'/', endpoint=h.read": Attribute(Name("h"), "read"),
+    "endpoint=read, path='/'": Name("read"),
+    "*given, read": Opaque(),
+    "'/', *given": Opaque(),
+    "'/'": Opaque(),
+}
+
+
+@pytest.mark.parametrize("arguments", ENDPOINTS)
+def test_route_that_is_added_tells_its_function(arguments: str, tmp_path: Path) -> None:
+    text = f"def install(app):\n    app.router.add_api_route({arguments}, response_model=A | None)\n"
+    (route,) = facts_of(tmp_path, text).routes
+    assert (route.endpoint, route.line, route.scope) == (ENDPOINTS[arguments], 2, "install")
+    assert route.call.function == Attribute(Attribute(Name("app"), "router"), "add_api_route")
+    assert route.call.keyword("response_model") == TYPES["A | None"]
+
+
+def test_route_that_is_added_in_an_expression_is_found_once(tmp_path: Path) -> None:
+    facts = facts_of(tmp_path, "if x:\n    for one in all_: keep(r.add_api_route('/', one))\nr.add_route('/', read)\n")
+    assert [route.endpoint for route in facts.routes] == [Name("one")]
+
+
+@pytest.mark.skipif(sys.version_info < (3, 12), reason="type parameters are read by Python since 3.12")
+def test_type_parameters_of_a_class_are_kept(tmp_path: Path) -> None:
+    facts = facts_of(tmp_path, "class Page[T: int, *Ts, **P]: ...\nclass Plain: ...\n")
+    assert [class_.type_parameters for class_ in facts.classes] == [("T", "*Ts", "**P"), ()]

@@ -9,7 +9,8 @@ from __future__ import annotations
 import asyncio
 import gc
 import weakref
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from textwrap import dedent
 
@@ -23,11 +24,14 @@ from codemods.project.link import Project, link
 from codemods.project.routes import ANNOTATION, RESPONSE_MODEL, Response, responses, routes_unseen
 from codemods.project.scan import scan
 from codemods.project.schemas import (
+    ParameterizedSchema,
     ReadPath,
     SchemaField,
     Untold,
+    Within,
     fields_read,
     is_serializer,
+    read_under,
     reads_attributes,
     relationship_paths,
     untold,
@@ -286,12 +290,24 @@ def test_field_of_the_name_of_its_type(tmp_path: Path) -> None:
     assert one.nested == (schema("CityOut"),)
 
 
+PAGE = "T = TypeVar('T')\nclass Page(BaseModel, Generic[T]):\n    items: list[T]\n    total: int\n"
 UNKNOWN_TYPES = {
     "a type variable": ("T = TypeVar('T')\n", "T", "`T` stands for any type"),
-    "a generic schema": (
-        "T = TypeVar('T')\nclass Page(BaseModel, Generic[T]):\n    items: list[T]\n",
-        "Page[CityOut]",
-        "`Page[...]` is generic",
+    "a generic schema without its type": (
+        f"{PAGE}class UserPage(Page): pass\n",
+        "UserPage[CityOut]",
+        "`UserPage[...]` is generic",
+    ),
+    "a generic schema of another number of types": (PAGE, "Page[CityOut, int]", "`Page[...]` is generic"),
+    "another name of a generic schema": (
+        f"{PAGE}Pages = List[Page[T]]\n",
+        "Pages[CityOut]",
+        "`Pages[...]` is generic",
+    ),
+    "another name of a generic type": (
+        "T = TypeVar('T')\nByName = Dict[str, T]\n",
+        "ByName[CityOut]",
+        "`ByName[...]` is generic",
     ),
     "a name that nothing binds": ("", "'Nowhere'", "`Nowhere` is not in view"),
     "a class of another package": ("from elsewhere import Thing\n", "Thing", "`Thing` is not in view"),
@@ -310,6 +326,13 @@ def test_type_that_cannot_be_followed_is_told(form: str, tmp_path: Path) -> None
     project = schemas(tmp_path, f"{before}class Out(BaseModel):\n    city: {type_}\n")
     assert only(project).unknown == why
     assert [(one.names, one.why) for one in unsure(project)] == [(("city",), why)]
+
+
+def test_list_behind_a_name_in_another_module_is_followed(tmp_path: Path) -> None:
+    more = "from typing import List\nfrom pydantic import BaseModel\nclass TownOut(BaseModel):\n    id: int\n"
+    body = "import towns\nclass Out(BaseModel):\n    city: towns.Towns\n"
+    one = only(schemas(tmp_path, body, towns=f"{more}Towns = List[TownOut]\n"))
+    assert (one.nested, one.unknown) == ((schema("TownOut", "towns.py"),), "")
 
 
 def test_type_that_cannot_be_followed_does_not_matter_where_no_relationship_is_read(tmp_path: Path) -> None:
@@ -856,12 +879,205 @@ def test_sqlmodel_schema_reads_the_relationships_of_a_table(tmp_path: Path) -> N
     assert [one.names for one in found] == [("heroes",)]
 
 
+# --- type parameters ------------------------------------------------------------------------------------------------
+
+CITIES = Within((schema("CityOut"),))
+CITY_PAGE = ParameterizedSchema("schemas.py", "Page", (CITIES,))
+
+
+def of(schema_: ClassMeaning, project: Project) -> dict[str, SchemaField]:
+    return {one.field: one for one in fields_read(schema_, project)}
+
+
+def test_generic_schema_reads_by_the_type_that_it_is_given(tmp_path: Path) -> None:
+    project = schemas(tmp_path, f"{PAGE}class Out(BaseModel):\n    city: Page[CityOut]\n")
+    one = only(project)
+    assert (one.nested, one.unknown) == ((CITY_PAGE,), "")
+    items, total = fields_read(CITY_PAGE, project)
+    assert (items.names, items.nested, items.nested_surely, items.unknown) == (
+        ("items",),
+        (schema("CityOut"),),
+        True,
+        "",
+    )
+    assert (total.nested, total.unknown) == ((), "")
+
+
+def test_generic_schema_without_a_type_is_told(tmp_path: Path) -> None:
+    project = schemas(tmp_path, PAGE)
+    assert fields(project, "Page")["items"].unknown == "`T` stands for any type"
+
+
+PARAMETERS = {
+    ("T",): ((schema("CityOut"),), ""),
+    ("*T",): ((), "`Page[...]` is generic"),
+    ("T", "**P"): ((), "`Page[...]` is generic"),
+}
+
+
+@pytest.mark.parametrize("names", PARAMETERS)
+def test_type_parameters_in_brackets(names: tuple[str, ...], tmp_path: Path) -> None:
+    # `class Page[T](BaseModel)` needs Python 3.12 to be read: here its facts are made of those of a class without
+    text = f"{HEAD}{SMALL}class Page(BaseModel):\n    items: list[T]\nclass Out(BaseModel):\n    city: Page[CityOut]\n"
+    (tmp_path / "schemas.py").write_text(text)
+    source = sources.read(tmp_path, "schemas.py")
+    assert isinstance(source, Source)
+    facts = scan(source)
+    classes = [replace(one, type_parameters=names) if one.qualname == "Page" else one for one in facts.classes]
+    project = link([replace(facts, classes=tuple(classes))], {"schemas.py": ModuleName("schemas", False)})
+    one = only(project)
+    nested = [inner for page in one.nested for inner in of(page, project)["items"].nested]
+    assert (tuple(nested), one.unknown) == PARAMETERS[names]
+
+
+def test_type_parameter_hides_a_class_of_its_name(tmp_path: Path) -> None:
+    more = "from typing import Generic, TypeVar\nfrom pydantic import BaseModel\nT = TypeVar('T')\n"
+    more += "class Page(BaseModel, Generic[T]):\n    items: list[T]\n"
+    body = "from pages import Page\nclass T(BaseModel):\n    id: int\nclass Out(BaseModel):\n    x: Page[T]\n"
+    project = schemas(tmp_path, body, pages=more)
+    (page,) = only(project).nested
+    assert of(page, project)["items"].nested == (schema("T"),)
+
+
+BOUND = {
+    "a base with its type": "class Out(Has[CityOut]): pass",
+    "the base of a base": "class Mine(Has[T], Generic[T]): pass\nclass Out(Mine[CityOut]): pass",
+    "under another parameter": "K = TypeVar('K')\nclass Mine(Has[K], Generic[K]): pass\nclass Out(Mine[CityOut]): pass",
+    "a base behind a name": "HasCity = Has[CityOut]\nclass Out(HasCity): pass",
+    "the second of two": "K = TypeVar('K')\nclass Two(BaseModel, Generic[K, T]):\n    id: K\n    city: T\n"
+    "class Out(Two[int, CityOut]): pass",
+    "a second parameter that a base fills": "K = TypeVar('K')\nclass Two(BaseModel, Generic[K, T]):\n    id: K\n"
+    "    city: T\nclass Half(Two[int, T], Generic[T]): pass\nclass Out(Half[CityOut]): pass",
+    "a field that is declared anew": "class Out(Has[RoleOut]):\n    city: CityOut",
+    "one or none": "class Maybe(BaseModel, Generic[T]):\n    city: Optional[T]\nclass Out(Maybe[CityOut]): pass",
+    "an optional type": "class Out(Has[Optional[CityOut]]): pass",
+    "a root model": "class Whole(RootModel[T], Generic[T]): pass\nclass Out(BaseModel):\n    city: Whole[CityOut]",
+}
+
+
+@pytest.mark.parametrize("form", BOUND)
+def test_type_parameter_stands_for_what_is_given(form: str, tmp_path: Path) -> None:
+    before = "T = TypeVar('T')\nclass Has(BaseModel, Generic[T]):\n    city: T\n"
+    project = schemas(tmp_path, f"{before}{BOUND[form]}\n")
+    one = fields(project)["city"]
+    assert (one.names, one.nested, one.unknown) == (("city",), (schema("CityOut"),), "")
+    assert set(paths(project)) == {("city",)}
+    assert unsure(project) == ()
+    assert [one for one in read_by_fastapi(f"{before}{BOUND[form]}\n") if one != ".id"] == [".city", "city.id"]
+
+
+def test_base_that_is_inherited_in_two_ways_is_told(tmp_path: Path) -> None:
+    body = "class Has(BaseModel, Generic[T]):\n    city: T\nclass A(Has[CityOut]): pass\nclass B(Has[RoleOut]): pass\n"
+    one = only(schemas(tmp_path, f"T = TypeVar('T')\n{body}class Out(A, B): pass\n"))
+    assert (one.nested, one.unknown) == ((), "`T` stands for any type")
+
+
+def test_type_parameter_of_a_base_that_is_no_model_stays_open(tmp_path: Path) -> None:
+    body = "T = TypeVar('T')\nclass Has(Generic[T]):\n    city: T\nclass Out(BaseModel, Has[CityOut]):\n    id: int\n"
+    one = fields(schemas(tmp_path, body))["city"]
+    assert (one.nested, one.unknown) == ((), "`T` stands for any type")
+
+
+def test_base_is_given_a_schema_in_quotes(tmp_path: Path) -> None:
+    body = "T = TypeVar('T')\nclass Has(BaseModel, Generic[T]):\n    city: T\nclass Out(Has['CityOut']): pass\n"
+    assert only(schemas(tmp_path, body)).nested == (schema("CityOut"),)
+
+
+def test_root_of_a_schema_of_its_own_is_given_a_type(tmp_path: Path) -> None:
+    body = "T = TypeVar('T')\nclass Whole(BaseModel, Generic[T]):\n    __root__: List[T]\n"
+    one = only(schemas(tmp_path, f"{body}class City(Whole[CityOut]): pass\nclass Out(BaseModel):\n    city: City\n"))
+    assert (one.nested, one.unknown) == ((schema("CityOut"),), "")
+
+
+def test_union_that_a_base_is_given_is_told(tmp_path: Path) -> None:
+    body = "T = TypeVar('T')\nclass Has(BaseModel, Generic[T]):\n    city: T\nclass Out(Has[CityOut | RoleOut]): pass\n"
+    one = only(schemas(tmp_path, body))
+    assert one.nested == (schema("CityOut"), schema("RoleOut")) or one.unknown == "its type cannot be read"
+
+
+def test_generic_schema_in_a_generic_schema(tmp_path: Path) -> None:
+    body = (
+        f"{PAGE}class Box(BaseModel, Generic[T]):\n    data: T\nclass Out(BaseModel):\n    city: Box[Page[CityOut]]\n"
+    )
+    project = schemas(tmp_path, body)
+    (box,) = only(project).nested
+    assert box == ParameterizedSchema("schemas.py", "Box", (Within((CITY_PAGE,)),))
+    assert of(box, project)["data"].nested == (CITY_PAGE,)
+
+
+def test_generic_schema_reads_relationships_by_the_names_of_its_fields(tmp_path: Path) -> None:
+    body = "T = TypeVar('T')\nclass Has(BaseModel, Generic[T]):\n    roles: list[T]\n"
+    project = schemas(tmp_path, body)
+    has = ParameterizedSchema("schemas.py", "Has", (Within((schema("RoleOut"),)),))
+    found = relationship_paths(has, ClassMeaning("models.py", "User"), project)
+    assert [one.names for one in found] == [("roles",), ("roles", "permissions")]
+    assert untold(has, ClassMeaning("models.py", "User"), project) == ()
+
+
+def test_page_reads_nothing_of_what_is_no_page(tmp_path: Path) -> None:
+    project = schemas(tmp_path, PAGE.replace("CityOut", "RoleOut"))
+    assert relationship_paths(CITY_PAGE, ClassMeaning("models.py", "User"), project) == ()
+
+
+def test_what_is_under_a_name_is_read_by_the_schemas_of_the_field_that_reads_that_name(tmp_path: Path) -> None:
+    body = "class Out(BaseModel):\n    x: CityOut = Field(alias='city')\n    city: RoleOut = Field(alias='role')\n"
+    project = schemas(tmp_path, body)
+    assert read_under(schema(), "city", project) == (schema("CityOut"),)
+    assert read_under(schema(), "x", project) == ()
+
+
+def test_settings_of_a_generic_schema_are_those_of_its_class(tmp_path: Path) -> None:
+    body = "T = TypeVar('T')\nclass Page(BaseModel, Generic[T]):\n"
+    body += "    model_config = ConfigDict(from_attributes=True)\n    items: list[T]\n"
+    project = schemas(tmp_path, body)
+    assert reads_attributes(CITY_PAGE, project) is True
+    assert is_serializer(CITY_PAGE, project) is True
+
+
+ENDLESS = {
+    "of itself": "class Node(BaseModel, Generic[T]):\n    children: list['Node[T]']",
+    "of ever more": "class Box(BaseModel, Generic[T]):\n    user: T\n"
+    "class Node(BaseModel, Generic[T]):\n    children: list['Node[Box[T]]']",
+    "a root of itself": "class Whole(RootModel[T], Generic[T]): pass\nclass Tree(Whole['Tree']): pass\n"
+    "class Node(BaseModel, Generic[T]):\n    children: list['Node[T]']\n    x: Tree",
+    "a base with itself": "class Has(BaseModel, Generic[T]):\n    children: list[T]\n"
+    "class Node(Has['Node[T]'], Generic[T]): pass",
+    "its own base": "class Node(Node[T], BaseModel, Generic[T]):\n    children: list['Node[T]']",
+}
+
+
+@pytest.mark.parametrize("form", ENDLESS)
+def test_generic_schema_of_itself_comes_to_an_end(form: str, tmp_path: Path) -> None:
+    project = schemas(tmp_path, f"T = TypeVar('T')\n{ENDLESS[form]}\nclass Out(Node[CityOut]): pass\n")
+    found = paths(project, "Out", "Node")
+    assert ("children",) in found
+    assert any(one.recursive for one in found.values())
+
+
+PAGES_SENT = {
+    "a dict": "{'items': [user], 'total': 1}",
+    "a page without its type": "Page(items=[user], total=1)",
+    "a page of anything": "Page[Any](items=[user], total=1)",
+}
+
+
+@pytest.mark.parametrize("form", PAGES_SENT)
+def test_fastapi_reads_by_the_type_of_a_page_what_the_page_holds(form: str, tmp_path: Path) -> None:
+    body = f"{PAGE}class UserOut(BaseModel):\n    city: CityOut\nOut = Page[UserOut]\n"
+    assert read_by_fastapi(body, PAGES_SENT[form]) == [".city", "city.id"]
+    project = schemas(tmp_path, body)
+    page = ParameterizedSchema("schemas.py", "Page", (Within((schema("UserOut"),)),))
+    (reader,) = read_under(page, "items", project)
+    found = relationship_paths(reader, ClassMeaning("models.py", "User"), project)
+    assert [one.names for one in found] == [("city",)]
+
+
 # --- routes ---------------------------------------------------------------------------------------------------------
 
 ROUTES = """
 import fastapi
 from collections.abc import Iterable
-from typing import Annotated, Any, AsyncIterator, DefaultDict, List, Optional, Sequence, TypeVar
+from typing import Annotated, Any, AsyncIterator, DefaultDict, List, Optional, Sequence, TypeVar, Union
 from fastapi import APIRouter, FastAPI, Response
 from fastapi.responses import JSONResponse
 from schemas import CityOut, RoleOut
@@ -922,6 +1138,12 @@ MANY = {
     "list['CityOut']": True,
     "Annotated[CityOut, 'x']": False,
     "Cities": True,
+    "CityOut | None": False,
+    "None | CityOut": False,
+    "list[CityOut] | None": True,
+    "list[CityOut | None]": True,
+    "'list[CityOut] | None'": True,
+    "dict[str, CityOut | None]": True,
 }
 
 
@@ -935,16 +1157,41 @@ def test_forms_of_what_is_sent(form: str, by: str, tmp_path: Path) -> None:
     assert (found.schemas, found.many, found.by, found.unknown) == (CITY, MANY[form], by, "")
 
 
-def test_one_or_none_by_annotation(tmp_path: Path) -> None:
-    found = response(routes(tmp_path, "@router.get('/')\nasync def read() -> CityOut | None: ...\n"))
+@pytest.mark.parametrize("form", ["CityOut | RoleOut", "Union[CityOut, RoleOut, None]", "CityOut | None | RoleOut"])
+@pytest.mark.parametrize("by", [RESPONSE_MODEL, ANNOTATION])
+def test_union_has_the_schemas_of_all_its_members(form: str, by: str, tmp_path: Path) -> None:
+    model, told = (f", response_model={form}", "") if by == RESPONSE_MODEL else ("", f" -> {form}")
+    found = response(routes(tmp_path, f"@router.get('/'{model})\nasync def read(){told}: ...\n"))
     assert found is not None
-    assert (found.schemas, found.unknown) == (CITY, "")
+    assert (found.schemas, found.unknown) == ((*CITY, schema("RoleOut")), "")
 
 
-def test_response_model_written_with_a_bar_is_never_lost(tmp_path: Path) -> None:
-    found = response(routes(tmp_path, "@router.get('/', response_model=CityOut | None)\nasync def read(): ...\n"))
+def test_response_model_that_depends_on_a_condition_has_the_schemas_of_both(tmp_path: Path) -> None:
+    given = "CityOut if fastapi.__version__ > '1' else RoleOut"
+    found = response(routes(tmp_path, f"@router.get('/', response_model={given})\nasync def read(): ...\n"))
     assert found is not None
-    assert found.schemas == CITY or found.unknown == "the response model: its type cannot be read"
+    assert found.schemas == (*CITY, schema("RoleOut"))
+
+
+PAGES = {
+    "by the model": ("response_model=Page[CityOut]", "", False),
+    "by the annotation": ("", " -> Page[CityOut]", False),
+    "in quotes": ("response_model='Page[CityOut]'", "", False),
+    "or none": ("response_model=Page[CityOut] | None", "", False),
+    "several": ("response_model=list[Page[CityOut]]", "", True),
+    "under a name": ("response_model=CityPage", "", False),
+}
+
+
+@pytest.mark.parametrize("form", PAGES)
+def test_page_is_sent_by_a_schema_with_its_type(form: str, tmp_path: Path) -> None:
+    given, told, many = PAGES[form]
+    body = (
+        f"from schemas import Page\nCityPage = Page[CityOut]\n@router.get('/', {given})\nasync def read(){told}: ...\n"
+    )
+    found = response(routes(tmp_path, body, PAGE))
+    assert found is not None
+    assert (found.schemas, found.many, found.unknown) == ((CITY_PAGE,), many, "")
 
 
 def test_response_model_beats_the_annotation(tmp_path: Path) -> None:
@@ -961,6 +1208,9 @@ NO_RESPONSES = {
     "a Response of the project": "class Mine(JSONResponse): pass\n@router.get('/')\nasync def read() -> Mine: ...",
     "a plain dict": "@router.get('/')\nasync def read() -> dict: ...",
     "a dict of plain values": "@router.get('/')\nasync def read() -> dict[str, int]: ...",
+    "a dict of several plain values": "@router.get('/')\nasync def read() -> dict[str, str | bool]: ...",
+    "plain values by the model": "@router.get('/', response_model=dict[str, str | None])\nasync def read(): ...",
+    "a Response or nothing": "@router.get('/')\nasync def read() -> Response | None: ...",
     "None": "@router.delete('/')\nasync def read() -> None: ...",
     "Any": "@router.get('/')\nasync def read() -> Any: ...",
     "an entity": "@router.get('/', response_model=User)\nasync def read(): ...",
@@ -979,7 +1229,7 @@ def test_function_whose_result_no_schema_reads(form: str, tmp_path: Path) -> Non
 
 
 UNKNOWN_RESPONSES = {
-    "a generic schema": ("response_model=Page[CityOut]", "the response model: `Page[...]` is generic"),
+    "a generic schema of two": ("response_model=Page[CityOut, int]", "the response model: `Page[...]` is generic"),
     "a generic schema of a package": ("response_model=Theirs[CityOut]", "the response model: `Theirs[...]` is generic"),
     "a model that is made": ("response_model=make()", "the response model: its type cannot be read"),
     "a name that nothing binds": ("response_model=Nowhere", "the response model: `Nowhere` is not in view"),
@@ -1035,11 +1285,75 @@ def test_two_routes_of_one_function_have_the_schemas_of_both(tmp_path: Path) -> 
     assert (found.schemas, found.many) == ((*CITY, schema("RoleOut")), True)
 
 
-def test_routes_that_are_added_by_a_call_are_told_by_their_file(tmp_path: Path) -> None:
-    body = "async def read() -> CityOut: ...\nrouter.add_api_route('/', read, response_model=CityOut)\n"
-    project = routes(tmp_path, body)
-    assert routes_unseen(project) == ("routes.py",)
-    assert responses(project) == {}
+ADDED = {
+    "by its place": "router.add_api_route('/', read, response_model=CityOut)",
+    "by its name": "router.add_api_route(path='/', endpoint=read, response_model=CityOut | None)",
+    "to the application": "app.add_api_route('/', read, response_model=CityOut)",
+    "in a function": "def install(app: FastAPI):\n    app.add_api_route('/', read, response_model=CityOut)",
+    "by a method": "class Api:\n    def __init__(self):\n        self.router = APIRouter()\n"
+    "        self.router.add_api_route('/', read, response_model=CityOut)",
+    "in a router of its own": "class Mine(APIRouter):\n    def __init__(self):\n        super().__init__()\n"
+    "        self.add_api_route('/', read, response_model=CityOut)",
+}
+
+
+@pytest.mark.parametrize("form", ADDED)
+def test_route_that_is_added_by_a_call(form: str, tmp_path: Path) -> None:
+    project = routes(tmp_path, f"async def read() -> RoleOut: ...\n{ADDED[form]}\n")
+    found = response(project)
+    assert found is not None
+    assert (found.schemas, found.by, found.unknown) == (CITY, RESPONSE_MODEL, "")
+    assert routes_unseen(project) == ()
+
+
+def test_function_of_another_file_that_is_added_by_a_call(tmp_path: Path) -> None:
+    handlers = "from schemas import CityOut\nasync def read() -> CityOut: ...\n"
+    body = "import handlers\nrouter.add_api_route('/', handlers.read)\n"
+    project = schemas(tmp_path, "", routes=ROUTES + body, handlers=handlers)
+    assert responses(project) == {("handlers.py", "read"): Response(CITY, False, "handlers.py", 2, ANNOTATION)}
+
+
+def test_method_that_is_added_by_a_call(tmp_path: Path) -> None:
+    body = """
+    class Cities:
+        def __init__(self):
+            router.add_api_route("/", self.read, response_model=CityOut)
+        async def read(self): ...
+    """
+    found = response(routes(tmp_path, body), "Cities.read")
+    assert found is not None
+    assert found.schemas == CITY
+
+
+def test_route_that_is_added_below_a_decorator_has_the_schemas_of_both(tmp_path: Path) -> None:
+    body = "@router.get('/', response_model=CityOut)\nasync def read(): ...\n"
+    found = response(routes(tmp_path, f"{body}app.add_api_route('/', read, response_model=RoleOut)\n"))
+    assert found is not None
+    assert found.schemas == (*CITY, schema("RoleOut"))
+
+
+ADDED_UNSEEN = {
+    "in a loop": "for path, read in TABLE:\n    router.add_api_route(path, read, response_model=CityOut)",
+    "by a parameter": "def add(read):\n    router.add_api_route('/', read)",
+    "among what a star gives": "router.add_api_route(*ARGUMENTS, read)",
+    "among what two stars give": "router.add_api_route('/', **OPTIONS)",
+    "wrapped": "router.add_api_route('/', cached(read))",
+    "to what cannot be told": "def add(anything):\n    anything.add_api_route('/', one)",
+}
+
+
+@pytest.mark.parametrize("form", ADDED_UNSEEN)
+def test_route_that_is_added_by_a_call_with_a_function_out_of_view_is_told_by_its_file(
+    form: str, tmp_path: Path
+) -> None:
+    body = f"from elsewhere import ARGUMENTS, OPTIONS, TABLE, cached\nasync def read(): ...\n{ADDED_UNSEEN[form]}\n"
+    assert routes_unseen(routes(tmp_path, body)) == ("routes.py",)
+
+
+def test_call_of_that_name_on_something_else_adds_no_route(tmp_path: Path) -> None:
+    body = "class Registry:\n    def add_api_route(self, path, endpoint): ...\nasync def read() -> CityOut: ...\n"
+    project = routes(tmp_path, f"{body}Registry().add_api_route('/', read)\nRegistry().add_api_route('/', 1)\n")
+    assert (responses(project), routes_unseen(project)) == ({}, ())
 
 
 def test_no_route_is_added_by_a_call(tmp_path: Path) -> None:
@@ -1105,8 +1419,8 @@ AS_READ = {
 }
 
 
-def read_by_fastapi(body: str) -> Iterator[str]:
-    """What FastAPI reads of a user with one role and a city, by running it."""
+def read_by_fastapi(body: str, sent: str = "user") -> list[str]:
+    """What FastAPI reads by `Out` of a user with one role and a city, when `sent` is returned, by running it."""
     text = HEAD.replace("from models import User\n", "") + SMALL + body
     space: dict[str, object] = {"__name__": __name__}
     exec(compile(text.replace("from __future__ import annotations", ""), "<schemas>", "exec", dont_inherit=True), space)
@@ -1114,14 +1428,14 @@ def read_by_fastapi(body: str) -> Iterator[str]:
     role = Recorded("roles", log, id=2, permissions=[Recorded("permissions", log, id=3)])
     user = Recorded("", log, id=1, roles=[role], city=Recorded("city", log, id=4))
     app = FastAPI()
-    app.get("/", response_model=space["Out"])(lambda: user)
+    app.get("/", response_model=space["Out"])(lambda: eval(sent, space, {"user": user}))
 
     async def status() -> int:
         async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://test") as client:
             return (await client.get("/")).status_code
 
     assert asyncio.run(status()) == 200
-    return iter(log)
+    return log
 
 
 @pytest.mark.parametrize("form", AS_READ)

@@ -243,15 +243,26 @@ class DependsCall:
 
 
 @dataclass(frozen=True, slots=True)
+class RouteCall:
+    """`router.add_api_route("/x", endpoint, response_model=...)`."""
+
+    call: Call  # its `response_model` is a declared type
+    endpoint: Expression  # Opaque when it is not told
+    line: int
+    scope: str  # qualified name of the function it stands in; "" at module level and in a class body
+
+
+@dataclass(frozen=True, slots=True)
 class FunctionFacts:
     qualname: str
     line: int
     is_async: bool
     is_generator: bool
     in_class: str  # qualified name of the class whose method it is; "" for a plain function
-    decorators: tuple[Expression, ...]
+    decorators: tuple[Expression, ...]  # a `response_model` that one is given is a declared type
     parameters: tuple[Parameter, ...]
     returns_annotation: Expression | None
+    returns_type: Expression | None  # the same, with what `Optional` or `| None` adds and all members of a union
     bindings: tuple[Binding, ...]
     returns: tuple[Expression, ...]
     yields: tuple[Expression, ...]
@@ -290,6 +301,7 @@ class ClassFacts:
     keywords: tuple[tuple[str, Expression], ...]
     attributes: tuple[AttributeSet, ...]
     decorators: tuple[Expression, ...] = ()
+    type_parameters: tuple[str, ...] = ()  # of `class Page[T]`; `*Ts` and `**P` with their stars
 
 
 IN_A_TEST = "a test"
@@ -322,4 +334,5 @@ class ModuleFacts:
     attributes: frozenset[str]  # dotted chains of all attributes that are read
     depends: tuple[DependsCall, ...]
     object_session_lines: tuple[int, ...]  # where the session of an entity is asked for behind its back (C7 b, c)
+    routes: tuple[RouteCall, ...] = ()
     fixed: frozenset[str] = frozenset()  # what the module itself defines once and for all: see `fixed_names`

@@ -1,21 +1,23 @@
 """What serialises the results of FastAPI's routes: `response_model`, or the return annotation. Asks `Project`; pure.
 
 As FastAPI does: a `response_model` beats the annotation, `response_model=None` takes both away, a declared result that
-is a `Response` is sent as it is. Remembered per project; the first question reads every file.
+is a `Response` is sent as it is. Routes are functions below a decorator, and those that `add_api_route` is given.
+Remembered per project; the first question reads every file.
 """
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from weakref import WeakKeyDictionary
 
-from codemods.project.facts import Attribute, Call, Expression, FunctionFacts, Literal
+from codemods.project.facts import Attribute, Call, Expression, FunctionFacts, Literal, RouteCall
 from codemods.project.link import Place, Project
 from codemods.project.mapping_bases import Hierarchy
+from codemods.project.route_calls import ADD_ROUTE
 from codemods.project.schemas import schemas_within
-from codemods.project.sessions import ClassMeaning, External, InstanceMeaning, UnknownMeaning
+from codemods.project.sessions import ClassMeaning, External, FunctionMeaning, InstanceMeaning, UnknownMeaning
 
 _METHODS = frozenset({"get", "post", "put", "patch", "delete", "options", "head", "trace", "api_route"})
 _ROUTERS = frozenset({"fastapi.FastAPI", "fastapi.applications.FastAPI", "fastapi.APIRouter"})
@@ -27,7 +29,11 @@ ANNOTATION = "annotation"
 
 @dataclass(frozen=True, slots=True)
 class Response:
-    """What reads the result of a route. `path` and `line` are those of the function's `def`."""
+    """What reads the result of a route. `path` and `line` are those of the function's `def`.
+
+    A schema may be a `ParameterizedSchema`: then a page is sent, and what its fields nest reads what the page holds
+    (see `schemas`).
+    """
 
     schemas: tuple[ClassMeaning, ...]
     many: bool  # a collection of them
@@ -51,10 +57,15 @@ def responses(project: Project) -> Mapping[tuple[str, str], Response]:
 
 
 def routes_unseen(project: Project) -> tuple[str, ...]:
-    """The files in which routes are added by `add_api_route`: which functions those are is not in view."""
+    """The files in which `add_api_route` is called with something that cannot be told to be one function."""
     _read_every_file(project)
     symbols = project.symbols
-    return tuple(path for path in symbols.paths() if "add_api_route" in symbols.facts[path].calls)
+    return tuple(
+        path
+        for path in symbols.paths()
+        if any(_is_unseen(route, path, project) for route in symbols.facts[path].routes)
+        or (ADD_ROUTE in symbols.facts[path].calls and not symbols.facts[path].routes)
+    )
 
 
 _REMEMBERED: WeakKeyDictionary[Project, dict[tuple[str, str], Response]] = WeakKeyDictionary()
@@ -70,14 +81,50 @@ def _read_every_file(project: Project) -> None:
 def _responses(project: Project) -> dict[tuple[str, str], Response]:
     _read_every_file(project)
     found: dict[tuple[str, str], Response] = {}
-    for path in project.symbols.paths():
-        for function in project.symbols.all_functions(path):
-            for decorator in function.decorators:
-                one = _response(decorator, function, path, project)
-                if one is not None:
-                    key = (path, function.qualname)
-                    found[key] = _joined(found[key], one) if key in found else one
+    for route in _routes(project):
+        one = _response(route, project)
+        if one is not None:
+            key = (route.path, route.function.qualname)
+            found[key] = _joined(found[key], one) if key in found else one
     return found
+
+
+@dataclass(frozen=True, slots=True)
+class _Route:
+    """A function, and the call that makes a route of it."""
+
+    function: FunctionFacts
+    path: str
+    call: Call
+    router: Expression
+    place: Place  # where the call stands
+
+
+def _routes(project: Project) -> Iterator[_Route]:
+    symbols = project.symbols
+    for path in symbols.paths():
+        for function in symbols.all_functions(path):
+            for decorator in function.decorators:
+                if isinstance(decorator, Call) and isinstance(decorator.function, Attribute):
+                    if decorator.function.name in _METHODS:
+                        place = Place(path, function.parent)
+                        yield _Route(function, path, decorator, decorator.function.value, place)
+    for path in symbols.paths():
+        for added in symbols.facts[path].routes:
+            place = Place(path, added.scope)
+            endpoint = project.meaning(added.endpoint, place)
+            if isinstance(endpoint, FunctionMeaning) and isinstance(added.call.function, Attribute):
+                for function in symbols.functions(endpoint.module, endpoint.qualname):
+                    yield _Route(function, endpoint.module, added.call, added.call.function.value, place)
+
+
+def _is_unseen(route: RouteCall, path: str, project: Project) -> bool:
+    place = Place(path, route.scope)
+    if isinstance(project.meaning(route.endpoint, place), FunctionMeaning):
+        return False
+    return not isinstance(route.call.function, Attribute) or (
+        _is_router(route.call.function.value, place, project) is not False
+    )
 
 
 def _joined(first: Response, second: Response) -> Response:
@@ -91,23 +138,19 @@ def _joined(first: Response, second: Response) -> Response:
     )
 
 
-def _response(decorator: Expression, function: FunctionFacts, path: str, project: Project) -> Response | None:
-    if not isinstance(decorator, Call) or not isinstance(decorator.function, Attribute):
-        return None
-    if decorator.function.name not in _METHODS:
-        return None
-    place = Place(path, function.parent)
-    is_router = _is_router(decorator.function.value, place, project)
+def _response(route: _Route, project: Project) -> Response | None:
+    function, path = route.function, route.path
+    is_router = _is_router(route.router, route.place, project)
     if is_router is False:
         return None
-    given = decorator.keyword("response_model")
+    given = route.call.keyword(RESPONSE_MODEL)
     if given == Literal(None):
         return None
     by = ANNOTATION if given is None else RESPONSE_MODEL
-    if given is None and decorator.has_double_star:
+    if given is None and route.call.has_double_star:
         why = "a response model may be among what `**` gives"
         return Response((), False, path, function.line, RESPONSE_MODEL, why) if is_router else None
-    told = given if given is not None else function.returns_annotation
+    told, place = (given, route.place) if given is not None else (function.returns_type, Place(path, function.parent))
     if told is None:
         return None
     within = schemas_within(told, place, project)

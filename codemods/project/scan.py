@@ -26,12 +26,14 @@ from codemods.project.facts import (
     ParameterUse,
     Passed,
     Replaced,
+    RouteCall,
 )
-from codemods.project.field_expressions import class_attributes, field_value, returned_value
+from codemods.project.field_expressions import class_attributes, field_value, returned_value, type_expression
 from codemods.project.fixed_names import fixed_names
 from codemods.project.lending import lending
 from codemods.project.name_uses import Function, NameUse, Parents, Role, name_uses
 from codemods.project.named_in_tests import is_test, named_by_text
+from codemods.project.route_calls import decorator, route_call
 from codemods.project.scheduler_names import STREAMING, SUSPECTED
 
 _OBJECT_SESSION = {"async_object_session", "object_session", "awaitable_attrs"}
@@ -77,6 +79,7 @@ def scan_tree(tree: ast.Module, source: Source) -> ModuleFacts:
         functions=tuple(scanner.functions),
         classes=tuple(scanner.classes),
         replaced=tuple(scanner.replaced),
+        routes=tuple(scanner.routes),
         calls=frozenset(scanner.calls),
         attributes=frozenset(scanner.attributes),
         depends=(*depends_calls(scanner.parents, scanner.imports), *overrides(tree)),
@@ -102,6 +105,7 @@ class _Scanner:
         self.functions: list[FunctionFacts] = []
         self.classes: list[ClassFacts] = []
         self.replaced: list[Replaced] = []
+        self.routes: list[RouteCall] = []
         self.calls: set[str] = set()
         self.attributes: set[str] = set()
         self.object_session_lines: set[int] = set()
@@ -164,6 +168,9 @@ class _Scanner:
                     if called in _OBJECT_SESSION:
                         self.object_session_lines.add(node.lineno)
                     self.replacement(node, called)
+                    route = route_call(node, self.scope)
+                    if route is not None:
+                        self.routes.append(route)
                 case ast.Attribute(attr=attr):
                     self.attributes.add(dotted(expression(node)))
                     if attr in _OBJECT_SESSION:
@@ -237,9 +244,10 @@ class _Scanner:
                 is_async=isinstance(node, ast.AsyncFunctionDef),
                 is_generator=bool(yields),
                 in_class=in_class,
-                decorators=tuple(expression(decorator) for decorator in node.decorator_list),
+                decorators=tuple(decorator(one) for one in node.decorator_list),
                 parameters=tuple(_parameters(node)),
                 returns_annotation=annotation(node.returns),
+                returns_type=None if node.returns is None else type_expression(node.returns),
                 bindings=_bindings(bindings),
                 returns=tuple(
                     returned_value(node.name, s.value) for s in own if isinstance(s, ast.Return) and s.value is not None
@@ -252,8 +260,8 @@ class _Scanner:
                 suspected_later=_first_call(node, SUSPECTED),
             )
         )
-        for decorator in node.decorator_list:
-            self.expressions(ast.Expr(decorator), {})
+        for written in node.decorator_list:
+            self.expressions(ast.Expr(written), {})
 
     def summary(self, node: Function) -> Iterator[ParameterUse]:
         arguments = node.args
@@ -352,11 +360,12 @@ class _Scanner:
                 bases=tuple(expression(base) for base in node.bases),
                 keywords=tuple((k.arg, expression(k.value)) for k in node.keywords if k.arg),
                 attributes=tuple(attributes),
-                decorators=tuple(expression(decorator) for decorator in node.decorator_list),
+                decorators=tuple(expression(written) for written in node.decorator_list),
+                type_parameters=_type_parameters(node),
             )
         )
-        for decorator in node.decorator_list:
-            self.expressions(ast.Expr(decorator), {})
+        for written in node.decorator_list:
+            self.expressions(ast.Expr(written), {})
 
     def overrides(self, targets: list[ast.expr], line: int, value: ast.expr) -> None:
         """`app.dependency_overrides[get_db] = ...`, `module.get_db = ...`"""
@@ -446,6 +455,12 @@ def _parameters(node: Function) -> Iterator[Parameter]:
         yield Parameter(argument.arg, annotation(argument.annotation), default_value, "keyword")
     if arguments.kwarg:
         yield Parameter(arguments.kwarg.arg, None, None, "**")
+
+
+def _type_parameters(node: ast.ClassDef) -> tuple[str, ...]:
+    """The names in `class Page[T, *Ts, **P]`, which Python knows since 3.12."""
+    stars = {"TypeVarTuple": "*", "ParamSpec": "**"}
+    return tuple(stars.get(one.__class__.__name__, "") + one.name for one in getattr(node, "type_params", ()))
 
 
 def _first_call(node: Function, names: frozenset[str]) -> int:

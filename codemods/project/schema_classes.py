@@ -1,4 +1,4 @@
-"""Which classes are schemas: pydantic models, SQLModels without a table; what their bodies hold. Asks `Project`; pure."""
+"""Which classes are schemas: pydantic models, SQLModels without a table; what their bodies hold. Asks `Project`."""
 
 from __future__ import annotations
 
@@ -63,12 +63,14 @@ class SchemaClasses:
 
     def order(self, class_: ClassMeaning) -> tuple[Base, ...]:
         """The class and its bases as Python orders them."""
+        class_ = plain(class_)
         known = self._known.orders
         if class_ not in known:
             known[class_] = Hierarchy(self.project).ancestry(class_).order
         return known[class_]
 
     def is_serializer(self, class_: ClassMeaning) -> bool | None:
+        """Whether instances are made by reading what is given; None when a base is not in view."""
         if is_mapped(class_, self.project):
             return False
         outside = [base.dotted for base in self.order(class_) if isinstance(base, External)]
@@ -77,6 +79,7 @@ class SchemaClasses:
         return None if any(not is_in_view(name) for name in outside) else False
 
     def methods(self, class_: ClassMeaning) -> list[FunctionFacts]:
+        """The functions of the class body."""
         known = self._known.methods
         if class_.module not in known:
             found: Methods = {}
@@ -90,6 +93,11 @@ class SchemaClasses:
         """What the class body binds."""
         facts = self.project.class_facts(class_)
         return [attribute for attribute in facts.attributes if not attribute.method] if facts else []
+
+
+def plain(schema: ClassMeaning) -> ClassMeaning:
+    """The class of a schema, without the types that are given to its parameters."""
+    return schema if schema.__class__ is ClassMeaning else ClassMeaning(schema.module, schema.qualname)
 
 
 def is_in_view(name: str) -> bool:

@@ -2,8 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from weakref import WeakKeyDictionary
+
+from codemods.project.expressions import dotted
+from codemods.project.facts import Annotated, AttributeSet, Call, Expression, Item, Literal, Series
+from codemods.project.field_expressions import quoted_type
+from codemods.project.link import Project
+from codemods.project.mapping_names import CLASS_VARS, SQLMODEL_RELATIONSHIPS
+from codemods.project.schema_aliases import Alias, generated_alias, given_alias
+from codemods.project.schema_classes import SchemaClasses, is_in_view, outside
+from codemods.project.schema_settings import SchemaSettings, Settings
+from codemods.project.schema_types import SchemaTypes, TypePlace, Within
+from codemods.project.schema_validators import SchemaValidators
+from codemods.project.sessions import ClassMeaning, External
+
+_BY_NAME = ("populate_by_name", "allow_population_by_field_name", "validate_by_name")
+
 
 @dataclass(frozen=True, slots=True)
 class SchemaField:
@@ -25,16 +41,31 @@ class SchemaField:
     validator: str = ""  # what of the schema gets the value first, and may read more of it
 
 
+_REMEMBERED: WeakKeyDictionary[Project, dict[ClassMeaning, tuple[SchemaField, ...]]] = WeakKeyDictionary()
+
+
 class SchemaFields:
+    """The fields of the schemas of one project."""
+
+    def __init__(self, project: Project) -> None:
+        self.classes = SchemaClasses(project)
+        self.settings = SchemaSettings(self.classes)
+        self.validators = SchemaValidators(self.settings)
+        self.types = SchemaTypes(self.validators)
+        self._project = project
+        self._known = _REMEMBERED.setdefault(project, {})
+
     def fields(self, schema: ClassMeaning) -> tuple[SchemaField, ...]:
-        known = self._known.fields
+        """The fields, inherited ones first; () for a class that is no schema."""
+        known = self._known
         if schema not in known:
             known[schema] = () if self.classes.is_serializer(schema) is False else self._fields(schema)
         return known[schema]
 
     def _fields(self, schema: ClassMeaning) -> tuple[SchemaField, ...]:
-        whole, taken = self.taken_over(schema)
-        settings = self.settings(schema)
+        whole, taken = self.validators.taken_over(schema)
+        settings = self.settings.settings(schema)
+        bound = self.types.bound(schema)
         facts = self._project.class_facts(schema)
         found: dict[str, SchemaField] = {}
         order = self.classes.order(schema)
@@ -50,7 +81,7 @@ class SchemaFields:
                 continue
             is_model = self.classes.is_serializer(base) is not False
             for attribute in self.classes.attributes(base):
-                one = self._field(attribute, base, settings)
+                one = self._field(attribute, base, settings, bound.get(base, {}))
                 if one is None:
                     if attribute.annotation is not None or isinstance(attribute.value, Annotated):
                         found.pop(attribute.name, None)
@@ -65,7 +96,9 @@ class SchemaFields:
                 found[attribute.name] = one
         return tuple(found.values())
 
-    def _field(self, attribute: AttributeSet, owner: ClassMeaning, settings: Settings) -> SchemaField | None:
+    def _field(
+        self, attribute: AttributeSet, owner: ClassMeaning, settings: Settings, bound: Mapping[str, Within]
+    ) -> SchemaField | None:
         """One field; None for what is none: settings, private and class variables, relationships of SQLModel."""
         annotation = attribute.annotation
         if annotation is None and isinstance(attribute.value, Annotated):
@@ -74,7 +107,8 @@ class SchemaFields:
         if annotation is None or name.startswith("_") or name == "model_config":
             return None
         place = outside(owner)
-        outer = self._meaning(annotation.value if isinstance(annotation, Item) else annotation, place, owner.qualname)
+        at = TypePlace(place, owner.qualname, bound)
+        outer = self.types.meaning(annotation.value if isinstance(annotation, Item) else annotation, at)
         if isinstance(outer, External) and outer.dotted in CLASS_VARS:
             return None
         calls = _added(annotation)
@@ -83,7 +117,7 @@ class SchemaFields:
             if isinstance(function, External) and function.dotted in SQLMODEL_RELATIONSHIPS:
                 return None
             calls.append(value)
-        within = self.within(annotation, place, owner.qualname)
+        within = self.types.within(annotation, at)
         one = SchemaField(
             name,
             within.classes,
@@ -95,16 +129,17 @@ class SchemaFields:
             unknown=within.unknown,
             validator=within.validator,
         )
-        alias: tuple[tuple[str, ...], str] | None = None
+        alias: Alias | None = None
         for call in calls:
-            alias = self._alias(call, place) or alias
+            alias = given_alias(call, place, self._project) or alias
         if alias is None:
-            alias = _generated(name, settings)
+            alias = generated_alias(name, settings)
             if settings.get("") and "alias_generator" not in settings:
                 one = replace(one, surely=False)  # settings that are not in view may generate aliases
         return one if alias is None else _under(one, alias, settings)
 
-def _under(one: SchemaField, alias: tuple[tuple[str, ...], str], settings: Settings) -> SchemaField:
+
+def _under(one: SchemaField, alias: Alias, settings: Settings) -> SchemaField:
     """The field as it is read under an alias: with `populate_by_name` by its own name, too."""
     names, why = alias
     by_name = [settings.get(key) for key in _BY_NAME]
@@ -133,5 +168,3 @@ def _added(annotation: Expression) -> list[Call]:
             return _added(quoted_type(text))
         case _:
             return []
-
-

@@ -1,4 +1,4 @@
-"""The relationships of mapped classes along which a schema reads, and what of it cannot be told. Asks `Project`; pure."""
+"""The relationships of a mapped class along which a schema reads, what of it cannot be told. Asks `Project`; pure."""
 
 from __future__ import annotations
 
@@ -35,11 +35,12 @@ class Untold:
     computed: bool = False  # code that is not followed: a hybrid or property of the class, the validator of a field
 
 
-class _Walk:
+class Walk:
     """Follows one schema along the relationships of a mapped class."""
 
-    def __init__(self, reader: _Reader, project: Project) -> None:
-        self._reader = reader
+    def __init__(self, fields: SchemaFields, project: Project) -> None:
+        self._fields = fields
+        self._classes = fields.classes
         self._project = project
         self.paths: dict[tuple[str, ...], ReadPath] = {}
         self.untold: list[Untold] = []
@@ -60,11 +61,11 @@ class _Walk:
             self._tell(Untold(front, f"`{class_.qualname}` is not known to be mapped", class_.module, line))
             return
         around = (*around, (schema, class_))
-        whole, _ = self._reader.taken_over(schema)
+        whole, _ = self._fields.validators.taken_over(schema)
         if whole and _may_relate(one):
             facts = self._project.class_facts(schema)
             self._tell(Untold(front, whole, schema.module, facts.line if facts else 0))
-        for each in self._reader.fields(schema):
+        for each in self._fields.fields(schema):
             self._field(each, one, front, surely, around)
 
     def _field(
@@ -177,5 +178,3 @@ class _Walk:
 
 def _may_relate(one: Mapped) -> bool:
     return bool(one.relationships or one.proxies or one.may_relate_more)
-
-

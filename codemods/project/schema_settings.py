@@ -9,7 +9,7 @@ from codemods.project.facts import Call, Expression, Literal, Mapping
 from codemods.project.link import Place, Project
 from codemods.project.mapping_definitions import definition, literal
 from codemods.project.mapping_names import SQLMODEL
-from codemods.project.schema_classes import SchemaClasses, is_in_view, outside
+from codemods.project.schema_classes import SchemaClasses, is_in_view, outside, plain
 from codemods.project.sessions import ClassMeaning, External
 
 Settings = dict[str, object]  # what is set, Ellipsis where it cannot be told; "" when there may be more
@@ -27,6 +27,7 @@ class SchemaSettings:
 
     def settings(self, class_: ClassMeaning, around: tuple[ClassMeaning, ...] = ()) -> Settings:
         """The settings that decide what is read, inherited ones included."""
+        class_ = plain(class_)
         if class_ in self._known:
             return self._known[class_]
         found: Settings = {}
