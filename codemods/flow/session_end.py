@@ -20,7 +20,7 @@ from codemods.plan import (
 )
 from codemods.project.expressions import expression, is_logging
 
-_CLOSING = frozenset({"close", "aclose", "rollback", "expunge", "expunge_all", "invalidate", "reset"})
+_CLOSING = frozenset({"close", "aclose", "rollback", "expunge_all", "invalidate", "reset"})
 _HARMLESS = frozenset({"no_autoflush", "in_transaction", "is_active", "info"})
 
 
@@ -40,6 +40,16 @@ class Around:
     commits: int = 0
     refused: str = ""
     name: str = ""  # what the session is called there; "": as it is now
+    before: bool = False  # the return stands above the block: nothing of it has happened yet
+
+
+@dataclass(frozen=True, slots=True)
+class Names:
+    """What names hold where a function is left: the session itself, something that has it, objects that leave."""
+
+    session: frozenset[str] = frozenset()
+    holders: frozenset[str] = frozenset()
+    objects: frozenset[str] = frozenset()
 
 
 def planned(scope: Scope, decided: Iterable[Examined]) -> Planned:
@@ -59,10 +69,19 @@ def planned(scope: Scope, decided: Iterable[Examined]) -> Planned:
     )
 
 
-def around(scope: Scope, session: Session, leaving: ast.Return, decided: Iterable[Examined]) -> Around:
-    """How the session ends behind this `return`."""
-    block = session.block
-    suite, first, last, needs, name = _extent(scope, session, decided)
+def around(
+    scope: Scope,
+    session: Session,
+    leaving: ast.Return,
+    decided: Iterable[Examined],
+    names: Names,
+    entered: ast.With | ast.AsyncWith | None = None,
+) -> Around:
+    """How the session ends behind this `return`. `entered` is the `async with session:` that closes it, if there is."""
+    if session.doubt:
+        return Around(False, refused=session.doubt)
+    block = session.block or entered
+    suite, first, last, needs, name = _extent(scope, session, decided, entered)
     if suite is None:
         guard = _closed_by_hand(scope, session, leaving)
         if guard is None:
@@ -70,15 +89,19 @@ def around(scope: Scope, session: Session, leaving: ast.Return, decided: Iterabl
             if after is None:
                 return Around(False, refused="nothing closes its session here")
             return Around(False, after.body[-1], after)
-        commits, refused = _on_the_way(scope, session, leaving, guard)
+        commits, refused = _on_the_way(scope, names, leaving, guard, session.node)
         return Around(True, commits=commits, refused=refused)
     index = scope.in_suite(suite, leaving)
     within = block is not None and _is_in(scope, leaving, block)
     if within or (index is not None and first <= index <= last):
-        commits, refused = _on_the_way(scope, session, leaving, block)
+        commits, refused = _on_the_way(scope, names, leaving, block, session.node)
         if session.commits and block is not None:
             commits = commits or block.lineno
         return Around(True, needs=needs, commits=commits, refused=refused, name=name)
+    if leaving.lineno < suite[first].lineno:
+        if _share_loop(scope, suite[first], leaving):
+            return Around(False, refused="it stands above the block, in one loop with it")
+        return Around(False, before=True)
     end = suite[last]
     if block is not None and end is block:
         end = block.body[-1]
@@ -87,7 +110,7 @@ def around(scope: Scope, session: Session, leaving: ast.Return, decided: Iterabl
     commits = block.lineno if session.commits and block is not None else 0
     if isinstance(block, With) and not commits:
         for item in block.items:
-            if _mentions(item.context_expr, session.name) and _is_begin(item.context_expr):
+            if _mentions(item.context_expr, names.session) and _is_begin(item.context_expr):
                 commits = block.lineno
     return Around(False, end, block, needs, commits, name=name)
 
@@ -98,13 +121,16 @@ def needed_block(scope: Scope, session: Session, decided: Iterable[Examined]) ->
 
 
 def _extent(
-    scope: Scope, session: Session, decided: Iterable[Examined]
+    scope: Scope,
+    session: Session,
+    decided: Iterable[Examined],
+    entered: ast.With | ast.AsyncWith | None = None,
 ) -> tuple[Sequence[ast.stmt] | None, int, int, str, str]:
     """The suite in which the block stands or will stand, its first and last statement, the finding that it needs, and
     the name that the session gets there."""
     path = scope.place.path
     findings = [one for one in decided if isinstance(one, Finding) and one.site.path == path]
-    block = session.block
+    block = session.block or entered
     if block is not None:
         seat = scope.seat(block)
         for finding in findings:
@@ -190,56 +216,92 @@ def _is_looped(scope: Scope, inner: ast.stmt, leaving: ast.stmt) -> bool:
     return False
 
 
-def _on_the_way(scope: Scope, session: Session, leaving: ast.stmt, outermost: ast.stmt | None) -> tuple[int, str]:
-    """What runs between the return and the end of the session: the line of a commit, and what cannot be judged."""
+def _share_loop(scope: Scope, one: ast.stmt, other: ast.stmt) -> bool:
+    """Whether a loop holds both statements."""
+    current = scope.owner_statement(one)
+    while current is not None:
+        if isinstance(current, Loop) and _is_in(scope, other, current):
+            return True
+        current = scope.owner_statement(current)
+    return False
+
+
+def _on_the_way(
+    scope: Scope, names: Names, leaving: ast.stmt, outermost: ast.stmt | None, node: ast.expr
+) -> tuple[int, str]:
+    """What runs between the return and the end of the session: the line of a commit, and what cannot be judged.
+
+    `node` is the expression that gives the session.
+    """
     commits = 0
     current: ast.stmt | None = leaving
     while current is not None:
         above = scope.owner_statement(current)
         if isinstance(above, (ast.Try, ast.TryStar)) and scope.seat(current).suite is not above.finalbody:
             for final in above.finalbody:
-                line, refused = _runs(final, session.name)
+                line, refused = _runs(final, names)
                 commits = commits or line
                 if refused:
                     return commits, refused
         if isinstance(above, With):
             for item in above.items:
-                node = item.context_expr
-                if not _mentions(node, session.name) or (above is session.block and not _is_begin(node)):
-                    continue
-                if _is_begin(node):
-                    commits = commits or above.lineno
-                elif not (isinstance(node, ast.Attribute) and node.attr in _HARMLESS):
-                    text = ast.unparse(node)
-                    return (
-                        commits,
-                        f"`{text}` (line {above.lineno}) has its session: what it does at its end is not told",
-                    )
+                own = above is outermost and (item.context_expr is node or _mentions(item.context_expr, names.session))
+                line, refused = _at_exit(item, above, names, is_own=own)
+                commits = commits or line
+                if refused:
+                    return commits, refused
         if above is outermost and above is not None:
             break
         current = above
     return commits, ""
 
 
+def _at_exit(item: ast.withitem, block: ast.stmt, names: Names, *, is_own: bool) -> tuple[int, str]:
+    """What leaving one item of a `with` does with the session, or with the objects."""
+    node, bound = item.context_expr, item.optional_vars
+    if _is_begin(node) and _mentions(node, names.session):
+        return block.lineno, ""
+    if is_own:
+        return 0, ""
+    if isinstance(node, ast.Attribute) and node.attr in _HARMLESS:
+        return 0, ""
+    told = f"`{ast.unparse(node)}` (line {block.lineno})"
+    if _mentions(node, names.session | names.holders) or (bound is not None and _mentions(bound, names.holders)):
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == "begin_nested":
+            return 0, ""
+        return 0, f"{told} has its session: its end cannot be judged"
+    if _mentions(node, names.objects):
+        return 0, f"{told} has what is returned: its end cannot be judged"
+    return 0, ""
+
+
 def _is_begin(node: ast.expr) -> bool:
     return isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == "begin"
 
 
-def _mentions(node: ast.AST, name: str) -> bool:
-    return bool(name) and any(isinstance(inner, ast.Name) and inner.id == name for inner in ast.walk(node))
+def _mentions(node: ast.AST, names: frozenset[str]) -> bool:
+    return any(isinstance(inner, ast.Name) and inner.id in names for inner in ast.walk(node))
 
 
-def _runs(statement: ast.stmt, name: str) -> tuple[int, str]:
-    """What a statement of a `finally` does with the session."""
+def _runs(statement: ast.stmt, names: Names) -> tuple[int, str]:
+    """What a statement of a `finally` does with the session, or with the objects: a commit, or what is not told."""
+    if _mentions(statement, names.objects):
+        return 0, f"line {statement.lineno} uses what is returned once more"
     for node in ast.walk(statement):
-        if not isinstance(node, ast.Call) or not _mentions(node, name) or is_logging(expression(node.func)):
+        if not isinstance(node, ast.Call) or is_logging(expression(node.func)):
+            continue
+        if not _mentions(node, names.session | names.holders):
             continue
         match node.func:
-            case ast.Attribute(value=ast.Name(id=owner), attr=method) if owner == name:
+            case ast.Attribute(value=ast.Name(id=owner), attr=method) if owner in names.session:
                 if method in ("commit", "flush"):
                     return node.lineno, ""
                 if method not in _CLOSING:
                     return 0, f"line {node.lineno} uses its session once more"
-            case _ if any(_mentions(argument, name) for argument in node.args):
+            case ast.Attribute(value=ast.Name(id=owner), attr=method) if owner in names.holders:
+                return (node.lineno, "") if method == "commit" else (0, f"line {node.lineno} has its session")
+            case ast.Name(id=owner) if owner in names.holders:
+                return 0, f"line {node.lineno} calls `{owner}`, which has its session"
+            case _ if any(_mentions(argument, names.session | names.holders) for argument in node.args):
                 return 0, f"line {node.lineno} hands its session on"
     return 0, ""

@@ -539,7 +539,7 @@ class Values:
         suspended = any(one.is_async or one.is_generator for one in definitions) and not awaited
         if suspended:
             return given
-        if definitions and all(_gives_plain(one, called, self.scope.project) for one in definitions):
+        if definitions and all(gives_plain(one, called, self.scope.project) for one in definitions):
             return Carry.PLAIN
         if given is Carry.HOLDER and self._holds_in_result(called, node):
             return Carry.HOLDER
@@ -758,7 +758,7 @@ def _names(target: ast.expr) -> list[str]:
     return [node.id for node in ast.walk(target) if isinstance(node, ast.Name)]
 
 
-def _gives_plain(definition: FunctionFacts, function: FunctionMeaning, project: Project) -> bool:
+def gives_plain(definition: FunctionFacts, function: FunctionMeaning, project: Project) -> bool:
     """Whether the return annotation promises plain values: `int`, `str | None`, `list[UUID]`, a pydantic schema."""
     told = definition.returns_annotation
     return told is not None and _plain_type(told, Place(function.module, definition.parent), project)

@@ -8,8 +8,10 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from codemods.flow.objects import results, selects
+from codemods.flow.objects.collection_calls import READING
 from codemods.flow.objects.record import Serialized
 from codemods.flow.objects.values import (
+    EMPTY,
     PLAIN,
     UNKNOWN,
     Bearer,
@@ -65,6 +67,7 @@ _PLAIN_BUILTINS = frozenset(
 _CASTS = frozenset({"typing.cast", "typing_extensions.cast"})
 _GATHERING = frozenset({"asyncio.gather"})
 _AWAITING = frozenset({"asyncio.wait_for", "asyncio.shield", "asyncio.create_task", "asyncio.ensure_future"})
+_PASSING = frozenset({"random.choice", "random.sample", "copy.copy", "copy.deepcopy", "functools.reduce"})
 _VALIDATING = frozenset({"model_validate", "from_orm", "parse_obj", "validate"})
 
 
@@ -80,7 +83,18 @@ class Calls:
             found = self._method(node, node.func, base)
             if found is not None:
                 return found
+            if node.func.attr not in READING:
+                self._all.session_calls.wrote_on(base, node.lineno)
+        elif isinstance(node.func, ast.Name):
+            held = self._all.world.names.get(node.func.id, EMPTY)
+            if sessions(held):
+                return self._closure(node, held)
         return self._function(node)
+
+    def _closure(self, node: ast.Call, held: Value) -> Value:
+        """A nested function, or a method, that has a session is called."""
+        given = self.arguments(node)
+        return self.opaque(node, [*given, held])
 
     def _method(self, node: ast.Call, function: ast.Attribute, base: Value) -> Value | None:
         """What a method of something known gives; None: it is a function like any other."""
@@ -136,7 +150,8 @@ class Calls:
         means = self._all.scope.callee(node)
         if isinstance(means, FunctionMeaning):
             self._all.functions.hand_over(means, node, value(one), bound=True)
-        self._all.session_calls.wrote(self._all.number(one.origin), node.lineno)
+        if method not in READING:
+            self._all.session_calls.touched(one.origin, node.lineno)
         return UNKNOWN
 
     def arguments(self, node: ast.Call) -> list[Value]:
@@ -191,15 +206,17 @@ class Calls:
             self._all.record.nodes[(node.lineno, node.col_offset)] = node
             return value(selects.selection(node, dotted, self._all.scope, self._all.value))
         if dotted in selects.ALIASES and node.args:
-            inner = self._all.value(node.args[0])
-            return inner if any(isinstance(one, Class) for one in inner) else UNKNOWN
+            classes = [one for one in self._all.value(node.args[0]) if isinstance(one, Class)]
+            if not classes:
+                return UNKNOWN
+            return value(*(Class(one.class_, alias=True, doubtful=len(node.args) > 1) for one in classes))
         if dotted in selects.WRITING or dotted in selects.TEXTS:
             self.arguments(node)
             if dotted in selects.TEXTS:
                 return PLAIN
             gone = self._all.scope.meaning(node.args[0]) if node.args and dotted.endswith(".delete") else None
             deleted = gone if isinstance(gone, ClassMeaning) else None
-            return value(Selection((), (node.lineno, node.col_offset), deletes=deleted))
+            return value(Selection((), (node.lineno, node.col_offset), deletes=deleted, writes=True))
         given = self.arguments(node)
         short = dotted.removeprefix("builtins.")
         if dotted.startswith("builtins.") or short in ("collections.deque",):
@@ -211,21 +228,47 @@ class Calls:
         if dotted in _GATHERING:
             gathered = tuple(awaited(one) for one in given)
             if any(self._all.number(one.origin) for each in gathered for one in objects(each)):
-                return value(Later(value(Unknown(dotted))))  # one session in several tasks
+                number = next(self._all.number(one.origin) for each in gathered for one in objects(each))
+                return value(Later(value(Unknown(dotted, number))))  # one session in several tasks
             return value(Later(value(Pack(gathered))))
         if dotted in _AWAITING and given:
             return given[0]
-        if dotted.startswith(("itertools.", "operator.")):
-            return UNKNOWN
+        if dotted == "collections.defaultdict":
+            return value(Table(EMPTY))
+        if dotted in _PASSING or dotted.startswith(("itertools.", "operator.")):
+            return self._passed_on(node, given)
+        if dotted.startswith("sqlalchemy"):
+            self._of_sqlalchemy(node, dotted, given)
         if (made := self.made_session(node)) is not None:
             return made
         return self.opaque(node, given)
+
+    def _passed_on(self, node: ast.Call, given: list[Value]) -> Value:
+        """`random.choice(users)`: some of what it is given, in a way that is not followed."""
+        numbers = {self._all.number(one.origin) for each in given for one in objects(self._all.iterable(each))}
+        own = next((number for number in sorted(numbers) if self.is_own(number)), 0)
+        return value(Unknown(ast.unparse(node.func), own)) if own else UNKNOWN
+
+    def _of_sqlalchemy(self, node: ast.Call, dotted: str, given: list[Value]) -> None:
+        """`make_transient(user)`, `object_session(user)`: the session behind an object is reached."""
+        for origin in {one.origin for each in given for one in objects(each)}:
+            number = self._all.number(origin)
+            if number:
+                self._all.session_calls.unknown(number, node.lineno)
+            if dotted.endswith(".make_transient"):
+                stand(self._all.world, origin, expunged=True)
 
     def _builtin(self, node: ast.Call, name: str, given: list[Value]) -> Value | None:
         if name in _PLAIN_BUILTINS:
             for one in given:
                 self._all.iterable(one)
             return PLAIN
+        if name in _COLLECTING and not given:
+            return value(Pack(()))
+        if name == "dict" and not node.args and not node.keywords:
+            return value(Table(EMPTY))
+        if name == "map" and given:
+            return self._passed_on(node, given)
         if name in _COLLECTING and given:
             source = self._all.iterable(given[0])
             return value(Many(elements(listed(source)), is_doubled(source), lazy=name in ("reversed", "iter")))
@@ -248,7 +291,7 @@ class Calls:
                     self._all.touched(each, node.lineno)
             return PLAIN
         if name == "getattr" and given:
-            return UNKNOWN
+            return self._passed_on(node, given[:1]) if len(node.args) > 1 else UNKNOWN
         return None
 
     def _constructed(self, node: ast.Call, class_: ClassMeaning) -> Value:
@@ -281,8 +324,9 @@ class Calls:
         held = frozenset(number for one in given_values for number in sessions(one))
         if held:
             return value(Bearer(class_, held))
-        if any(self.is_own(self._all.number(one.origin)) for each in given_values for one in objects(each)):
-            return value(Unknown(f"{ast.unparse(node.func)}(...)"))
+        for one in {inner for each in given_values for inner in objects(each)}:
+            if self.is_own(number := self._all.number(one.origin)):
+                return value(Unknown(f"{ast.unparse(node.func)}(...)", number, holds=True))
         return UNKNOWN
 
     def _unknown(self, node: ast.Call) -> Value:
@@ -296,7 +340,12 @@ class Calls:
                     found = Serialized(one, schema, node.lineno, self._all.is_left(one.origin.session))
                     self._all.record.serialized[found] = None
                 return PLAIN
-            given.append(self._all.value(node.func.value))
+            base = self._all.value(node.func.value)
+            held = frozenset(number for one in given for number in sessions(one))
+            if held and isinstance(node.func.value, ast.Name) and node.func.value.id in self._all.world.names:
+                # `stack.push_async_callback(session.commit)`: it may keep what it is given
+                self._all.world.names[node.func.value.id] = union([base, value(Bearer(None, held))])
+            given.append(base)
         return self.opaque(node, given)
 
     def opaque(self, node: ast.Call, given: Iterable[Value]) -> Value:
@@ -308,11 +357,11 @@ class Calls:
             self._all.session_calls.unknown(number, node.lineno)
         for one in {inner.origin for each in given for inner in objects(each)}:
             standing = self._all.world.standing(one)
-            self._all.session_calls.wrote(self._all.number(one), node.lineno)
+            self._all.session_calls.touched(one, node.lineno)
             if held and not standing.may_be_expunged:
                 stand(self._all.world, one, may_be_expunged=node.lineno)
-        why = ast.unparse(node.func) if any(self.is_own(number) for number in held) else ""
-        return value(Unknown(why))
+        own = next((number for number in sorted(held) if self.is_own(number)), 0)
+        return value(Unknown(ast.unparse(node.func), own)) if own else UNKNOWN
 
     def is_own(self, number: int) -> bool:
         session = self._all.session_of(number)

@@ -27,17 +27,16 @@ from codemods.flow.objects.values import (
 if TYPE_CHECKING:
     from codemods.flow.objects.evaluate import Evaluation
 
-_COLLECTING = frozenset({"list", "tuple", "set", "frozenset", "sorted", "reversed", "iter", "deque", "OrderedSet"})
 _FILLING = frozenset({"append", "add", "extend", "insert", "update", "appendleft", "remove", "discard", "clear"})
-_FIRSTS = frozenset({"max", "min", "next"})
-_PLAIN_BUILTINS = frozenset(
-    {"len", "str", "int", "float", "bool", "bytes", "repr", "isinstance", "issubclass", "any", "all", "hash", "sum"}
-    | {"round", "id", "format", "hasattr", "type", "callable", "abs", "ord", "chr", "print", "range", "divmod", "pow"}
+# what leaves the object that it is called on, and those in it, as they are
+READING = frozenset(
+    {
+        *("lower", "upper", "strip", "lstrip", "rstrip", "split", "rsplit", "splitlines", "startswith", "endswith"),
+        *("format", "isoformat", "strftime", "get", "items", "keys", "values", "copy", "count", "index", "encode"),
+        *("decode", "total_seconds", "date", "time", "timestamp", "astimezone", "replace", "title", "capitalize"),
+        *("join", "find", "isdigit", "zfill", "casefold", "weekday", "quantize", "hex", "as_dict", "select"),
+    }
 )
-_CASTS = frozenset({"typing.cast", "typing_extensions.cast"})
-_GATHERING = frozenset({"asyncio.gather"})
-_AWAITING = frozenset({"asyncio.wait_for", "asyncio.shield", "asyncio.create_task", "asyncio.ensure_future"})
-_VALIDATING = frozenset({"model_validate", "from_orm", "parse_obj", "validate"})
 
 
 class CollectionCalls:
@@ -47,9 +46,30 @@ class CollectionCalls:
         self._all = evaluation
         self._filled: dict[One, set[tuple[int, int]]] = {}  # where objects are put into lists
 
+    def put_in(self, holder: ast.expr, given: Value) -> bool:
+        """`groups[key].append(user)`, `groups.setdefault(key, [])`: puts it into the collection that a name holds."""
+        root: ast.expr = holder
+        while not isinstance(root, ast.Name):
+            match root:
+                case ast.Subscript(value=inner) | ast.Call(func=ast.Attribute(value=inner, attr="setdefault" | "get")):
+                    root = inner
+                case _:
+                    return False
+        before = self._all.world.names.get(root.id, EMPTY)
+        if not any(isinstance(one, (Table, Many, Pack)) for one in before):
+            return False
+        self._all.world.names[root.id] = union([before, value(Table(value(Many(given, doubled=True))))])
+        return True
+
     def called(self, node: ast.Call, function: ast.Attribute, one: Alternative, method: str) -> Value:
-        given = union(self._all.calls.arguments(node)) or PLAIN
+        every = self._all.calls.arguments(node)
+        # the key of `get` and the index of `insert` are no elements
+        given = union(every[1:] if method in ("get", "pop", "setdefault", "insert") else every) or EMPTY
         inner = elements(value(one)) if not isinstance(one, Table) else one.values
+        if method not in READING:
+            for owner in inner:
+                if isinstance(owner, One) and owner.names:
+                    self._all.touched(One(owner.origin), node.lineno)
         if method in _FILLING:
             for owner in inner:
                 if isinstance(owner, One) and owner.names:
@@ -57,6 +77,8 @@ class CollectionCalls:
                     self._all.touched(One(owner.origin), node.lineno)
                     for other in objects(given):
                         self._all.tie(owner.origin, other.origin, node.lineno)
+            if not isinstance(function.value, ast.Name) and objects(given):
+                self.put_in(function.value, given)
             if isinstance(function.value, ast.Name) and method not in ("remove", "discard", "clear"):
                 name = function.value.id
                 more = elements(listed(self._all.iterable(given))) if method in ("extend", "update") else given
@@ -74,7 +96,7 @@ class CollectionCalls:
                     self._all.world.names[name] = union([kept, value(many)])
             return PLAIN
         if method in ("values", "copy"):
-            return value(Many(inner)) if method == "values" else value(one)
+            return value(Many(inner, doubled=True)) if method == "values" else value(one)
         if method == "items":
             return value(Many(value(Pack((PLAIN, inner)))))
         if method in ("get", "pop", "setdefault", "popleft"):

@@ -11,13 +11,14 @@ from codemods.flow.objects.calls import Calls
 from codemods.flow.objects.collection_calls import CollectionCalls
 from codemods.flow.objects.function_calls import FunctionCalls
 from codemods.flow.objects.narrow import may_be, narrowed
-from codemods.flow.objects.record import Read, Record, Session, Summary
+from codemods.flow.objects.record import Passed, Read, Record, Session, Summary
 from codemods.flow.objects.session_calls import SessionCalls
 from codemods.flow.objects.values import (
     EMPTY,
     NOTHING,
     PLAIN,
     UNKNOWN,
+    Bearer,
     Class,
     How,
     Later,
@@ -32,6 +33,7 @@ from codemods.flow.objects.values import (
     Row,
     SessionValue,
     Table,
+    Unbound,
     Unknown,
     Value,
     awaited,
@@ -45,6 +47,7 @@ from codemods.flow.objects.values import (
 )
 from codemods.flow.objects.world import Standing, World, joined, stand
 from codemods.flow.scope import Scope
+from codemods.flow.values import METHODS
 from codemods.project.mapped_classes import mapped
 from codemods.project.sessions import (
     ClassMeaning,
@@ -59,7 +62,11 @@ from codemods.project.sessions import (
 class Summaries(Protocol):
     """Says what a function of the project gives; None when that cannot be told."""
 
-    def of(self, function: FunctionMeaning) -> Summary | None: ...
+    def of(
+        self, function: FunctionMeaning, lent: tuple[tuple[str, bool], ...] = (), *, alone: bool = False
+    ) -> Summary | None:
+        """`lent`: the parameters that get a session, with whether it is async; `alone`: nothing of ours goes in."""
+        ...
 
 
 class Evaluation:
@@ -106,7 +113,9 @@ class Evaluation:
             case ast.Call():
                 return self.calls.call(node)
             case ast.Attribute(value=inner, attr=attribute):
-                return self.attribute(node, self.value(inner), attribute)
+                found = self.attribute(node, self.value(inner), attribute)
+                self.is_something(inner)
+                return found
             case ast.Subscript(value=inner, slice=key):
                 base = self.value(inner)
                 self.value(key)
@@ -120,7 +129,7 @@ class Evaluation:
             case ast.Dict(keys=keys, values=given):
                 for key in (one for one in keys if one is not None):
                     self.value(key)
-                return value(Table(union([self.value(one) for one in given] or [PLAIN])))
+                return value(Table(union([self.value(one) for one in given])))
             case ast.ListComp(elt=element) | ast.SetComp(elt=element):
                 return self._comprehension([element], node.generators, lazy=False)
             case ast.GeneratorExp(elt=element):
@@ -129,8 +138,11 @@ class Evaluation:
                 return self._comprehension([key, inner], node.generators, lazy=False, table=True)
             case ast.BinOp(left=left, op=op, right=right):
                 sides = [self.value(left), self.value(right)]
-                if isinstance(op, ast.Add) and any(objects(side) for side in sides):
-                    return value(Many(union([elements(listed(side)) for side in sides]), doubled=True))
+                if any(objects(side) for side in sides) and isinstance(op, (ast.Add, ast.BitOr, ast.Mult)):
+                    if any(isinstance(one, Table) for one in sides[0]):
+                        return union(sides)
+                    lists = [side for side in sides if side != PLAIN]
+                    return value(Many(union([elements(listed(side)) for side in lists]), doubled=True))
                 return PLAIN
             case ast.Starred(value=inner):
                 return self.value(inner)
@@ -144,6 +156,14 @@ class Evaluation:
                     if isinstance(child, ast.expr):
                         self.value(child)
                 return PLAIN
+
+    def is_something(self, node: ast.expr) -> None:
+        """An attribute of it was asked for: it is not None, or we are not here."""
+        if isinstance(node, ast.Name) and node.id in self.world.names:
+            held = self.world.names[node.id]
+            kept = frozenset(one for one in held if not isinstance(one, (Nothing, Unbound)))
+            if kept and kept != held and any(isinstance(one, One) for one in kept):
+                self.world.names[node.id] = kept
 
     def name(self, name: str, node: ast.expr) -> Value:
         if name in self.world.names:
@@ -173,6 +193,8 @@ class Evaluation:
                 return known.number
         number = len(self.record.sessions) + 1
         own = means.ownership is Ownership.FRESH and not means.through
+        if own and means.own_exit:
+            more.setdefault("doubt", f"its class has a `{means.own_exit}()` of its own, which may commit")
         made = Session(number, name, node, means.is_async, means.expire_on_commit, own, **more)  # type: ignore[arg-type]
         self.record.sessions.append(made)
         return number
@@ -195,15 +217,26 @@ class Evaluation:
             case ast.Starred(value=inner):
                 self.bind(inner, value(Many(union([elements(listed(given))]))))
             case ast.Attribute(value=inner, attr=attribute):
-                self.set_attribute(self.value(inner), attribute, given, target.lineno)
+                base = self.value(inner)
+                self.is_something(inner)
+                self.set_attribute(base, attribute, given, target.lineno)
+                if isinstance(inner, ast.Name) and not any(isinstance(one, One) for one in base):
+                    # `self.user = user`: read again by the same text
+                    self.world.names[f"{inner.id}.{attribute}"] = given
+                else:
+                    self.session_calls.wrote_somewhere(target.lineno)
             case ast.Subscript(value=ast.Name(id=name) as inner):
                 self.value(target.slice)
                 known = self.value(inner)
                 if any(isinstance(one, (Table, Many, Pack)) for one in known):
                     self.world.names[name] = union([known, value(Table(given))])
+                else:
+                    self.session_calls.wrote_somewhere(target.lineno)
             case ast.Subscript(value=inner):
-                self.value(inner)
                 self.value(target.slice)
+                if not self.collections.put_in(inner, given):
+                    self.value(inner)
+                    self.session_calls.wrote_somewhere(target.lineno)
 
     def _unpack(self, targets: list[ast.expr], given: Value) -> None:
         found: list[list[Value]] = [[] for _ in targets]
@@ -242,7 +275,7 @@ class Evaluation:
         standing = self.world.standing(one.origin)
         if one.origin.how is not How.MADE or standing.attached or standing.may_be_attached:
             if not standing.changed:
-                stand(self.world, one.origin, changed=line)
+                stand(self.world, one.origin, changed=line, touched=standing.touched or line)
         self.session_calls.wrote(self.number(one.origin), line)
 
     def tie(self, one: Origin, other: Origin, line: int) -> None:
@@ -258,6 +291,8 @@ class Evaluation:
     # --- attributes and items ------------------------------------------------------------------------------------
 
     def attribute(self, node: ast.Attribute, base: Value, attribute: str) -> Value:
+        if isinstance(node.value, ast.Name) and f"{node.value.id}.{attribute}" in self.world.names:
+            return self.world.names[f"{node.value.id}.{attribute}"]
         found: list[Value] = []
         for one in base:
             match one:
@@ -265,10 +300,18 @@ class Evaluation:
                     found.append(self._of_object(node, one, attribute))
                 case SessionValue() if attribute == "sync_session":
                     found.append(value(one))
-                case Row(elements=tuple(inner)):
-                    found.append(union(inner) if inner else PLAIN)
+                case SessionValue(number=number) if attribute in METHODS:
+                    # `detach = session.expunge`: whoever has the method has the session
+                    self.record.escapes.setdefault(number, node.lineno)
+                    self.session_calls.unknown(number, node.lineno)
+                    found.append(value(Bearer(None, frozenset({number}))))
+                case Row(elements=tuple(inner), names=names):
+                    if attribute in names:
+                        found.append(inner[names.index(attribute)])
+                    else:
+                        found.append(union(inner) if inner else PLAIN)
                 case Row():
-                    found.append(value(Unknown("row")))
+                    found.append(UNKNOWN)
                 case Plain() | Result() | Query():
                     found.append(PLAIN)
                 case _:
@@ -290,6 +333,7 @@ class Evaluation:
             if attribute in known.proxies:
                 self.record.reads[read] = None
                 return UNKNOWN
+            self._property(one, attribute, node.lineno)
             plain = attribute in known.columns or attribute in known.column_properties
             return PLAIN if plain else UNKNOWN
         above = self.scope.parents.of(node)
@@ -300,6 +344,18 @@ class Evaluation:
         if relationship.to_many is None:
             return value(replace(other, class_=None))
         return value(Many(value(other))) if relationship.to_many else value(other, Nothing())
+
+    def _property(self, one: One, attribute: str, line: int) -> None:
+        """`user.home_city`, where that is a property of the class: it gets the object."""
+        assert one.class_ is not None
+        for base in self.project.bases(one.class_):
+            if isinstance(base, ClassMeaning):
+                name = f"{base.qualname}.{attribute}"
+                if len(self.project.symbols.functions(base.module, name)) == 1:
+                    left = self.is_left(one.origin.session)
+                    function = FunctionMeaning(base.module, name, bound=True)
+                    self.record.passed[Passed(one, function, 0, None, line, left)] = None
+                    return
 
     def _awaitable(self, one: One, attribute: str) -> Value:
         """`await user.awaitable_attrs.roles`: it is loaded when it is awaited."""
@@ -331,19 +387,21 @@ class Evaluation:
                         found.append(value(Many(union(inner))))
                     else:
                         found.append(union(inner) if inner else PLAIN)
-                case Row():
-                    found.append(value(Unknown("row")))
+                case Row() | Unbound():
+                    found.append(UNKNOWN)
+                case Nothing():
+                    pass  # an error where it is run
                 case Table(values=inner):
                     found.append(inner)
                 case One(class_=None):
                     found.append(value(one))
                 case Unknown(why=why) if why:
-                    found.append(value(Unknown(why)))
+                    found.append(value(one))
                 case Plain():
                     found.append(PLAIN)
                 case _:
                     found.append(UNKNOWN)
-        return union(found)
+        return union(found) if found else UNKNOWN
 
     # --- choices and collections ---------------------------------------------------------------------------------
 

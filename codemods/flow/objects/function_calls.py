@@ -9,23 +9,27 @@ from typing import TYPE_CHECKING
 from codemods.flow.objects.record import Passed, Summary
 from codemods.flow.objects.values import (
     EMPTY,
+    PLAIN,
     UNKNOWN,
+    Alternative,
+    Bearer,
     How,
     Later,
     One,
     Origin,
+    Query,
+    Result,
     Selection,
+    SessionValue,
     Unknown,
     Value,
     changed,
     objects,
     sessions,
-    union,
     value,
 )
-from codemods.project.sessions import (
-    FunctionMeaning,
-)
+from codemods.flow.values import gives_plain
+from codemods.project.sessions import FunctionMeaning
 
 if TYPE_CHECKING:
     from codemods.flow.objects.evaluate import Evaluation
@@ -42,65 +46,109 @@ class FunctionCalls:
         if made is not None:
             return made
         receiver = self._all.value(node.func.value) if isinstance(node.func, ast.Attribute) else EMPTY
-        summary = self._all.summaries.of(called) if self._all.summaries is not None else None
         given = self.hand_over(called, node, receiver, bound=called.bound)
         held = sorted({number for one in [receiver, *given.values()] for number in sessions(one)})
-        if summary is None:
+        summary = None
+        if self._all.summaries is not None:
+            bare = held or any(objects(one) for one in given.values())
+            summary = self._all.summaries.of(called, self._lent(given), alone=not bare)
+        if summary is None or (held and not summary.lends):
             for number in held:
                 self._all.session_calls.unknown(number, node.lineno)
-            why = ast.unparse(node.func) if held else ""
-            return value(Unknown(why))
-        return self._from_summary(node, called, summary, given, held)
+            for one in {inner.origin for each in given.values() for inner in objects(each)}:
+                self._all.session_calls.touched(one, node.lineno)
+        plain = self._gives_plain(called)
+        if summary is None:
+            if plain:
+                return PLAIN
+            own = next((number for number in held if self._all.calls.is_own(number)), 0)
+            return value(Unknown(ast.unparse(node.func), own)) if own else UNKNOWN
+        result = self._from_summary(node, called, summary, given, held)
+        return PLAIN if plain else result
+
+    def _lent(self, given: dict[str, Value]) -> tuple[tuple[str, bool], ...]:
+        """The parameters that get a session, each with whether that is an async one."""
+        found = []
+        for name, one in sorted(given.items()):
+            numbers = [each.number for each in one if isinstance(each, SessionValue)]
+            session = self._all.session_of(numbers[0]) if numbers else None
+            if session is not None:
+                found.append((name, session.is_async))
+        return tuple(found)
+
+    def _gives_plain(self, called: FunctionMeaning) -> bool:
+        """Whether the function is declared to give a number, a text, a schema: nothing that leaves a session."""
+        definitions = self._all.project.symbols.functions(called.module, called.qualname)
+        return bool(definitions) and all(gives_plain(one, called, self._all.project) for one in definitions)
 
     def _from_summary(
         self, node: ast.Call, called: FunctionMeaning, summary: Summary, given: dict[str, Value], held: list[int]
     ) -> Value:
         number = held[0] if len(held) == 1 else 0
-        for one in held:
-            self._all.session_calls.affected(one, summary.effects, node.lineno)
+        if summary.lends:
+            for one in held:
+                self._all.session_calls.affected(one, summary.effects, node.lineno)
         for parameter, standing in summary.given.items():
             for other in objects(given.get(parameter, EMPTY)):
                 self._all.session_calls.handed_back(other.origin, standing, node.lineno, number)
+                if standing.touched or standing.changed:
+                    self._all.session_calls.wrote(self._all.number(other.origin), node.lineno)
+        moved = self._arrived(node, called, summary, number)
+        self._all.record.nodes.setdefault((node.lineno, node.col_offset), node)
+        text = ast.unparse(node.func)
+        own = number if self._all.calls.is_own(number) else 0
+
+        def arrive(one: Alternative) -> Value:
+            match one:
+                case One(origin=origin) if origin in moved:
+                    return value(replace(one, origin=moved[origin]))
+                case One(origin=origin, names=()) if origin.how is How.GIVEN and origin.what in given:
+                    return given[origin.what]
+                case One() | Bearer() | SessionValue() | Result() | Query():
+                    return value(Unknown(text, own))
+                case Unknown(why=why):
+                    return value(Unknown(text, own)) if why or own else UNKNOWN
+                case Selection():
+                    position = (node.lineno, node.col_offset)
+                    return value(replace(one, anchor=position, options=(), foreign=called.qualname))
+                case _:
+                    return value(one)
+
+        result = changed(summary.value, arrive)
+        return value(Later(result)) if summary.is_async else result
+
+    def _arrived(self, node: ast.Call, called: FunctionMeaning, summary: Summary, number: int) -> dict[Origin, Origin]:
+        """What the objects of the callee are here."""
+        session = self._all.session_of(number)
         moved: dict[Origin, Origin] = {}
         for index, origin in enumerate(summary.origins):
             if origin.how is How.GIVEN:
                 continue
             own = origin in summary.own or not number
             new = Origin(
-                How.CALLED, self._all.path, node.lineno, node.col_offset, index, called.qualname, origin.class_,
-                0 if own else number, (node.lineno, node.col_offset), origin.joined,
-            )  # fmt: skip
+                How.CALLED,
+                self._all.path,
+                node.lineno,
+                node.col_offset,
+                index,
+                called.qualname,
+                origin.class_,
+                0 if own else number,
+                (node.lineno, node.col_offset),
+                origin.joined,
+            )
             moved[origin] = new
             self._all.record.called[new] = (called, index)
-            self._all.record.nodes[(node.lineno, node.col_offset)] = node
             standing = summary.standings[origin]
-            known = self._all.world.objects.get(new)
-            if known is None:
+            if standing.expired and standing.expired_by.startswith("commit") and session is not None and not own:
+                # the callee did not see by which factory the session is made
+                lasts = session.expire_on_commit is False
+                unseen = session.expire_on_commit is None
+                by = "commit?" if unseen else "commit"
+                standing = replace(standing, expired=0 if lasts else standing.expired, expired_by="" if lasts else by)
+            if new not in self._all.world.objects:
                 self._all.world.objects[new] = replace(standing, attached=standing.attached and not own)
-
-        def arrive(one: One) -> One:
-            return replace(one, origin=moved[one.origin]) if one.origin in moved else one
-
-        result = frozenset(
-            replace(one, anchor=(node.lineno, node.col_offset), options=(), foreign=called.qualname)
-            if isinstance(one, Selection)
-            else one
-            for one in changed(summary.value, arrive)
-        )
-        self._all.record.nodes.setdefault((node.lineno, node.col_offset), node)
-        for parameter in summary.parameters:
-            replaced: list[Value] = []
-            for alternative in result:
-                if isinstance(alternative, One) and alternative.origin.how is How.GIVEN and not alternative.names:
-                    if alternative.origin.what == parameter:
-                        replaced.append(given.get(parameter) or UNKNOWN)
-                        continue
-                replaced.append(value(alternative))
-            result = union(replaced)
-        left = [one for one in objects(result) if one.origin.how is How.GIVEN and one.origin.path != self._all.path]
-        if left:
-            result = value(Unknown(ast.unparse(node.func) if held else ""))
-        return value(Later(result)) if summary.is_async else result
+        return moved
 
     def hand_over(self, called: FunctionMeaning, node: ast.Call, receiver: Value, *, bound: bool) -> dict[str, Value]:
         """Evaluates the arguments, notes what objects are handed on, and gives the values by parameter."""
@@ -134,4 +182,3 @@ class FunctionCalls:
         for one in objects(given):
             left = self._all.is_left(one.origin.session)
             self._all.record.passed[Passed(one, called, position, keyword, line, left)] = None
-            self._all.session_calls.wrote(self._all.number(one.origin), line)

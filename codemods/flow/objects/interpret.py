@@ -14,6 +14,7 @@ from codemods.flow.objects.values import (
     EMPTY,
     PLAIN,
     UNKNOWN,
+    Bearer,
     How,
     Many,
     Nothing,
@@ -24,6 +25,7 @@ from codemods.flow.objects.values import (
     awaited,
     is_doubled,
     objects,
+    sessions,
     union,
     value,
 )
@@ -35,6 +37,7 @@ from codemods.project.facts import Call, Item
 from codemods.project.mapped_classes import mapped
 from codemods.project.sessions import (
     ClassMeaning,
+    FunctionMeaning,
     GeneratorMeaning,
     InstanceMeaning,
     Ownership,
@@ -53,10 +56,18 @@ class _Loop:
     continues: list[World | None] = field(default_factory=list)
 
 
-def run(scope: Scope, summaries: Summaries | None = None, planned: Planned | None = None) -> Record:
-    """Runs a function as it will be when what is planned is done."""
+def run(
+    scope: Scope,
+    summaries: Summaries | None = None,
+    planned: Planned | None = None,
+    lent: tuple[tuple[str, bool], ...] = (),
+) -> Record:
+    """Runs a function as it will be when what is planned is done.
+
+    `lent`: the parameters that get a session from the caller, with whether that is an async one.
+    """
     record, planned = Record(), planned or Planned()
-    runner = _Runner(Evaluation(scope, record, summaries, planned.inside), planned)
+    runner = _Runner(Evaluation(scope, record, summaries, planned.inside), planned, dict(lent))
     try:
         runner.start()
         runner.suite(getattr(scope.node, "body", ()))
@@ -67,8 +78,9 @@ def run(scope: Scope, summaries: Summaries | None = None, planned: Planned | Non
 
 
 class _Runner:
-    def __init__(self, evaluation: Evaluation, planned: Planned) -> None:
+    def __init__(self, evaluation: Evaluation, planned: Planned, lent: dict[str, bool]) -> None:
         self.all = evaluation
+        self.lent = lent
         self.planned = planned
         self.scope = evaluation.scope
         self.record = evaluation.record
@@ -88,12 +100,18 @@ class _Runner:
 
     def _parameter(self, parameter: ast.arg) -> Value:
         means = self.scope.meaning(ast.copy_location(ast.Name(parameter.arg, ast.Load()), parameter))
+        if not isinstance(means, SessionMeaning) and parameter.arg in self.lent:
+            means = SessionMeaning(self.lent[parameter.arg], Ownership.SHARED)
         if isinstance(means, SessionMeaning):
+            means = replace(means, ownership=Ownership.SHARED)
             number = self.all.session(ast.Name(parameter.arg, ast.Load()), means, parameter.arg)
             return value(SessionValue(number))
-        if parameter.arg in ("self", "cls"):
-            return UNKNOWN
         class_ = self._declared(parameter.annotation)
+        if parameter.arg in ("self", "cls"):
+            outer = ClassMeaning(self.scope.place.path, self.scope.place.qualname.rpartition(".")[0])
+            if parameter.arg == "cls" or mapped(outer, self.scope.project) is None:
+                return UNKNOWN
+            class_ = outer
         origin = Origin(
             How.GIVEN, self.all.path, parameter.lineno, parameter.col_offset, what=parameter.arg, class_=class_
         )
@@ -170,10 +188,18 @@ class _Runner:
                 for target in targets:
                     if isinstance(target, ast.Name):
                         self.all.world.names.pop(target.id, None)
+                    else:
+                        self.all.session_calls.wrote_somewhere(node.lineno)
             case ast.FunctionDef() | ast.AsyncFunctionDef() | ast.ClassDef():
-                self.all.world.names[node.name] = UNKNOWN
+                self.all.world.names[node.name] = self._nested(node)
             case _:
                 pass
+
+    def _nested(self, node: ast.stmt) -> Value:
+        """A nested function that mentions a session has it, whenever it is called."""
+        names = {inner.id for inner in ast.walk(node) if isinstance(inner, ast.Name)}
+        held = {number for name in names for number in sessions(self.all.world.names.get(name, EMPTY))}
+        return value(Bearer(None, frozenset(held))) if held else UNKNOWN
 
     def _go(self, world: World | None) -> None:
         """Goes on from there; None: no way leads on."""
@@ -236,7 +262,12 @@ class _Runner:
         for case in node.cases:
             world = start.copy()
             for name in captures(case.pattern):
-                world.names[name] = union([subject, UNKNOWN])
+                world.names[name] = UNKNOWN
+            if isinstance(case.pattern, ast.MatchAs) and case.pattern.name is not None:
+                told = subject
+                if isinstance(case.pattern.pattern, ast.MatchClass):
+                    told = frozenset(one for one in subject if not isinstance(one, Nothing))
+                world.names[case.pattern.name] = told
             ends.append(self._branch(world, case.body))
         self._go(joined(ends, named_only=True))
 
@@ -342,7 +373,7 @@ class _Runner:
         committing: list[int] = []
         flushing: list[int] = []
         for item in node.items:
-            number = self._opened(node, item)
+            number = self._opened(node, item) or self._closed(node, item)
             if number:
                 opened.append(number)
                 continue
@@ -376,16 +407,29 @@ class _Runner:
             commits, plain, inner = means.commits, means.plain, means.value
         else:
             inner = means
-        if not isinstance(inner, SessionMeaning) or not isinstance(item.context_expr, (ast.Call, ast.Await)):
+        doubt = ""
+        if not isinstance(inner, SessionMeaning) and isinstance(item.context_expr, ast.Call):
+            entered = self.scope.project.entered(means)
+            if isinstance(entered, SessionMeaning):
+                inner = entered
+                doubt = f"what `{ast.unparse(item.context_expr.func)}` does with it at its end is not told"
+        if isinstance(item.context_expr, ast.IfExp) and isinstance(inner, SessionMeaning):
+            doubt = "it may be a session that someone else holds"
+        elif (
+            not isinstance(inner, SessionMeaning)
+            or not isinstance(item.context_expr, (ast.Call, ast.Await))
+            or (isinstance(means, SessionMeaning) and (inner.ownership is not Ownership.FRESH or inner.through))
+        ):
             return 0
-        if isinstance(means, SessionMeaning) and (inner.ownership is not Ownership.FRESH or inner.through):
-            return 0
+        if isinstance(means, ScopeMeaning):
+            doubt, plain = self._end_of(item.context_expr, plain)
         if isinstance(item.context_expr, ast.Call):
             self.all.calls.arguments(item.context_expr)
         name = item.optional_vars.id if isinstance(item.optional_vars, ast.Name) else ""
-        if isinstance(means, ScopeMeaning):
+        if isinstance(means, ScopeMeaning) or doubt:
             inner = replace(inner, ownership=Ownership.FRESH, through="")
-        number = self.all.session(item.context_expr, inner, name, block=node, commits=commits, plain=plain)
+        more = {"doubt": doubt} if doubt else {}
+        number = self.all.session(item.context_expr, inner, name, block=node, commits=commits, plain=plain, **more)
         if number in self.all.world.sessions:
             # another round of a loop: another session, and other objects
             self.all.world.sessions.pop(number)
@@ -394,6 +438,33 @@ class _Runner:
         if item.optional_vars is not None:
             self.all.bind(item.optional_vars, value(SessionValue(number)))
         return number
+
+    def _closed(self, node: ast.With | ast.AsyncWith, item: ast.withitem) -> int:
+        """`async with session:`, where the function has made it: the number of the session."""
+        if not isinstance(item.context_expr, ast.Name):
+            return 0
+        held = self.all.world.names.get(item.context_expr.id, EMPTY)
+        numbers = [one.number for one in held if isinstance(one, SessionValue)]
+        session = self.all.session_of(numbers[0]) if len(numbers) == 1 and len(held) == 1 else None
+        if session is None or not session.own:
+            return 0
+        self.record.entered[session.number] = node
+        if item.optional_vars is not None:
+            self.all.bind(item.optional_vars, held)
+        return session.number
+
+    def _end_of(self, node: ast.expr, plain: bool) -> tuple[str, bool]:
+        """Why it is not told whose session a context manager of the project gives; and whether it just closes it."""
+        call = node.value if isinstance(node, ast.Await) else node
+        called = self.scope.callee(call) if isinstance(call, ast.Call) else None
+        if not isinstance(called, FunctionMeaning):
+            return "", plain
+        definitions = self.scope.project.symbols.functions(called.module, called.qualname)
+        lends = definitions[0].lends if len(definitions) == 1 else None
+        if lends is None or not (lends.made or lends.opens is not None):
+            return f"`{ast.unparse(node)}` may lend a session that someone else holds", plain
+        harmless = not (lends.after or lends.tears_down or lends.odd or lends.commits) and len(lends.enclosing) <= 1
+        return "", plain or harmless
 
     def _begun(self, node: ast.expr, method: str = "begin") -> int | None:
         """The session of `session.begin()`: its block commits."""

@@ -22,6 +22,7 @@ class Session:
     expire_on_commit: bool | None
     own: bool  # made by this very function
     block: ast.With | ast.AsyncWith | ast.For | ast.AsyncFor | None = None  # a loop that is to become a block, too
+    doubt: str = ""  # why nothing can be said of its end, or of whose it is
     commits: bool = False  # its block commits at the end
     plain: bool = True  # its block only opens, rolls back and closes
     statement: ast.stmt | None = None  # the assignment that makes it, when no block does
@@ -82,7 +83,7 @@ class Effects:
 
 @dataclass(frozen=True, slots=True)
 class Summary:
-    """What calling a function of the project gives: plain data, no tree.
+    """What calling a function of the project gives: plain data, no tree. Its sessions do not leave it.
 
     `value` is what it gives at the end of all ways, `origins` the objects in it, in order; `given` says how the objects
     that were handed in stand at the end, by the name of the parameter.
@@ -97,6 +98,7 @@ class Summary:
     is_async: bool = False
     is_bound: bool = False  # its first parameter is the object whose method it is
     parameters: tuple[str, ...] = ()
+    lends: bool = False  # it was seen to do something with a session that it was given
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,5 +130,7 @@ class Record:
     nodes: dict[tuple[int, int], ast.expr] = field(default_factory=dict)  # what loads, by its position
     options: dict[tuple[int, int], ast.Call] = field(default_factory=dict)  # the calls of `options`, by their ends
     added: dict[Origin, int] = field(default_factory=dict)  # new objects: the session that they were added to
+    escapes: dict[int, int] = field(default_factory=dict)  # sessions of which a method is handed on: the line
+    entered: dict[int, ast.With | ast.AsyncWith] = field(default_factory=dict)  # `async with session:`
     refreshed: dict[Origin, int] = field(default_factory=dict)  # line of the last `refresh`
     stopped: str = ""  # why the function could not be run to its ends

@@ -40,7 +40,7 @@ def _selected(result: Result | Query, index: int, path: str) -> Value:
         return PLAIN
     chosen = known.selected[min(index, len(known.selected) - 1)]
     if chosen.class_ is None:
-        return value(Unknown(chosen.text or "the statement")) if chosen.unknown else PLAIN
+        return value(Unknown(chosen.text or "the statement", result.session)) if chosen.unknown else PLAIN
     return value(One(_origin(result, known, chosen, index, path), (), chosen.class_))
 
 
@@ -67,7 +67,8 @@ def row(result: Result | Query, path: str) -> Value:
         return value(Row(()))
     if any(chosen.unknown for chosen in known.selected) and len(known.selected) == 1:
         return value(Row(None))
-    return value(Row(tuple(_selected(result, index, path) for index in range(len(known.selected)))))
+    names = tuple(chosen.text.rpartition(".")[2] for chosen in known.selected)
+    return value(Row(tuple(_selected(result, index, path) for index in range(len(known.selected))), names))
 
 
 def element(result: Result | Query, path: str) -> Value:
@@ -128,7 +129,7 @@ def _queried(query: Query, method: str, path: str) -> Value:
         return union([first(query, path), NOTHING])
     if method in ("count", "delete", "update", "exists", "subquery", "statement", "cte"):
         return PLAIN
-    return value(Unknown(f"query.{method}()"))
+    return value(Unknown(f"query.{method}()", query.session))
 
 
 def executed(selection: Selection | None, site: tuple[int, int], session: int) -> Alternative:

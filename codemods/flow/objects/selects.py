@@ -56,6 +56,10 @@ _PLAIN_FUNCTIONS = frozenset(
         *("desc", "asc", "label", "type_coerce", "column", "text", "and_", "or_", "not_", "nulls_last", "nulls_first"),
     )
 )
+# steps whose arguments may name another source of rows: an implicit join
+_NAMING = frozenset({"where", "filter", "having", "order_by", "group_by", "filter_by"})
+# methods of a column or relationship whose argument is a statement of its own
+_NESTED = frozenset({"any", "has", "in_", "not_in", "notin_", "op", "is_", "is_not", "isnot"})
 # steps that neither change what is selected nor how often it comes
 _SAME = frozenset(
     {
@@ -82,12 +86,16 @@ def selection(node: ast.Call, called: str, scope: Scope, evaluate: Evaluate) -> 
     selected = tuple(_selected(argument, scope, evaluate) for argument in node.args)
     if not selected or any(isinstance(argument, ast.Starred) for argument in node.args):
         selected = (Selected(None, "", unknown=True),)
-    return Selection(selected, (node.lineno, node.col_offset), sqlmodel=called.startswith("sqlmodel."))
+    # several things may be a join already; rows of an alias of a subquery may repeat
+    joined = len(selected) > 1 or _is_doubtful(node.args[0], evaluate) if node.args else True
+    position = (node.lineno, node.col_offset)
+    return Selection(selected, position, joined, sqlmodel=called.startswith("sqlmodel."))
 
 
 def query(node: ast.Call, scope: Scope, evaluate: Evaluate) -> Selection:
     """What `session.query(...)` selects."""
-    return replace(selection(node, "", scope, evaluate), unique=len(node.args) == 1)
+    found = selection(node, "", scope, evaluate)
+    return replace(found, unique=len(node.args) == 1)
 
 
 def step(known: Selection, node: ast.Call, method: str, scope: Scope, evaluate: Evaluate) -> Selection | None:
@@ -95,11 +103,16 @@ def step(known: Selection, node: ast.Call, method: str, scope: Scope, evaluate: 
     if method == "returning":
         given = tuple(_selected(argument, scope, evaluate) for argument in node.args)
         told = tuple(one if _is_modern(one, scope) else replace(one, class_=None, unknown=True) for one in given)
-        return Selection(told, (node.lineno, node.col_offset), joined=True)
+        return Selection(told, (node.lineno, node.col_offset), joined=True, writes=known.writes)
     if not known.selected:
         return known  # `insert(User).values(...)`: it gives no rows
     if method == "options":
         return replace(known, options=(*known.options, end_of(node)))
+    if method in _NAMING:
+        other = any(_names_another(one, known, scope, evaluate) for one in node.args)
+        return replace(known, joined=known.joined or other)
+    if method == "yield_per":
+        return replace(known, unique=False)
     if method in _SAME:
         return known
     if method in _JOINING:
@@ -108,13 +121,98 @@ def step(known: Selection, node: ast.Call, method: str, scope: Scope, evaluate: 
         return None
     if method in ("add_columns", "add_entity", "column"):
         more = tuple(_selected(argument, scope, evaluate) for argument in node.args)
-        return replace(known, selected=(*known.selected, *more), unique=False)
+        return replace(known, selected=(*known.selected, *more), unique=False, joined=True)
     if method in ("with_only_columns", "with_entities"):
         chosen = tuple(_selected(argument, scope, evaluate) for argument in node.args)
-        return replace(known, selected=chosen or (Selected(None, "", unknown=True),), unique=False)
+        return replace(known, selected=chosen or (Selected(None, "", unknown=True),), unique=False, joined=True)
     if method in ("union", "union_all", "intersect", "intersect_all", "except_", "except_all"):
         return replace(known, selected=tuple(Selected(None) for _ in known.selected), unique=False)
     return replace(known, selected=(Selected(None, "", unknown=True),))
+
+
+def _is_doubtful(node: ast.expr, evaluate: Evaluate) -> bool:
+    return isinstance(node, ast.Name) and any(isinstance(one, Class) and one.doubtful for one in evaluate(node))
+
+
+def _names_another(node: ast.expr, known: Selection, scope: Scope, evaluate: Evaluate, *, top: bool = True) -> bool:
+    """Whether a condition may name something else than the one class that is selected: then rows may repeat.
+
+    A condition that stands in a variable may; a value in it that does is taken for one.
+    """
+    match node:
+        case ast.Constant():
+            return False
+        case ast.Name(id=name):
+            return top and name not in ("True", "False")
+        case ast.Starred():
+            return True
+        case ast.Compare(left=left, comparators=others):
+            return any(_names_another(one, known, scope, evaluate, top=False) for one in [left, *others])
+        case ast.BinOp(left=left, op=op, right=right):
+            both = isinstance(op, (ast.BitAnd, ast.BitOr)) and top
+            return any(_names_another(one, known, scope, evaluate, top=both) for one in (left, right))
+        case ast.UnaryOp(operand=inner):
+            return _names_another(inner, known, scope, evaluate, top=top)
+        case ast.Attribute(value=owner):
+            return _is_of_another(owner, known, scope, evaluate)
+        case ast.Call(func=ast.Attribute(value=base, attr=method) as function):
+            called = scope.meaning(function)
+            if isinstance(called, External):
+                return _in_call(node, called.dotted, known, scope, evaluate, top=top)
+            if method == "contains" and _is_relationship(base, scope):
+                return True
+            if _names_another(base, known, scope, evaluate, top=False):
+                return True
+            if method in _NESTED:
+                return False
+            return any(_names_another(one, known, scope, evaluate, top=False) for one in node.args)
+        case ast.Call(func=function):
+            called = scope.meaning(function)
+            if not isinstance(called, External):
+                return True
+            return _in_call(node, called.dotted, known, scope, evaluate, top=top)
+        case ast.JoinedStr() | ast.List() | ast.Tuple() | ast.Set() | ast.Dict():
+            return False
+        case _:
+            return top
+
+
+def _in_call(node: ast.Call, dotted: str, known: Selection, scope: Scope, evaluate: Evaluate, *, top: bool) -> bool:
+    """`and_(...)`, `func.lower(User.email)`, `exists(...)`, `datetime.now()`."""
+    last = dotted.rpartition(".")[2]
+    if not dotted.startswith(("sqlalchemy", "sqlmodel")):
+        return top
+    if last in ("exists", "select", "text", "literal", "literal_column", "bindparam"):
+        return last in ("text", "literal_column") and top
+    inner = last in ("and_", "or_", "not_") and top
+    return any(_names_another(one, known, scope, evaluate, top=inner) for one in node.args)
+
+
+def _is_relationship(node: ast.expr, scope: Scope) -> bool:
+    if not isinstance(node, ast.Attribute):
+        return False
+    owner = scope.meaning(node.value)
+    found = mapped(owner, scope.project) if isinstance(owner, ClassMeaning) else None
+    return found is None or node.attr not in found.columns
+
+
+def _is_of_another(owner: ast.expr, known: Selection, scope: Scope, evaluate: Evaluate) -> bool:
+    """Whether `owner`, of which a condition names an attribute, is another source of rows than the selected class."""
+    chosen = known.selected[0] if known.selected else Selected(None)
+    if isinstance(owner, ast.Name):
+        aliases = [one for one in evaluate(owner) if isinstance(one, Class) and one.alias]
+        if aliases:
+            return owner.id != chosen.text
+    class_ = scope.meaning(owner)
+    if isinstance(class_, ClassMeaning):
+        found = mapped(class_, scope.project)
+        if found is None:
+            return False  # an enum, settings: plain values
+        selected = mapped(chosen.class_, scope.project) if chosen.class_ is not None else None
+        inherited = selected is not None and class_ in selected.parents
+        return chosen.alias or (class_ != chosen.class_ and not inherited)
+    # `cte.c.user_id`, `subquery.c.id`, `users.c.id`
+    return isinstance(owner, ast.Attribute) and owner.attr in ("c", "columns")
 
 
 def _is_modern(one: Selected, scope: Scope) -> bool:
@@ -131,7 +229,7 @@ def _selected(node: ast.expr, scope: Scope, evaluate: Evaluate) -> Selected:
     if isinstance(node, ast.Name):
         for one in evaluate(node):
             if isinstance(one, Class):
-                return Selected(one.class_, node.id)
+                return Selected(one.class_, node.id, alias=one.alias)
     means = scope.meaning(node)
     if isinstance(means, ClassMeaning):
         if mapped(means, scope.project) is not None:

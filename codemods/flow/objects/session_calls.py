@@ -14,9 +14,11 @@ from codemods.flow.objects.values import (
     PLAIN,
     UNKNOWN,
     Alternative,
+    Bearer,
     Class,
     How,
     Later,
+    Nothing,
     One,
     Origin,
     Plain,
@@ -112,10 +114,12 @@ class SessionCalls:
                 self.emptied(number, line, ends=method != "expunge_all")
             case "merge":
                 return self._merged(node, first, number)
-            case "begin" | "begin_nested" | "no_autoflush" | "connection":
+            case "begin" | "begin_nested":
+                return value(Bearer(None, frozenset({number})))
+            case "no_autoflush" | "connection":
                 return UNKNOWN
             case _:
-                return PLAIN if method in READING else value(Unknown(f"session.{method}()"))
+                return PLAIN if method in READING else value(Unknown(f"session.{method}()", number))
         return PLAIN
 
     # --- reading -------------------------------------------------------------------------------------------------
@@ -132,9 +136,11 @@ class SessionCalls:
                     self.wrote(number, node.lineno)
                     for origin, _ in self._in(number) if gone is not None else ():
                         if origin.class_ == gone:
-                            stand(self._all.world, origin, deleted=node.lineno)
+                            stand(self._all.world, origin, may_be_deleted=node.lineno)
                 case Selection():
                     selection = one
+                    if one.writes:
+                        self.wrote(number, node.lineno)
                 case Plain():
                     selection = None
                     self.wrote(number, node.lineno)
@@ -179,7 +185,7 @@ class SessionCalls:
                 self._all.arrived(origin)
                 found.append(value(One(origin, (), one.class_)))
             else:
-                found.append(value(Unknown(ast.unparse(node.func))))
+                found.append(value(Unknown(ast.unparse(node.func), number)))
         if method == "get":
             found.append(NOTHING)
         return union(found)
@@ -207,7 +213,7 @@ class SessionCalls:
         for argument in node.args[1:]:
             self._all.value(argument)
         self.unknown(number, node.lineno)
-        return value(Unknown(ast.unparse(node.func)))
+        return value(Unknown(ast.unparse(node.func), number))
 
     # --- writing -------------------------------------------------------------------------------------------------
 
@@ -216,6 +222,22 @@ class SessionCalls:
         known = self._all.world.sessions.get(number)
         if number and (known is None or not known.wrote):
             note(self._all.world, number, wrote=line)
+
+    def wrote_somewhere(self, line: int) -> None:
+        """Something is changed, and it is not followed of what session it may be."""
+        for session in self._all.record.sessions:
+            self.wrote(session.number, line)
+
+    def wrote_on(self, base: Value, line: int) -> None:
+        """A method is called that may change what it is called on: `user.tags.append("x")`."""
+        if not any(isinstance(one, (Nothing, Class, SessionValue)) for one in base):
+            self.wrote_somewhere(line)
+
+    def touched(self, origin: Origin, line: int) -> None:
+        """Something that is not followed may change an object."""
+        if not self._all.world.standing(origin).touched:
+            stand(self._all.world, origin, touched=line)
+        self.wrote(self._all.number(origin), line)
 
     def _doubtful(self, number: int, line: int) -> None:
         """Something has left the session, and may have taken any of its objects along."""
@@ -251,13 +273,20 @@ class SessionCalls:
         ]
 
     def flush(self, number: int) -> None:
+        self._written(number)
         for origin, standing in self._in(number):
             new = standing.pending
             stand(self._all.world, origin, pending=0, changed=0, flushed=new or standing.flushed)
 
+    def _written(self, number: int) -> None:
+        """What was changed before is in the database: an expunge loses nothing of it any more (semantics C3)."""
+        if number in self._all.world.sessions:
+            note(self._all.world, number, wrote=0)
+
     def commit(self, number: int, line: int) -> None:
         session = self._all.session_of(number)
         note(self._all.world, number, committed=line)
+        self._written(number)
         for origin, standing in self._in(number):
             if standing.expunged and (standing.changed or standing.pending):
                 stand(self._all.world, origin, lost=line)
@@ -328,8 +357,8 @@ class SessionCalls:
                 self._all.arrived(origin)
                 stand(self._all.world, origin, pending=node.lineno)
                 found.append(value(One(origin, (), one.class_)))
-            else:
-                found.append(value(Unknown(ast.unparse(node.func))))
+            elif not isinstance(one, Nothing):
+                found.append(value(Unknown(ast.unparse(node.func), number)))
         return union(found)
 
     # --- what others do with it ------------------------------------------------------------------------------------
@@ -339,6 +368,9 @@ class SessionCalls:
         self.wrote(number, line)
         note(self._all.world, number, detached=line)
         self._doubtful(number, line)
+        for origin, standing in self._in(number):
+            # it may have written what was changed before
+            stand(self._all.world, origin, changed=0, touched=standing.touched or standing.changed or line)
 
     def affected(self, number: int, effects: Effects, line: int) -> None:
         """The session is handed to a function of the project that does these things to it, or may do them."""
@@ -350,6 +382,8 @@ class SessionCalls:
             self._expire(number, line, "rollback")
         if effects.commits:
             note(self._all.world, number, committed=line)
+            for origin, _ in self._in(number):
+                stand(self._all.world, origin, changed=0, pending=0)
             if session is None or session.expire_on_commit is not False:
                 self._expire(number, line, "commit")
         if effects.detaches:
@@ -373,6 +407,7 @@ class SessionCalls:
             expired=line if after.expired else (0 if joined_in else before.expired),
             expired_by=after.expired_by or before.expired_by,
             changed=line if after.changed else (0 if joined_in else before.changed),
+            touched=before.touched or (line if after.touched else 0),
             deleted=before.deleted or (line if after.deleted else 0),
             expunged=before.expunged or after.expunged,
             may_be_expunged=before.may_be_expunged or (line if after.may_be_expunged else 0),

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import ast
+import sys
 from collections.abc import Callable
 
 from codemods.flow.objects.interpret import run
 from codemods.flow.objects.record import Effects, Record, Summary
+from codemods.flow.objects.sight import has_session
 from codemods.flow.objects.values import EMPTY, How, Nothing, Origin, Value, objects, union, value
 from codemods.flow.objects.world import Standing, joined
 from codemods.flow.scope import Scope, scopes
@@ -14,6 +16,8 @@ from codemods.project.link import Place, Project
 from codemods.project.sessions import TRANSPARENT_DECORATORS, External, FunctionMeaning
 
 _DEEP = 8  # a chain of calls longer than this is not followed
+_RUNS = 300  # more functions than this are not run to answer one question
+Lent = tuple[tuple[str, bool], ...]
 
 
 class FunctionSummaries:
@@ -23,8 +27,12 @@ class FunctionSummaries:
         self.project = project
         self._tree = tree
         self._scopes: dict[str, dict[str, list[Scope]]] = {}
-        self._known: dict[FunctionMeaning, Summary | None] = {}
-        self._active: list[FunctionMeaning] = []
+        self._known: dict[tuple[FunctionMeaning, Lent], Summary | None] = {}
+        self._active: dict[tuple[FunctionMeaning, Lent], int] = {}
+        self._met = sys.maxsize  # the outermost of the functions being looked at that the current one ran into
+        self._budget = _RUNS
+        self._reaching: dict[str, bool] = {}
+        self._with_sessions: dict[str, bool] = {}
 
     def scope(self, function: FunctionMeaning) -> Scope | None:
         """The one definition of a function; None where there is none, or more than one."""
@@ -38,23 +46,69 @@ class FunctionSummaries:
         known = self._scopes[function.module].get(function.qualname, [])
         return known[0] if len(known) == 1 else None
 
-    def of(self, function: FunctionMeaning) -> Summary | None:
-        """What calling the function gives; None when that cannot be told."""
-        key = FunctionMeaning(function.module, function.qualname)
+    def of(self, function: FunctionMeaning, lent: Lent = (), *, alone: bool = False) -> Summary | None:
+        """What calling the function gives; None when that cannot be told.
+
+        `lent`: the parameters that get a session, with whether it is async. `alone`: neither a session nor an object
+        goes in, so that what has nothing to do with sessions gives none.
+        """
+        plain = FunctionMeaning(function.module, function.qualname)
+        if alone and not self.may_reach_sessions(function.module):
+            return None
+        key = (plain, lent)
         if key in self._known:
             return self._known[key]
         if key in self._active:
-            return self._bottom(key)
-        if len(self._active) >= _DEEP:
+            self._met = min(self._met, self._active[key])
+            return self._bottom(plain)
+        if len(self._active) >= _DEEP or self._budget <= 0:
+            self._met = 0
             return None
-        self._active.append(key)
+        depth = self._active[key] = len(self._active)
+        outer, self._met = self._met, sys.maxsize
+        if depth == 0:
+            self._budget = _RUNS
+        self._budget -= 1
         try:
-            found = self._summary(function)
+            found = self._summary(plain, lent)
         finally:
-            self._active.pop()
-        if not self._active:
+            del self._active[key]
+        # what met a function that is still being looked at is only right for that one's sake
+        if self._met >= depth:
             self._known[key] = found
+            self._met = outer
+        else:
+            self._met = min(self._met, outer)
         return found
+
+    def may_reach_sessions(self, path: str) -> bool:
+        """Whether something in the file, or in a file of the project that it imports, has to do with sessions."""
+        if path not in self._reaching:
+            self._reaching[path] = self._has_sessions(path) or any(
+                self._has_sessions(other) for other in self._imported(path)
+            )
+        return self._reaching[path]
+
+    def _imported(self, path: str) -> set[str]:
+        """All files of the project that a file imports, through others too."""
+        found: set[str] = set()
+        waiting = [path]
+        while waiting:
+            for other in self.project.symbols.imported_modules(waiting.pop()):
+                if other not in found:
+                    found.add(other)
+                    waiting.append(other)
+        return found
+
+    def _has_sessions(self, path: str) -> bool:
+        if path not in self._with_sessions:
+            tree = self._tree(path)
+            facts = self.project.symbols.facts.get(path)
+            # a function that makes a statement says what is loaded
+            self._with_sessions[path] = (facts is not None and "select" in facts.calls) or (
+                tree is not None and any(has_session(one) for one in scopes(tree, path, self.project))
+            )
+        return self._with_sessions[path]
 
     def _bottom(self, function: FunctionMeaning) -> Summary:
         """What a function that calls itself gives there: nothing that its other ways do not give."""
@@ -62,7 +116,7 @@ class FunctionSummaries:
         names = tuple(one.name for one in facts.parameters)
         return Summary(EMPTY, (), {}, {}, is_async=facts.is_async, is_bound=bool(facts.in_class), parameters=names)
 
-    def _summary(self, function: FunctionMeaning) -> Summary | None:
+    def _summary(self, function: FunctionMeaning, lent: Lent) -> Summary | None:
         definitions = self.project.symbols.functions(function.module, function.qualname)
         if len(definitions) != 1 or self.project.overrides(function):
             return None
@@ -76,7 +130,7 @@ class FunctionSummaries:
         scope = self.scope(FunctionMeaning(function.module, function.qualname))
         if scope is None:
             return None
-        record = run(scope, self)
+        record = run(scope, self, lent=lent)
         if record.stopped:
             return None
         return _summed(record, scope, facts.is_async, bool(facts.in_class))
@@ -114,6 +168,7 @@ def _summed(record: Record, scope: Scope, is_async: bool, is_bound: bool) -> Sum
         is_async,
         is_bound,
         tuple(names),
+        any(not one.own for one in record.sessions),
     )
 
 

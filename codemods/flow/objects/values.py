@@ -65,9 +65,14 @@ class Plain:
 
 @dataclass(frozen=True, slots=True)
 class Unknown:
-    """Something of which nothing is known. `why`: it was had through the function's own session, by this text."""
+    """Something of which nothing is known. `why`: the text by which it was had through a session, its `session`.
+
+    `holds`: it is an object of the project's own that was made with an entity.
+    """
 
     why: str = ""
+    session: int = 0
+    holds: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,9 +112,10 @@ class Table:
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """A row of a result: what it holds, in order; None when that cannot be told."""
+    """A row of a result: what it holds, in order, and the names of that; None when that cannot be told."""
 
     elements: tuple[Value, ...] | None
+    names: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,6 +125,7 @@ class Selected:
     class_: ClassMeaning | None
     text: str = ""
     unknown: bool = False
+    alias: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,15 +138,18 @@ class Selection:
     unique: bool = False  # of a legacy query: it never repeats an object (semantics D2)
     sqlmodel: bool = False
     deletes: ClassMeaning | None = None  # a statement that deletes rows of this class
+    writes: bool = False  # an INSERT, UPDATE or DELETE
     options: tuple[tuple[int, int], ...] = ()  # the ends of the calls of `options`
     foreign: str = ""  # the function of the project that made it
 
 
 @dataclass(frozen=True, slots=True)
 class Class:
-    """A mapped class, or an alias of one, as a value."""
+    """A mapped class, or an alias of one, as a value. `doubtful`: an alias of a subquery, which may repeat rows."""
 
     class_: ClassMeaning
+    alias: bool = False
+    doubtful: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,9 +183,9 @@ class SessionValue:
 
 @dataclass(frozen=True, slots=True)
 class Bearer:
-    """An object of the project's own that was made with sessions: `UserRepository(session)`."""
+    """Something that has sessions: `UserRepository(session)`, a nested function, a transaction."""
 
-    class_: ClassMeaning
+    class_: ClassMeaning | None
     sessions: frozenset[int]
 
 
@@ -273,27 +283,25 @@ def sessions(of: Value) -> frozenset[int]:
     return frozenset(found)
 
 
-def changed(of: Value, change: Callable[[One], One]) -> Value:
-    """The value with every object in it replaced."""
+def changed(of: Value, change: Callable[[Alternative], Value]) -> Value:
+    """The value with every alternative in it that is no collection replaced, at any depth."""
 
-    def each(one: Alternative) -> Alternative:
+    def each(one: Alternative) -> Value:
         match one:
-            case One():
-                return change(one)
             case Many():
-                return replace(one, element=changed(one.element, change))
+                return value(replace(one, element=changed(one.element, change)))
             case Table():
-                return Table(changed(one.values, change))
+                return value(Table(changed(one.values, change)))
             case Later():
-                return Later(changed(one.value, change))
+                return value(Later(changed(one.value, change)))
             case Pack():
-                return Pack(tuple(changed(inner, change) for inner in one.elements))
+                return value(Pack(tuple(changed(inner, change) for inner in one.elements)))
             case Row(elements=tuple(elements)):
-                return Row(tuple(changed(inner, change) for inner in elements))
+                return value(Row(tuple(changed(inner, change) for inner in elements), one.names))
             case _:
-                return one
+                return change(one)
 
-    return frozenset(each(one) for one in of)
+    return union([each(one) for one in of])
 
 
 def elements(of: Value) -> Value:
@@ -313,8 +321,8 @@ def elements(of: Value) -> Value:
                 found.append(value(one))  # an object of unknown class: it may be a list
             case Result() | Query():
                 raise AssertionError("results are consumed by the one who knows the statement")
-            case Unknown(why=why):
-                found.append(value(Unknown(why)))
+            case Unknown():
+                found.append(value(one))
             case _:
                 found.append(UNKNOWN)
     return union(found)

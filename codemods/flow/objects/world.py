@@ -22,7 +22,9 @@ class Standing:
     expired: int = 0
     expired_by: str = ""
     changed: int = 0  # changed, not flushed
+    touched: int = 0  # may have been changed, by something that is not followed
     deleted: int = 0
+    may_be_deleted: int = 0  # a DELETE statement names its class
     expunged: bool = False
     may_be_expunged: int = 0
     merged: int = 0  # given to `merge`
@@ -121,7 +123,9 @@ def _either(one: Standing, other: Standing) -> Standing:
         expired=one.expired or other.expired,
         expired_by=one.expired_by or other.expired_by,
         changed=one.changed or other.changed,
+        touched=one.touched or other.touched,
         deleted=one.deleted or other.deleted,
+        may_be_deleted=one.may_be_deleted or other.may_be_deleted,
         expunged=surely,
         may_be_expunged=one.may_be_expunged or other.may_be_expunged,
         merged=one.merged or other.merged,

@@ -34,3 +34,12 @@ def _expunges(statement: ast.stmt, name: str, session: str) -> bool:
         case ast.For(target=ast.Name(id=element), iter=ast.Name(id=many), body=[inner], orelse=[]):
             return many == name and _expunges(inner, element, session)
     return False
+
+
+def is_emptied_above(scope: Scope, leaving: ast.stmt, session: str) -> bool:
+    """`session.expunge_all()` above in the same suite."""
+    seat = scope.seat(leaving)
+    return any(
+        isinstance(one, ast.Expr) and ast.unparse(one.value) == f"{session}.expunge_all()"
+        for one in seat.suite[: seat.index]
+    )

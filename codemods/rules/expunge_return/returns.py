@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
 from codemods.flow.objects.interpret import run
 from codemods.flow.objects.record import Exit, Session
-from codemods.flow.objects.values import Later, Query, Result, Value, objects
+from codemods.flow.objects.sight import has_session
+from codemods.flow.objects.values import Later, Origin, Query, Result, SessionValue, Value, objects, sessions
 from codemods.flow.objects.world import World
 from codemods.flow.scope import Scope
-from codemods.flow.session_end import Around, around, planned
+from codemods.flow.session_end import Around, Names, around, planned
+from codemods.flow.values import gives_plain
 from codemods.plan import Edit, Examined, Fact, Finding, InsertAfter, InsertBefore, Level, NameReturned, Right, Site
 from codemods.project.expressions import dotted, expression
 from codemods.project.openers import replaced_by
+from codemods.project.sessions import FunctionMeaning
 from codemods.rules.base import Keys, ModuleView
-from codemods.rules.expunge_return.expunged import is_expunged_above
-from codemods.rules.expunge_return.forms import code, free, plural, singular
+from codemods.rules.expunge_return.expunged import is_emptied_above, is_expunged_above
+from codemods.rules.expunge_return.forms import code, free, singular
 from codemods.rules.expunge_return.targets import Leaving, Refused, Targets, never_added, own_origins, untold
 
 
@@ -34,25 +37,19 @@ class Returns:
         if not self._may_say_something():
             return
         self.record = run(self.scope, self.view.summaries, planned(self.scope, self.view.decided))
-        done: set[tuple[int, str]] = set()
+        self._placed: dict[int, set[str]] = {}  # by the line of a block's end: the names that are expunged there
         for statement, ordinal in self._returns():
             found = self.record.exits.get(statement)
             if found is not None and statement.value is not None:
-                for one in self._examined(found, statement.value, ordinal):
-                    if isinstance(one, Finding) and any(isinstance(edit, InsertAfter) for edit in one.edits):
-                        # two returns after one block: the lines at its end are the same
-                        edit = one.edits[-1]
-                        assert isinstance(edit, InsertAfter)
-                        if (edit.line, edit.code) in done:
-                            continue
-                        done.add((edit.line, edit.code))
-                    yield one
+                yield from self._examined(found, statement.value, ordinal)
 
     def _may_say_something(self) -> bool:
         """Whether a session is in sight at all, and something is returned."""
         if not any(one.value is not None for one, _ in self._returns()):
             return False
-        return not any(isinstance(node, (ast.Yield, ast.YieldFrom)) for node in self._own_nodes())
+        if any(isinstance(node, (ast.Yield, ast.YieldFrom)) for node in self._own_nodes()):
+            return False
+        return has_session(self.scope)
 
     def _own_nodes(self) -> Iterator[ast.AST]:
         waiting: list[ast.AST] = list(ast.iter_child_nodes(self.scope.node))
@@ -81,7 +78,7 @@ class Returns:
             return  # a coroutine that runs on a closed session: a matter of `session-scope`
         if unread := self._unread(given):
             reason = f"{unread} is returned unread: its rows are read after the block"
-            late = Refused(reason, "read it before the return: `.all()`")
+            late = Refused(reason, "read it before the return")
             yield self._manual(left.statement, node, ordinal, late)
             return
         own = own_origins(given, self.record)
@@ -90,45 +87,115 @@ class Returns:
             return
         numbers = set(own.values())
         if len(numbers) > 1:
-            yield self._manual(left.statement, node, ordinal, Refused("entities of two sessions are returned together"))
+            two = Refused("it is loaded in one of two sessions, or in both", "expunge it where it is loaded")
+            yield self._manual(left.statement, node, ordinal, two)
             return
         session = self.record.sessions[numbers.pop() - 1]
-        where = around(self.scope, session, left.statement, self.view.decided)
+        names = self._names(session, own, left.world)
+        entered = self.record.entered.get(session.number)
+        where = around(self.scope, session, left.statement, self.view.decided, names, entered)
+        if where.before:
+            return
         if where.name:
             session = replace(session, name=where.name)
-        world, refused = self._at(where, node, left)
+        world, refused_there = self._at(where, node, left)
         if isinstance(node, ast.Name) and not where.inside:
             given = world.names.get(node.id, given)
             own = own_origins(given, self.record) or own
         standings = [world.standing(origin) for origin in own]
-        above = isinstance(node, ast.Name) and is_expunged_above(self.scope, left.statement, node.id, session.name)
-        if all((one.expunged or above) and not one.deleted and not one.lost for one in standings):
-            yield self._right(node, "expunged before it is returned")
+        if all(one.expunged and not one.lost for one in standings):
+            yield self._right(node, "it is out of the session before it is returned")
             return
-        if refused is None and where.refused:
-            refused = Refused(where.refused)
-        if refused is not None:
-            yield self._manual(left.statement, node, ordinal, refused)
+        reason = where.refused or self._untrusted(session)
+        stopped = refused_there or (Refused(reason, _ADVICE.get(reason, "")) if reason else None)
+        if stopped is not None:
+            yield self._manual(left.statement, node, ordinal, stopped)
             return
-        found = Targets(self.scope, self.view.project).leaving(node, given, world, self.record)
-        if isinstance(found, Refused):
-            yield self._manual(left.statement, node, ordinal, found)
+        chosen = Targets(self.scope, self.view.project).leaving(node, given, world, self.record, after=not where.inside)
+        if isinstance(chosen, Refused):
+            yield self._manual(left.statement, node, ordinal, chosen)
             return
-        yield self._finding(left, node, ordinal, session, where, world, found)
+        if self._is_done(left, chosen, session) and not any(one.lost or one.deleted for one in standings):
+            yield self._right(node, "it is expunged before it is returned")
+            return
+        known = self._called(session, where, world)
+        if known is None:
+            other = Refused(f"`{session.name}` is something else where the lines would go")
+            yield self._manual(left.statement, node, ordinal, other)
+            return
+        if self._shares_line(left.statement):
+            crowded = Refused("its line holds another statement, too", "put it on a line of its own")
+            yield self._manual(left.statement, node, ordinal, crowded)
+            return
+        if not self._is_placed(where, chosen):
+            yield self._finding(left, node, ordinal, known, where, world, chosen)
+
+    def _names(self, session: Session, own: Iterable[Origin], world: World) -> Names:
+        """What the names of the function hold, as far as one session is concerned."""
+        every, wanted = world.names.items(), set(own)
+        holders = {name for name, held in every if session.number in sessions(held)}
+        direct = {name for name in holders if SessionValue(session.number) in world.names[name]}
+        leaving = {name for name, held in every if wanted & {one.origin for one in objects(held)}}
+        return Names(frozenset({*direct, session.name} - {""}), frozenset(holders - direct), frozenset(leaving))
+
+    def _untrusted(self, session: Session) -> str:
+        line = self.record.escapes.get(session.number, 0)
+        return f"line {line} hands a method of its session on: what runs later is not told" if line else ""
+
+    def _is_done(self, left: Exit, found: Leaving, session: Session) -> bool:
+        """Whether the lines above the return do what would be done."""
+        if found.name_it or not (found.targets or found.everything):
+            return False
+        if found.everything:
+            return is_emptied_above(self.scope, left.statement, session.name)
+        return all(is_expunged_above(self.scope, left.statement, one.name, session.name) for one in found.targets)
+
+    def _called(self, session: Session, where: Around, world: World) -> Session | None:
+        """The session by a name that means it where the lines go."""
+        if where.needs or world.names.get(session.name) == frozenset({SessionValue(session.number)}):
+            return session
+        for name, held in sorted(world.names.items()):
+            if held == frozenset({SessionValue(session.number)}) and "." not in name:
+                return replace(session, name=name)
+        return None
+
+    def _shares_line(self, statement: ast.stmt) -> bool:
+        """`if user: return user`, `found = 1; return user`."""
+        return any(
+            other is not statement and statement.lineno in (other.lineno, _header_end(other))
+            for other in self.scope.statements()
+        )
+
+    def _is_placed(self, where: Around, found: Leaving) -> bool:
+        """Whether another return after the same block has brought the lines already; leaves out what it brought."""
+        if where.inside or where.end is None:
+            return False
+        placed = self._placed.setdefault(where.end.lineno, set())
+        if "*" in placed:
+            return True
+        if placed:
+            found.everything = False
+            found.targets = [replace(one, guarded=True) for one in found.targets if one.name not in placed]
+            if not found.targets:
+                return True
+        placed |= {"*"} if found.everything else {one.name for one in found.targets}
+        return False
 
     def _without_own(self, given: Value, node: ast.expr, left: Exit, ordinal: int) -> Iterator[Examined]:
         held = [one for one in objects(given) if one.class_ is not None]
-        refused = never_added(given, self.record, left.world)
         if any(one.origin.session or one.origin in self.record.added for one in held):
             yield self._right(node, "its session is the caller's, and still open")
             return
-        if text := untold(given):
-            refused = Refused(
-                f"it cannot be told what `{text}` takes out of the session: entities, or plain values",
-                "if it is an entity, expunge it before the return",
-            )
-        if refused is not None:
-            yield self._manual(left.statement, node, ordinal, refused)
+        unsure = never_added(given, self.record, left.world) or untold(given, self.record)
+        if unsure is not None and not self._gives_plain():
+            yield self._manual(left.statement, node, ordinal, unsure)
+
+    def _gives_plain(self) -> bool:
+        """Whether the function is declared to give a number, a text, a schema."""
+        place = self.scope.place
+        definitions = self.view.project.symbols.functions(place.path, place.qualname)
+        function = FunctionMeaning(place.path, place.qualname)
+        return bool(definitions) and all(gives_plain(one, function, self.view.project) for one in definitions)
 
     def _unread(self, given: Value) -> str:
         """The text of a result or query that is returned before it is read, and may hold entities."""
@@ -147,7 +214,9 @@ class Returns:
             return left.world, None
         world = left.world
         if where.block is not None:
-            world = self.record.ends.get(where.block, left.world)
+            if where.block not in self.record.ends:
+                return world, Refused("the block has been left by an exception where this is returned")
+            world = self.record.ends[where.block]
         line = left.statement.lineno
         parts = _parts(node)
         if parts is None:
@@ -185,7 +254,7 @@ class Returns:
                 )
                 return self._manual(left.statement, node, ordinal, Refused(reason, "commit before the return"))
             reasons.append(
-                f"the block of line {where.commits} ends with a commit; nothing is written in it, as far as can be seen"
+                f"the block of line {where.commits} ends with a commit; nothing is left to write then, as far as seen"
             )
         if self.view.settings.expunge == "needed" and not (where.commits and session.expire_on_commit is not False):
             return self._right(node, "the end of the block detaches it: an expunge would change nothing")
@@ -222,11 +291,8 @@ class Returns:
 
     def _edits(self, left: Exit, node: ast.expr, session: Session, where: Around, found: Leaving) -> tuple[Edit, ...]:
         path, line = self.view.source.path, left.statement.lineno
-        name = ""
-        taken: list[str] = []
-        if found.name_it is not None:
-            name = free(plural(found.name_it) if found.many else singular(found.name_it), self.scope)
-            taken.append(name)
+        name = free(found.name_it, self.scope) if found.name_it else ""
+        taken = [name] if name else []
         lines: list[str] = []
         if found.everything:
             lines.append(f"{session.name}.expunge_all()")
@@ -264,11 +330,28 @@ class Returns:
         return Finding(key, self.rule, site, Level.MANUAL, reason, reason=reason, advice=refused.advice)
 
 
+# what to do about a reason
+_ADVICE = {"nothing closes its session here": "open the session with a block first (rule session-scope)"}
+
+
+def _header_end(statement: ast.stmt) -> int:
+    """The line on which the header of a compound statement ends; 0 for a simple one."""
+    match statement:
+        case ast.If(test=node) | ast.While(test=node) | ast.For(iter=node) | ast.AsyncFor(iter=node):
+            return node.end_lineno or 0
+        case ast.With(items=items) | ast.AsyncWith(items=items):
+            return items[-1].context_expr.end_lineno or 0
+        case _:
+            return 0
+
+
 def _parts(node: ast.expr) -> list[ast.expr] | None:
     """The parts of what is returned, where names are all that holds objects in it; None: it is put together there."""
     match node:
         case ast.Name():
             return [node]
+        case ast.Call(func=ast.Name(id="list" | "tuple"), args=[ast.Name() as inner], keywords=[]):
+            return [inner]
         case ast.Tuple(elts=parts) | ast.List(elts=parts):
             return list(parts)
         case ast.Dict(values=parts):

@@ -17,11 +17,11 @@ from codemods.flow.objects.values import (
     Pack,
     Plain,
     Row,
-    Table,
     Unbound,
     Unknown,
     Value,
     objects,
+    parts,
     value,
 )
 from codemods.flow.objects.world import SessionStanding, World
@@ -30,7 +30,7 @@ from codemods.project.link import Project
 from codemods.project.mapped_cascades import expunge_reaches
 from codemods.project.mapped_classes import mapped
 from codemods.project.sessions import ClassMeaning
-from codemods.rules.expunge_return.forms import Target
+from codemods.rules.expunge_return.forms import Target, plural, singular
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,13 +45,12 @@ class Refused:
 class Leaving:
     """What leaves by one `return`.
 
-    `name_it`: the returned expression has to get a name first, that of a list when `many`. `everything`: the session is
-    emptied. `changed` is the line of a change that nothing has written yet; 0: there is none.
+    `name_it`: the name that the returned expression should get first. `everything`: the session is emptied.
+    `changed` is the line of a change that nothing has written yet; 0: there is none.
     """
 
     targets: list[Target] = field(default_factory=list)
-    name_it: ClassMeaning | None = None
-    many: bool = False
+    name_it: str = ""
     everything: bool = False
     changed: int = 0
 
@@ -67,17 +66,22 @@ def own_origins(given: Value, record: Record) -> dict[Origin, int]:
     return found
 
 
-def untold(given: Value) -> str:
-    """The text of something in the value that was had through the session, and may be an entity or not."""
+def untold(given: Value, record: Record) -> Refused | None:
+    """Something in the value was had through a session of the function's own, and may be an entity or not."""
+    own = {one.number for one in record.sessions if one.own}
     for one in given:
-        if isinstance(one, Unknown) and one.why:
-            return one.why
-        if isinstance(one, (Many, Table, Pack)):
-            inner = one.elements if isinstance(one, Pack) else (one.element if isinstance(one, Many) else one.values,)
-            for each in inner:
-                if text := untold(each):
-                    return text
-    return ""
+        if isinstance(one, Unknown) and one.why and one.session in own:
+            if one.holds:
+                return Refused(f"an entity goes out inside of `{one.why}`", "expunge it before it goes in there")
+            return Refused(
+                f"it cannot be told what `{one.why}` takes out of the session: entities, or plain values",
+                "if it is an entity, expunge it before the return",
+            )
+        if not isinstance(one, Row):
+            for each in parts(one):
+                if refused := untold(each, record):
+                    return refused
+    return None
 
 
 def never_added(given: Value, record: Record, world: World) -> Refused | None:
@@ -96,11 +100,18 @@ class Targets:
     def __init__(self, scope: Scope, project: Project) -> None:
         self.scope = scope
         self.project = project
+        self._after = False
 
-    def leaving(self, node: ast.expr, given: Value, world: World, record: Record) -> Leaving | Refused:
-        """What has to be expunged before a value leaves; `world` says how things stand there."""
+    def leaving(
+        self, node: ast.expr, given: Value, world: World, record: Record, *, after: bool = False
+    ) -> Leaving | Refused:
+        """What has to be expunged before a value leaves; `world` says how things stand there.
+
+        `after`: the value is returned after the block, and the lines go to its end.
+        """
         own = own_origins(given, record)
-        refused = never_added(given, record, world) or self._refused(given, own, world)
+        self._after = after
+        refused = untold(given, record) or never_added(given, record, world) or self._refused(given, own, world)
         if refused is not None:
             return refused
         result = Leaving()
@@ -134,8 +145,8 @@ class Targets:
                     f"{what} is added at line {standing.pending} and not flushed: expunged, it would never be written",
                     "commit (or flush) before the return",
                 )
-            if standing.deleted:
-                return Refused(f"{what} is deleted at line {standing.deleted}")
+            if gone := standing.deleted or standing.may_be_deleted:
+                return Refused(f"{what} is deleted at line {gone}", "return what is needed of it instead")
             if standing.expired:
                 return self._expired(what, standing.expired, standing.expired_by)
             if standing.merged and not standing.attached:
@@ -165,8 +176,8 @@ class Targets:
                 isinstance(part, ast.Starred) for part in parts
             ):
                 return self._display(parts, own, world, result)
-            case ast.Dict(values=parts):
-                return self._display(parts, own, world, result)
+            case ast.Dict(keys=keys, values=parts):
+                return self._display([*parts, *(key for key in keys if key is not None)], own, world, result)
         copied = _copied(node)
         if copied is not None and objects(world.names.get(copied.id, frozenset())) == objects(given):
             node, given = copied, world.names[copied.id]
@@ -175,19 +186,19 @@ class Targets:
             return found
         if found is None:
             result.everything = True
-            result.many = True
-            result.name_it = None if isinstance(node, ast.Name) else next(iter(own)).class_
+            result.name_it = "" if isinstance(node, ast.Name) else "found"
             return None
         result.targets.append(found)
         if not isinstance(node, ast.Name):
-            result.name_it, result.many = found.class_, found.many
+            result.name_it = plural(found.class_) if found.many else singular(found.class_)
         return None
 
     def _display(
         self, parts: Sequence[ast.expr], own: dict[Origin, int], world: World, result: Leaving
     ) -> Refused | None:
         names = {name for name, held in world.names.items() if set(own) & {one.origin for one in objects(held)}}
-        for part in parts:
+        for node in parts:
+            part = _copied(node) or node
             if isinstance(part, ast.Name) and part.id in names:
                 found = self._target(part, world.names[part.id], own, world)
                 if isinstance(found, Refused):
@@ -196,13 +207,13 @@ class Targets:
                     result.everything = True
                 elif all(found.name != other.name for other in result.targets):
                     result.targets.append(found)
-            elif reader := self._reads(part, names):
-                return Refused(
-                    f"`{reader}` is read in the returned expression itself, after an expunge before it",
-                    "give what is returned a name first",
-                )
+            elif self._reads(part, names):
+                # it has to be put together before anything is expunged
+                result.everything, result.name_it = True, "found"
         if not result.targets and not result.everything:
-            return Refused("what is returned is loaded in the returned expression itself", "give it a name first")
+            result.everything, result.name_it = True, "found"
+        if result.name_it and self._after:
+            return Refused("what is returned is put together after the block", "name it inside of the block")
         return None
 
     def _reads(self, part: ast.expr, names: set[str]) -> str:
@@ -221,11 +232,8 @@ class Targets:
     def _target(self, node: ast.expr, given: Value, own: dict[Origin, int], world: World) -> Target | Refused | None:
         """The target that a value is; None: it holds objects in a way for which there is no form."""
         name = node.id if isinstance(node, ast.Name) else ""
-        if text := untold(given):
-            return Refused(
-                f"it cannot be told what `{text}` takes out of the session: entities, or plain values",
-                "if it is an entity, expunge it before the return",
-            )
+        if self._after and any(isinstance(one, Unbound) for one in given):
+            return Refused(f"`{name}` may not be bound yet where the block ends", "give it a value before the block")
         alternatives = [one for one in given if not isinstance(one, (Nothing, Unbound))]
         optional = any(isinstance(one, Nothing) for one in given)
         singles = [one for one in alternatives if isinstance(one, One)]
@@ -250,7 +258,7 @@ class Targets:
             return Refused("what is returned may be an entity of this session or something else")
         class_ = _topmost({one for one in classes if one is not None}, self.project)
         if class_ is None:
-            return Refused("it cannot be told of which class the returned entity is")
+            return None
         if lists:
             element = [one for many in lists for one in many.element]
             if not all(isinstance(one, (One, Nothing)) for one in element):
