@@ -115,6 +115,13 @@ def around(
     return Around(False, end, block, needs, commits, name=name)
 
 
+def is_closed(scope: Scope, session: Session) -> bool:
+    """Whether a `finally` of the function closes the session by its name."""
+    return bool(session.name) and any(
+        isinstance(one, (ast.Try, ast.TryStar)) and closes_in(one.finalbody, session.name) for one in scope.statements()
+    )
+
+
 def needed_block(scope: Scope, session: Session, decided: Iterable[Examined]) -> str:
     """The key of the finding that opens or widens the block of a session; "" where none has to."""
     return _extent(scope, session, decided)[3]

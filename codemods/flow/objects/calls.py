@@ -350,6 +350,11 @@ class Calls:
 
     def opaque(self, node: ast.Call, given: Iterable[Value]) -> Value:
         """What a call that cannot be followed gives: perhaps something out of the session it was handed."""
+        if len(node.args) > 1 and isinstance(node.args[0], (ast.Name, ast.Attribute)):
+            # `background_tasks.add_task(send, user)`: it will be called with what follows
+            called = self._all.scope.meaning(node.args[0])
+            if isinstance(called, FunctionMeaning):
+                self._all.functions.handed_to(called, node)
         held = {number for one in given for number in sessions(one)}
         if is_logging(expression(node.func)):
             return PLAIN

@@ -75,6 +75,8 @@ class CollectionCalls:
                 if isinstance(owner, One) and owner.names:
                     # `user.orders.append(order)`
                     self._all.touched(One(owner.origin), node.lineno)
+                    if owner.origin.how is How.MADE and len(owner.names) == 1:
+                        self._all.session_calls.loaded(owner.origin, owner.names[0])
                     for other in objects(given):
                         self._all.tie(owner.origin, other.origin, node.lineno)
             if not isinstance(function.value, ast.Name) and objects(given):

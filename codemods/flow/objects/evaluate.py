@@ -322,7 +322,9 @@ class Evaluation:
         if attribute == "awaitable_attrs" or (one.names and one.names[-1] == "awaitable_attrs"):
             return self._awaitable(one, attribute)
         known = mapped(one.class_, self.project) if one.class_ is not None else None
-        read = Read(one, attribute, node.lineno, node.col_offset, ast.unparse(node), self.is_left(one.origin.session))
+        read = Read(
+            one, attribute, node.lineno, node.col_offset, ast.unparse(node), self.is_left(self.number(one.origin))
+        )
         if known is None:
             if one.class_ is not None:
                 return UNKNOWN
@@ -337,9 +339,14 @@ class Evaluation:
             plain = attribute in known.columns or attribute in known.column_properties
             return PLAIN if plain else UNKNOWN
         above = self.scope.parents.of(node)
+        given = one.origin.how in (How.GIVEN, How.CALLED)
         if not (relationship.lazy == "write_only" and isinstance(above, ast.Attribute)):
             # `user.orders.select()` makes a statement, and works without a session
-            self.record.reads[read] = None
+            if not (given and attribute in self.record.loaded_here.get(one.origin, ()) and not one.names):
+                self.record.reads[read] = None
+        session = self.session_of(self.number(one.origin))
+        if session is not None and not session.is_async and not one.names and not read.left:
+            self.session_calls.loaded(one.origin, attribute)  # it loads lazily
         other = One(one.origin, (*one.names, attribute), relationship.target)
         if relationship.to_many is None:
             return value(replace(other, class_=None))
@@ -366,8 +373,8 @@ class Evaluation:
         relationship = known.relationships.get(attribute) if known is not None else None
         if relationship is None:
             return value(Later(UNKNOWN))
-        if not owner.names and not self.is_left(one.origin.session):
-            stand(self.world, one.origin, loaded=self.world.standing(one.origin).loaded | {attribute})
+        if not owner.names and not self.is_left(self.number(one.origin)):
+            self.session_calls.loaded(one.origin, attribute)
         other = One(one.origin, (*owner.names, attribute), relationship.target)
         return value(Later(value(Many(value(other))) if relationship.to_many else value(other, Nothing())))
 
@@ -496,10 +503,12 @@ class Evaluation:
             doubled = doubled or is_doubled(given)
             source |= objects(given, rows=True)
             self.bind(generator.target, self.each(given))
+            self.loops.append(set() if is_doubled(given) else objects(given))
             for test in generator.ifs:
                 self.value(test)
                 self.world = narrowed(test, True, self.world, self) or self.world
         values = [self.value(node) for node in nodes]
+        del self.loops[len(self.loops) - len(generators) :]
         bound = {name for generator in generators for name in _targets(generator.target)}
         for name in bound:
             if name in before:

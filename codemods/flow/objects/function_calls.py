@@ -176,6 +176,13 @@ class FunctionCalls:
                 self._hand_on(called, None, keyword.arg, given, node.lineno)
         return by_name
 
+    def handed_to(self, called: FunctionMeaning, node: ast.Call) -> None:
+        """The arguments behind the first one go to the function that the first one is."""
+        offset = 1 if called.bound else 0
+        for index, argument in enumerate(node.args[1:]):
+            if not isinstance(argument, (ast.Starred, ast.Lambda)):
+                self._hand_on(called, index + offset, None, self._all.value(argument), node.lineno)
+
     def _hand_on(
         self, called: FunctionMeaning, position: int | None, keyword: str | None, given: Value, line: int
     ) -> None:

@@ -13,10 +13,10 @@ from dataclasses import dataclass
 from codemods.flow.objects.interpret import run
 from codemods.flow.objects.record import Record
 from codemods.flow.objects.summaries import FunctionSummaries
-from codemods.flow.objects.values import How, One, Origin, objects
+from codemods.flow.objects.values import How, Origin, objects
 from codemods.flow.scope import Scope, scopes
 from codemods.project.link import Project
-from codemods.project.mapped_classes import mapped
+from codemods.project.mapped_classes import below, mapped
 from codemods.project.routes import responses
 from codemods.project.schemas import reads_attributes, relationship_paths
 from codemods.project.sessions import ClassMeaning, FunctionMeaning
@@ -32,6 +32,10 @@ class Reading:
     path: str
     line: int
     text: str
+    stopped: str = ""  # why it cannot be told how far it reads
+
+
+_ENDLESS = "it reads on and on in the same way, as deep as the objects go"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -71,13 +75,13 @@ class Readers:
         """
         found = set()
         for one in self._of(start, origin, (), detached, detached, frozenset(), class_):
-            names = self._relationships(class_, one.names)
-            if names:
-                found.add(Reading(names, one.path, one.line, one.text))
+            names, stopped = self._relationships(class_, one.names)
+            if names or stopped:
+                found.add(Reading(names or one.names, one.path, one.line, one.text, one.stopped or stopped))
         return sorted(found, key=lambda one: (one.path, one.line, one.names))
 
-    def _relationships(self, class_: ClassMeaning, names: tuple[str, ...]) -> tuple[str, ...]:
-        """As many of the names as are relationships, or proxies of such."""
+    def _relationships(self, class_: ClassMeaning, names: tuple[str, ...]) -> tuple[tuple[str, ...], str]:
+        """As many of the names as are relationships, or proxies of such; and why it is not told how many are."""
         found: list[str] = []
         current: ClassMeaning | None = class_
         for name in names:
@@ -88,10 +92,22 @@ class Readers:
             if relationship is None:
                 if name in known.proxies:
                     found.append(name)
+                elif current is not None and self._is_below(current, name):
+                    return tuple(found), f"`{name}` is a relationship of a class below `{current.qualname}` only"
                 break
             found.append(name)
+            if found.count(name) > 2:
+                return tuple(found), _ENDLESS
             current = relationship.target
-        return tuple(found)
+        return tuple(found), ""
+
+    def _is_below(self, class_: ClassMeaning, name: str) -> bool:
+        """Whether a class that inherits from the mapped class has a relationship of this name."""
+        for other in below(class_, self.project):
+            known = mapped(other, self.project)
+            if known is not None and name in known.relationships:
+                return True
+        return False
 
     # --- following -------------------------------------------------------------------------------------------------
 
@@ -108,6 +124,9 @@ class Readers:
         """What is read of an origin in a run, and from there on. `outside`: it is out of its session here already."""
         key = (here.function, origin)
         if key in seen or len(seen) >= _DEEP:
+            if front and any(read.one.origin == origin for read in here.record.reads):
+                read = next(read for read in here.record.reads if read.one.origin == origin)
+                yield Reading((*front, read.attribute), here.scope.place.path, read.line, read.text, _ENDLESS)
             return
         seen |= {key}
         path = here.scope.place.path
@@ -148,7 +167,8 @@ class Readers:
             return
         text = schema.qualname.rpartition(".")[2]
         for one in relationship_paths(schema, class_, self.project):
-            yield Reading((*front, *one.names), path, line, f"{text}.{'.'.join(one.names)}")
+            told = f"{text}.{'.'.join(one.names)}"
+            yield Reading((*front, *one.names), path, line, told, _ENDLESS if one.recursive else "")
 
     def _parameter(
         self,
@@ -238,6 +258,3 @@ class Readers:
                 found.append((scope, names))
             self._scopes[path] = found
         return self._scopes[path]
-
-
-__all__ = ["One", "Readers", "Reading", "Run"]

@@ -129,6 +129,9 @@ class Record:
     called: dict[Origin, tuple[FunctionMeaning, int]] = field(default_factory=dict)  # which object of which function
     nodes: dict[tuple[int, int], ast.expr] = field(default_factory=dict)  # what loads, by its position
     options: dict[tuple[int, int], ast.Call] = field(default_factory=dict)  # the calls of `options`, by their ends
+    executed: dict[tuple[int, int], set[tuple[tuple[int, int], ...]]] = field(default_factory=dict)
+    """By the position of a `select` or `query`: the options of every statement that is made of it and run."""
+    loaded_here: dict[Origin, set[str]] = field(default_factory=dict)  # relationships that this function loads by hand
     added: dict[Origin, int] = field(default_factory=dict)  # new objects: the session that they were added to
     escapes: dict[int, int] = field(default_factory=dict)  # sessions of which a method is handed on: the line
     entered: dict[int, ast.With | ast.AsyncWith] = field(default_factory=dict)  # `async with session:`

@@ -88,6 +88,7 @@ class SessionCalls:
         first = arguments[0] if arguments else EMPTY
         match method:
             case "add" | "add_all":
+                self._loaded(number, line)
                 for one in objects(first):
                     if not one.names:
                         self.cascade(one.origin, line, into=number)
@@ -139,6 +140,7 @@ class SessionCalls:
                             stand(self._all.world, origin, may_be_deleted=node.lineno)
                 case Selection():
                     selection = one
+                    self._all.record.executed.setdefault(one.anchor, set()).add(one.options)
                     if one.writes:
                         self.wrote(number, node.lineno)
                 case Plain():
@@ -204,11 +206,7 @@ class SessionCalls:
             flat = union([one.value if isinstance(one, Later) else value(one) for one in given])
             for each in objects(flat):
                 if each.names:
-                    stand(
-                        self._all.world,
-                        each.origin,
-                        loaded=self._all.world.standing(each.origin).loaded | {each.names[0]},
-                    )
+                    self.loaded(each.origin, each.names[0])
             return flat
         for argument in node.args[1:]:
             self._all.value(argument)
@@ -238,6 +236,20 @@ class SessionCalls:
         if not self._all.world.standing(origin).touched:
             stand(self._all.world, origin, touched=line)
         self.wrote(self._all.number(origin), line)
+
+    def loaded(self, origin: Origin, name: str) -> None:
+        """A relationship is loaded by hand: of every object of that origin, unless it is one of several."""
+        many = any(
+            one.origin == origin
+            for held in self._all.world.names.values()
+            for each in held
+            if not isinstance(each, One)
+            for one in objects(value(each))
+        )
+        met = bool(self._all.loops) and any(one.origin == origin for one in self._all.loops[-1])
+        if not many or met:
+            stand(self._all.world, origin, loaded=self._all.world.standing(origin).loaded | {name})
+            self._all.record.loaded_here.setdefault(origin, set()).add(name)
 
     def _doubtful(self, number: int, line: int) -> None:
         """Something has left the session, and may have taken any of its objects along."""
@@ -307,7 +319,7 @@ class SessionCalls:
     def _expire(self, number: int, line: int, by: str) -> None:
         for origin, standing in self._in(number):
             if not standing.expunged:
-                stand(self._all.world, origin, expired=line, expired_by=by)
+                stand(self._all.world, origin, expired=line, expired_by=by, loaded=frozenset())
 
     def _refreshed(self, node: ast.Call, first: Value) -> None:
         names: frozenset[str] = frozenset()
@@ -327,7 +339,9 @@ class SessionCalls:
             if chosen is None or (isinstance(chosen, ast.Constant) and chosen.value is None):
                 stand(self._all.world, one.origin, expired=0, expired_by="", changed=0)
             else:
-                stand(self._all.world, one.origin, loaded=standing.loaded | names)
+                for name in names:
+                    self.loaded(one.origin, name)
+                del standing
 
     def _expunged(self, first: Value, number: int, line: int) -> None:
         note(self._all.world, number, detached=line)

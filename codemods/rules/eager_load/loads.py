@@ -1,0 +1,210 @@
+"""What one function loads, who reads what of it later, and what it lacks for that. Decides; edits nothing."""
+
+from __future__ import annotations
+
+import ast
+from collections import defaultdict
+from collections.abc import Iterator
+
+from codemods.flow.loader_options import Missing, loaded_by, missing
+from codemods.flow.objects.readers import Reading, Run
+from codemods.flow.objects.record import Exit, Record
+from codemods.flow.objects.values import How, Origin, objects
+from codemods.flow.objects.world import Standing
+from codemods.flow.scope import Scope
+from codemods.flow.session_end import is_closed, needed_block
+from codemods.plan import Examined
+from codemods.project.mapped_classes import mapped
+from codemods.project.sessions import ClassMeaning
+from codemods.rules.base import Keys, ModuleView
+from codemods.rules.eager_load.refreshing import refreshed
+from codemods.rules.eager_load.statement import Loaded, options_added
+from codemods.rules.eager_load.verdicts import Verdicts, of
+
+_LOADS = frozenset({How.LOADED, How.GOT, How.MADE})
+
+
+class Loads:
+    """Examines one function."""
+
+    def __init__(self, view: ModuleView, scope: Scope, keys: Keys, rule: str) -> None:
+        self.view = view
+        self.scope = scope
+        self.verdicts = Verdicts(view, scope, keys, rule)
+
+    def examine(self) -> Iterator[Examined]:
+        self.run: Run = self.view.readers.run(self.scope)
+        self.record: Record = self.run.record
+        by_load: dict[tuple[tuple[int, int], int], list[tuple[Origin, list[Reading]]]] = defaultdict(list)
+        for origin in self._origins():
+            assert origin.class_ is not None
+            readings = self.view.readers.readings(self.run, origin, origin.class_, detached=self._is_detached(origin))
+            if readings:
+                by_load[origin.anchor, origin.index].append((origin, readings))
+        for (anchor, _), found in sorted(by_load.items(), key=lambda item: item[0]):
+            node = self.record.nodes.get(anchor)
+            if node is not None:
+                yield from self._load(node, found)
+
+    def _origins(self) -> list[Origin]:
+        """The objects that the function loads or makes, and that may leave it."""
+        record = self.record
+        found = {one.origin for left in record.exits.values() for one in objects(left.value)}
+        found |= {read.one.origin for read in record.reads if read.left}
+        found |= {one.one.origin for one in record.passed if one.left}
+        found |= {one.one.origin for one in record.serialized if one.left}
+        known = (one for one in found if one.how in _LOADS and one.class_ is not None)
+        return sorted(one for one in known if one.session or one in record.added)
+
+    def _is_detached(self, origin: Origin) -> bool:
+        """Whether the session is the function's own, and closed when it returns."""
+        session = self.record.sessions[self.number(origin) - 1]
+        if not session.own:
+            return False
+        entered = self.record.entered.get(session.number)
+        return bool(session.block or entered or needed_block(self.scope, session, self.view.decided)) or is_closed(
+            self.scope, session
+        )
+
+    def number(self, origin: Origin) -> int:
+        return self.record.added.get(origin, 0) or origin.session
+
+    # --- one load ------------------------------------------------------------------------------------------------
+
+    def _load(self, node: ast.expr, found: list[tuple[Origin, list[Reading]]]) -> Iterator[Examined]:
+        origin = found[0][0]
+        class_ = origin.class_
+        assert class_ is not None
+        readings = sorted({one for _, each in found for one in each}, key=lambda one: (one.path, one.line, one.names))
+        readings = [one for one in readings if not self._is_never_loaded(class_, one.names)]
+        if not readings:
+            return
+        stopped = next((one for one in readings if one.stopped), None)
+        if stopped is not None:
+            yield self.verdicts.manual(node, [stopped], stopped.stopped)
+            return
+        lacking: dict[tuple[str, ...], Missing] = {}
+        for each, read in found:
+            loaded = loaded_by(self._arguments(each), class_, self.scope)
+            if loaded.unknown:
+                yield self.verdicts.manual(node, readings, f"its options cannot be told: {loaded.unknown}")
+                return
+            paths = [one.names for one in read if one in readings]
+            by_hand = self._by_hand(each)
+            wanted = [path for path in paths if path[0] not in by_hand]
+            lacking |= {one.path: one for one in missing(wanted, class_, loaded, self.view.project)}
+            if below := self._below_by_hand(class_, [path for path in paths if path[0] in by_hand]):
+                why = f"`{below}` is loaded by hand here, and what is read below it is not"
+                yield self.verdicts.manual(node, readings, why)
+                return
+        wanting = list(lacking.values())
+        if not wanting:
+            if origin.how is not How.MADE or origin in self.record.refreshed:
+                yield self.verdicts.right(node)
+            return
+        readings = of(readings, wanting)
+        if refused := self._refused(found, wanting):
+            yield self.verdicts.manual(node, readings, refused)
+            return
+        session = self.record.sessions[self.number(origin) - 1]
+        block = needed_block(self.scope, session, self.view.decided)
+        # a block that is opened around the load ends what was read through the session by luck (semantics C7)
+        requires = (block,) if block else ()
+        if origin.how is How.MADE:
+            yield refreshed(
+                self.view, self.scope, self.record, self.verdicts, node, origin, wanting, readings, requires
+            )
+        else:
+            loads = Loaded(node, tuple(each for each, _ in found))
+            yield options_added(self.view, self.scope, self.record, self.verdicts, loads, wanting, readings, requires)
+
+    def _refused(self, found: list[tuple[Origin, list[Reading]]], wanting: list[Missing]) -> str:
+        """Why nothing that is added to the load would help, or why it would do harm."""
+        if refused := next((one.refused for one in wanting if one.refused), ""):
+            return refused
+        for origin, _ in found:
+            if origin.what.partition(".")[0] in self.scope.parameters:
+                return f"it cannot be told of which class `{origin.what}` is in a class below"
+            if origin.foreign:
+                return f"it cannot be told who else uses the statement that `{origin.foreign}` makes"
+            for standing in self._standings(origin):
+                if standing.expired:
+                    by = standing.expired_by.rstrip("?")
+                    return f"the {by} at line {standing.expired} expires it: whatever is loaded before is gone then"
+                if standing.deleted:
+                    return f"line {standing.deleted} deletes it"
+        return self._expunged(wanting)
+
+    def _expunged(self, wanting: list[Missing]) -> str:
+        """An expunge in the function takes along what an option loads: a second one of that would raise (C4)."""
+        expunges = [
+            node
+            for node in self.scope.watched()
+            if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == "expunge"
+        ]
+        for one in wanting:
+            for class_, name in zip(one.classes, one.path, strict=True):
+                known = mapped(class_, self.view.project)
+                relationship = known.relationships.get(name) if known is not None else None
+                if relationship is not None and relationship.expunges is not False and expunges:
+                    if len(expunges) > 1 or relationship.target == class_ or not self._is_alone(expunges[0]):
+                        line = expunges[0].lineno
+                        return f"line {line} expunges, and would take `{name}` along: what is expunged twice raises"
+        return ""
+
+    def _is_alone(self, expunge: ast.Call) -> bool:
+        """Whether the expunge stands outside of loops: it is for one object."""
+        current = self.scope.owner_statement(self.scope.statement(expunge))
+        while current is not None:
+            if isinstance(current, (ast.For, ast.AsyncFor, ast.While)):
+                return False
+            current = self.scope.owner_statement(current)
+        return True
+
+    def _standings(self, origin: Origin) -> list[Standing]:
+        """How the objects stand where they leave."""
+        exits: list[Exit] = [
+            left
+            for left in self.record.exits.values()
+            if any(one.origin == origin for one in objects(left.value)) and origin in left.world.objects
+        ]
+        worlds = [left.world for left in exits]
+        if not worlds and self.record.end is not None and origin in self.record.end.objects:
+            worlds = [self.record.end]
+        return [world.objects[origin] for world in worlds]
+
+    def _arguments(self, origin: Origin) -> list[ast.expr]:
+        """The loader options that the statement has."""
+        found = [argument for end in origin.options for argument in self.record.options[end].args]
+        node = self.record.nodes.get(origin.anchor)
+        if origin.how is How.GOT and isinstance(node, ast.Call):
+            found += [keyword.value for keyword in node.keywords if keyword.arg == "options"]
+        return [one for one in found if not (isinstance(one, ast.Constant) and one.value is None)]
+
+    def _is_never_loaded(self, class_: ClassMeaning | None, names: tuple[str, ...]) -> bool:
+        """Whether a relationship on the way is `lazy="noload"`: it reads as empty, and was meant to."""
+        for name in names:
+            known = mapped(class_, self.view.project) if class_ is not None else None
+            relationship = known.relationships.get(name) if known is not None else None
+            if relationship is None:
+                return False
+            if relationship.lazy == "noload":
+                return True
+            class_ = relationship.target
+        return False
+
+    def _by_hand(self, origin: Origin) -> set[str]:
+        """The relationships that the function loads or sets by other means, wherever the object leaves."""
+        loaded = [standing.loaded for standing in self._standings(origin)]
+        return set(frozenset.intersection(*loaded)) if loaded else set()
+
+    def _below_by_hand(self, class_: ClassMeaning, paths: list[tuple[str, ...]]) -> str:
+        """A relationship that is loaded by hand, and of which something is read that is not loaded."""
+        known = mapped(class_, self.view.project)
+        for path in paths:
+            relationship = known.relationships.get(path[0]) if known is not None else None
+            if len(path) > 1 and relationship is not None and relationship.target is not None:
+                nothing = loaded_by([], relationship.target, self.scope)
+                if missing([path[1:]], relationship.target, nothing, self.view.project):
+                    return path[0]
+        return ""
