@@ -14,7 +14,6 @@ from codemods.project.link import Place
 from codemods.project.mapped_classes import mapped
 from codemods.project.mapping_definitions import definition
 from codemods.project.mapping_names import TABLES
-from codemods.project.models import Member, member
 from codemods.project.sessions import ClassMeaning, External
 
 Evaluate = Callable[[ast.expr], Value]
@@ -252,18 +251,14 @@ def _is_column(node: ast.expr, scope: Scope, evaluate: Evaluate) -> bool:
     match node:
         case ast.Constant():
             return True
-        case ast.Attribute(value=owner, attr=name):
+        case ast.Attribute(value=owner):
             class_ = scope.meaning(owner)
             if isinstance(owner, ast.Name):
                 class_ = next((one.class_ for one in evaluate(owner) if isinstance(one, Class)), class_)
             if isinstance(class_, ClassMeaning):
-                known = mapped(class_, scope.project)
-                if known is not None and name in known.relationships:
-                    return False
-                return (
-                    known is not None
-                    and (name in known.columns or name in known.hybrids or name in known.column_properties)
-                ) or member(class_, name, scope.project) is Member.COLUMN
+                return True  # whatever an attribute of a class is in a SELECT, it is no entity
+            if isinstance(class_, External) and class_.dotted.rpartition(".")[2][:1].isupper():
+                return True  # a class of an installed package, or one that is not in view
             # `subquery.c.total`, `User.__table__.c.id`, `users.c.id`
             return isinstance(owner, ast.Attribute) and owner.attr in ("c", "columns")
         case ast.Call(func=ast.Attribute(value=base) as function):

@@ -38,7 +38,10 @@ class Loads:
         by_load: dict[tuple[tuple[int, int], int], list[tuple[Origin, list[Reading]]]] = defaultdict(list)
         for origin in self._origins():
             assert origin.class_ is not None
-            readings = self.view.readers.readings(self.run, origin, origin.class_, detached=self._is_detached(origin))
+            detached = self._is_detached(origin)
+            if self.record.sessions[self.number(origin) - 1].own and not detached:
+                continue  # nothing closes the session: it lasts as long as its objects do
+            readings = self.view.readers.readings(self.run, origin, origin.class_, detached=detached)
             if readings:
                 by_load[origin.anchor, origin.index].append((origin, readings))
         for (anchor, _), found in sorted(by_load.items(), key=lambda item: item[0]):

@@ -8,7 +8,7 @@ from codemods.flow.loader_options import Missing
 from codemods.flow.objects.readers import Reading
 from codemods.flow.objects.record import Exit, Record
 from codemods.flow.objects.values import One, Origin, objects
-from codemods.flow.scope import Scope
+from codemods.flow.scope import Scope, inside
 from codemods.plan import Finding, InsertAfter
 from codemods.rules.base import ModuleView
 from codemods.rules.eager_load.verdicts import Verdicts
@@ -71,7 +71,9 @@ def _anchor(scope: Scope, record: Record, origin: Origin, session: str, name: st
     standings = [left.world.sessions.get(record.added[origin]) for left in _exits(record, origin)]
     last = max((one.committed for one in standings if one is not None), default=0)
     found: ast.Expr | None = None
-    for statement in scope.statements():
+    block = record.sessions[record.added[origin] - 1].block
+    # another block may have another session by the same name
+    for statement in scope.statements() if block is None else inside(block):
         call = statement.value if isinstance(statement, ast.Expr) else None
         call = call.value if isinstance(call, ast.Await) else call
         match call:
