@@ -85,7 +85,10 @@ def _anchor(scope: Scope, record: Record, origin: Origin, session: str, name: st
                     continue
                 assert isinstance(statement, ast.Expr)
                 found = statement
-    if found is None or found.lineno < last:
+    leaving = min((left.statement.lineno for left in _exits(record, origin)), default=0)
+    if found is None or found.lineno > leaving or scope.in_finally(found):
+        return None  # it runs after the object has left, or on another way
+    if found.lineno < last:
         return None  # a commit at the end of a block, or in a function that is called
     return found
 
