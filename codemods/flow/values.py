@@ -758,24 +758,29 @@ def _names(target: ast.expr) -> list[str]:
     return [node.id for node in ast.walk(target) if isinstance(node, ast.Name)]
 
 
-def gives_plain(definition: FunctionFacts, function: FunctionMeaning, project: Project) -> bool:
-    """Whether the return annotation promises plain values: `int`, `str | None`, `list[UUID]`, a pydantic schema."""
+def gives_plain(
+    definition: FunctionFacts, function: FunctionMeaning, project: Project, *, schemas: bool = True
+) -> bool:
+    """Whether the return annotation promises plain values: `int`, `str | None`, `list[UUID]`, a pydantic schema.
+
+    Without `schemas` a schema promises nothing: what a route is declared to give is made of what it returns.
+    """
     told = definition.returns_annotation
-    return told is not None and _plain_type(told, Place(function.module, definition.parent), project)
+    return told is not None and _plain_type(told, Place(function.module, definition.parent), project, schemas)
 
 
-def _plain_type(told: Expression, place: Place, project: Project) -> bool:
+def _plain_type(told: Expression, place: Place, project: Project, schemas: bool) -> bool:
     match told:
         case Literal(value=None):
             return True
         case Item(value=Name() | Attribute() as outer, key=key) if dotted(outer).rpartition(".")[2] in _COLLECTIONS:
-            return _plain_type(key, place, project)
+            return _plain_type(key, place, project, schemas)
         case Either(options=options):
-            return all(_plain_type(option, place, project) for option in options)
+            return all(_plain_type(option, place, project, schemas) for option in options)
         case Name() | Attribute():
             meaning = project.meaning(told, place)
             if isinstance(meaning, External):
                 return meaning.dotted in _PLAIN_TYPES
-            return isinstance(meaning, ClassMeaning) and is_schema(meaning, project)
+            return schemas and isinstance(meaning, ClassMeaning) and is_schema(meaning, project)
         case _:
             return False

@@ -9,12 +9,14 @@ from typing import TYPE_CHECKING
 from codemods.flow.objects.record import Passed, Summary
 from codemods.flow.objects.values import (
     EMPTY,
+    NOTHING,
     PLAIN,
     UNKNOWN,
     Alternative,
     Bearer,
     How,
     Later,
+    Many,
     One,
     Origin,
     Query,
@@ -26,10 +28,16 @@ from codemods.flow.objects.values import (
     changed,
     objects,
     sessions,
+    union,
     value,
 )
+from codemods.flow.objects.world import Standing
 from codemods.flow.values import gives_plain
-from codemods.project.sessions import FunctionMeaning
+from codemods.project.expressions import dotted
+from codemods.project.facts import Item
+from codemods.project.link import Place
+from codemods.project.mapped_classes import mapped
+from codemods.project.sessions import ClassMeaning, FunctionMeaning, InstanceMeaning
 
 if TYPE_CHECKING:
     from codemods.flow.objects.evaluate import Evaluation
@@ -62,7 +70,9 @@ class FunctionCalls:
             if plain:
                 return PLAIN
             own = next((number for number in held if self._all.calls.is_own(number)), 0)
-            return value(Unknown(ast.unparse(node.func), own)) if own else UNKNOWN
+            if not own:
+                return UNKNOWN
+            return self._declared(node, called, own) or value(Unknown(ast.unparse(node.func), own))
         result = self._from_summary(node, called, summary, given, held)
         return PLAIN if plain else result
 
@@ -75,6 +85,28 @@ class FunctionCalls:
             if session is not None:
                 found.append((name, session.is_async))
         return tuple(found)
+
+    def _declared(self, node: ast.Call, called: FunctionMeaning, number: int) -> Value | None:
+        """The entity, or list of entities, that a function is declared to give; None when it is neither."""
+        project = self._all.project
+        definitions = project.symbols.functions(called.module, called.qualname)
+        told = definitions[0].returns_annotation if len(definitions) == 1 else None
+        many = isinstance(told, Item) and dotted(told.value).rpartition(".")[2] in ("list", "List", "Sequence")
+        if many and isinstance(told, Item):
+            told = told.key
+        if told is None or definitions[0].is_generator:
+            return None
+        declared = project.declared(told, Place(called.module, definitions[0].parent))
+        class_ = declared.of if isinstance(declared, InstanceMeaning) else None
+        if not isinstance(class_, ClassMeaning) or mapped(class_, project) is None:
+            return None
+        position = (node.lineno, node.col_offset)
+        text = ast.unparse(node.func)
+        origin = Origin(How.DECLARED, self._all.path, *position, 0, text, class_, number, position, joined=True)
+        self._all.world.objects.setdefault(origin, Standing(may_be_attached=True))
+        found = value(One(origin, (), class_))
+        given = value(Many(found, doubled=True)) if many else union([found, NOTHING])
+        return value(Later(given)) if definitions[0].is_async else given
 
     def _gives_plain(self, called: FunctionMeaning) -> bool:
         """Whether the function is declared to give a number, a text, a schema: nothing that leaves a session."""

@@ -22,6 +22,7 @@ class How(enum.StrEnum):
     MERGED = "merged"
     GIVEN = "given"  # a parameter
     CALLED = "called"  # what a function of the project gave
+    DECLARED = "declared"  # what a function of the project, which is not followed, is declared to give
     UNTOLD = "untold"  # through the session, and it cannot be told what it is
 
 

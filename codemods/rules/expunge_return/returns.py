@@ -9,7 +9,7 @@ from dataclasses import replace
 from codemods.flow.objects.interpret import run
 from codemods.flow.objects.record import Exit, Session
 from codemods.flow.objects.sight import has_session
-from codemods.flow.objects.values import Later, Origin, Query, Result, SessionValue, Value, objects, sessions
+from codemods.flow.objects.values import How, Later, Origin, Query, Result, SessionValue, Value, objects, sessions
 from codemods.flow.objects.world import World
 from codemods.flow.scope import Scope
 from codemods.flow.session_end import Around, Names, around, planned
@@ -195,7 +195,9 @@ class Returns:
         place = self.scope.place
         definitions = self.view.project.symbols.functions(place.path, place.qualname)
         function = FunctionMeaning(place.path, place.qualname)
-        return bool(definitions) and all(gives_plain(one, function, self.view.project) for one in definitions)
+        return bool(definitions) and all(
+            gives_plain(one, function, self.view.project, schemas=False) for one in definitions
+        )
 
     def _unread(self, given: Value) -> str:
         """The text of a result or query that is returned before it is read, and may hold entities."""
@@ -272,6 +274,8 @@ class Returns:
                 )
                 return self._manual(left.statement, node, ordinal, Refused(reason, "commit before the return"))
             reasons.append("what the context manager does at its end beside closing is not all in view")
+        if declared := next((one for one in own_origins(left.value, self.record) if one.how is How.DECLARED), None):
+            reasons.append(f"`{declared.what}` is only declared to give `{_class(declared)}`: it is not followed")
         if replacers := self._replacers(session):
             reasons.append(
                 f"tests replace the factory ({replacers[0].path}:{replacers[0].line}): see that they still hold"
@@ -328,6 +332,10 @@ class Returns:
         reason = refused.reason
         key = self.keys.key(site, statement, ordinal)
         return Finding(key, self.rule, site, Level.MANUAL, reason, reason=reason, advice=refused.advice)
+
+
+def _class(origin: Origin) -> str:
+    return origin.class_.qualname if origin.class_ is not None else ""
 
 
 # what to do about a reason
