@@ -275,23 +275,29 @@ class AddArgument:
     """The call that stands at exactly this span gets one more argument, the last one.
 
     Where the arguments stand on lines of their own the new one does, too; a trailing comma stays trailing.
+
+    A line that the edit makes longer than `limit` columns is laid out as a formatter would, where that touches no other
+    line; 0: no limit.
     """
 
     path: str
     span: Span
     text: str
+    limit: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class ChainCall:
     """Put `text`, `.options(...)`, directly behind the expression at exactly this span.
 
-    Where the next call of the chain stands on a line of its own, the new one does, too.
+    Where the next call of the chain stands on a line of its own, the new one does, too. `limit` is that of
+    `AddArgument`.
     """
 
     path: str
     span: Span
     text: str
+    limit: int = 0
 
 
 Edit = (

@@ -1,10 +1,12 @@
 """The settings of a run: `[tool.session-codemods]` of the project, and what the project says about its versions.
 
-Reads the project's pyproject.toml (or the file of `--config`), its requirements and its lock files. Writes nothing.
+Reads the project's pyproject.toml (or the file of `--config`), its requirements, its lock files, and the settings
+of its formatter and linter. Writes nothing.
 """
 
 from __future__ import annotations
 
+import configparser
 import difflib
 import hashlib
 import json
@@ -20,6 +22,7 @@ from codemods.gitignore import Globs
 TABLE = "session-codemods"
 Version = tuple[int, int]
 """Major and minor."""
+LINE_LENGTHS = range(40, 401)
 
 
 class SettingsError(Exception):
@@ -47,6 +50,7 @@ class Settings:
     target_python: Version | None = None  # the lowest that the project runs on; None when unknown
     sqlalchemy: Version | None = None  # the lowest that the project runs with; None when unknown
     per_file_ignores: tuple[tuple[str, tuple[str, ...]], ...] = ()
+    line_length: int = 88  # columns that a line may have after an edit
 
     def ignored_in(self, path: str) -> frozenset[str]:
         """The rules that `per-file-ignores` turns off for a file (posix path relative to the root)."""
@@ -62,8 +66,8 @@ def load(root: Path, config: Path | None = None, isolated: bool = False, *, rule
 
     They stand in `[tool.session-codemods]` of the root's pyproject.toml. `config` names another file instead: one
     with that table, or a bare TOML file with the keys at its top level; globs in it are relative to `root` all the
-    same. `isolated` reads neither. `target-python` and `sqlalchemy`, when not set, are what the project at `root`
-    declares, whatever `config` and `isolated` say; None when it declares nothing.
+    same. `isolated` reads neither. `target-python`, `sqlalchemy` and `line-length`, when not set, are what the project
+    at `root` declares, whatever `config` and `isolated` say; None, and 88 columns, when it declares nothing.
 
     Raises SettingsError for a file that cannot be read or is not TOML, an unknown key or rule, a value of the wrong
     type, and a glob that is not one or leaves the root.
@@ -72,13 +76,12 @@ def load(root: Path, config: Path | None = None, isolated: bool = False, *, rule
     if not isolated:
         path = root / "pyproject.toml" if config is None else config
         values = _values(path, named=config is not None, rules=rules)
-    settings = Settings(**values)
-    if settings.target_python is None or settings.sqlalchemy is None:
+    if not {"target_python", "sqlalchemy", "line_length"} <= values.keys():
         declared = _lenient_toml(root / "pyproject.toml")
         values.setdefault("target_python", _declared_python(declared))
         values.setdefault("sqlalchemy", _declared_sqlalchemy(root, declared))
-        settings = Settings(**values)
-    return settings
+        values.setdefault("line_length", _declared_line_length(root, declared) or Settings().line_length)
+    return Settings(**values)
 
 
 def check_rules(names: Iterable[str], rules: Collection[str], where: str) -> tuple[str, ...]:
@@ -177,6 +180,7 @@ def _readers(rules: Collection[str]) -> dict[str, Reader]:
         "target-python": _python_version,
         "sqlalchemy": _sqlalchemy_version,
         "per-file-ignores": rule_names_by_glob,
+        "line-length": _line_length,
     }
 
 
@@ -230,6 +234,14 @@ def _python_version(value: Any, where: str) -> Version:
 
 def _sqlalchemy_version(value: Any, where: str) -> Version:
     return _version(value, where, "2.0", range(100))
+
+
+def _line_length(value: Any, where: str) -> int:
+    if not isinstance(value, int) or isinstance(value, bool):
+        raise SettingsError(f"{where}: found {_kind(value)}, expected a number of columns such as 88")
+    if value not in LINE_LENGTHS:
+        raise SettingsError(f"{where}: found {value}, expected {LINE_LENGTHS[0]} to {LINE_LENGTHS[-1]} columns")
+    return value
 
 
 def _kind(value: Any) -> str:
@@ -369,3 +381,28 @@ def _lowest(specifier: str) -> Version | None:
             return None
         lowest.append(max(bounds))
     return min(lowest)
+
+
+def _declared_line_length(root: Path, pyproject: Mapping[str, Any]) -> int | None:
+    """The line length of the project's formatter, else that of its linter; None when neither has a usable one."""
+    ruff = [_at(_lenient_toml(root / name), "line-length") for name in (".ruff.toml", "ruff.toml")]
+    tools = [_at(pyproject, "tool", name, "line-length") for name in ("ruff", "black")]
+    for stated in (*ruff, *tools, *_linter_line_lengths(root)):
+        if isinstance(stated, int) and not isinstance(stated, bool) and stated in LINE_LENGTHS:
+            return stated
+    return None
+
+
+def _linter_line_lengths(root: Path) -> Iterator[int]:
+    for name in (".flake8", "setup.cfg", "tox.ini"):
+        parser = configparser.RawConfigParser(strict=False, allow_no_value=True)
+        try:
+            path = root / name
+            parser.read_string(path.read_bytes().decode("utf-8-sig", errors="replace") if path.is_file() else "")
+        except (OSError, configparser.Error):
+            continue
+        for section in ("flake8", "pycodestyle"):
+            for key in ("max-line-length", "max_line_length"):
+                stated = parser.get(section, key, fallback=None) or ""
+                if match := re.match(r"\s*(\d{1,4})\b", stated, re.ASCII):
+                    yield int(match[1])

@@ -27,7 +27,7 @@ def message(root: Path, config: Path | None = None) -> str:
 
 def test_a_project_that_says_nothing_has_the_defaults(tmp_path: Path) -> None:
     assert load(tmp_path, rules=RULES) == Settings()
-    (tmp_path / "pyproject.toml").write_text("[tool.ruff]\nline-length = 100\n")
+    (tmp_path / "pyproject.toml").write_text("[tool.ruff]\nsrc = ['app']\n")
     assert load(tmp_path, rules=RULES) == Settings()
 
 
@@ -48,6 +48,7 @@ def test_every_key_is_read(tmp_path: Path) -> None:
         target-python = "3.10"
         sqlalchemy = "1.4"
         per-file-ignores = { "tests/**" = ["expunge-return"] }
+        line-length = 100
         """,
     )
     assert load(tmp_path, rules=RULES) == Settings(
@@ -64,6 +65,7 @@ def test_every_key_is_read(tmp_path: Path) -> None:
         target_python=(3, 10),
         sqlalchemy=(1, 4),
         per_file_ignores=(("tests/**", ("expunge-return",)),),
+        line_length=100,
     )
 
 
@@ -109,6 +111,12 @@ def test_per_file_ignores_hold_for_the_files_of_their_glob() -> None:
         ("exclude = ['C:\\\\code']", ("leaves the project root",)),
         ("exclude = ['']", ("exclude: '' is not a glob",)),
         ("exclude = ['!']", ("exclude: '!' is not a glob",)),
+        ("line-length = '100'", ("line-length: found the string '100'", "such as 88")),
+        ("line-length = 100.0", ("line-length: found the number 100.0", "such as 88")),
+        ("line-length = true", ("line-length: found true",)),
+        ("line-length = 39", ("line-length: found 39, expected 40 to 400 columns",)),
+        ("line-length = 401", ("line-length: found 401",)),
+        ("line_length = 100", ("unknown key 'line_length'", "did you mean 'line-length'?")),
         ("per-file-ignores = ['a']", ("per-file-ignores: found a list", "expected a table")),
         ("per-file-ignores = { '../x' = [] }", ("per-file-ignores: '../x' leaves the project root",)),
         ("per-file-ignores = { 'a/' = ['nope'] }", ("per-file-ignores: 'a/': unknown rule 'nope'",)),
@@ -242,6 +250,48 @@ def test_sqlalchemy_is_what_the_lock_then_a_pin_then_the_lowest_bound_says(
     assert load(tmp_path, rules=RULES).sqlalchemy == version
 
 
+@pytest.mark.parametrize(
+    ("files", "length"),
+    [
+        ({}, 88),
+        ({"pyproject.toml": "[tool.ruff]\nline-length = 100"}, 100),
+        ({"pyproject.toml": "[tool.black]\nline-length = 79"}, 79),
+        ({"pyproject.toml": "[tool.black]\nline-length = 79\n[tool.ruff]\nline-length = 100"}, 100),
+        ({"pyproject.toml": "[tool.black]\nline-length = 79\n[tool.ruff.lint]\nselect = []"}, 79),
+        ({"ruff.toml": "line-length = 110", "pyproject.toml": "[tool.ruff]\nline-length = 100"}, 110),
+        ({".ruff.toml": "line-length = 90", "ruff.toml": "line-length = 110"}, 90),
+        ({"ruff.toml": "line-length = [", ".flake8": "[flake8]\nmax-line-length = 99"}, 99),
+        ({"pyproject.toml": "tool.ruff.line-length = '100'\ntool.black.line-length = true"}, 88),
+        ({"pyproject.toml": "tool.ruff.line-length = 999", "tox.ini": "[flake8]\nmax-line-length = 101"}, 101),
+        ({"pyproject.toml": "tool.ruff.line-length = 12"}, 88),
+        ({"setup.cfg": "[flake8]\nexclude =\n    a,\n    b\nmax-line-length = 120  # wide\n"}, 120),
+        ({"setup.cfg": "[pycodestyle]\nmax_line_length = 119"}, 119),
+        ({"tox.ini": "[testenv]\ncommands = %(x)s {posargs}\n[flake8]\nmax-line-length: 95"}, 95),
+        ({".flake8": "max-line-length = 95"}, 88),
+        ({".flake8": "[flake8]\nmax-line-length = wide", "setup.cfg": "[flake8]\nmax-line-length = 80"}, 80),
+        ({"pyproject.toml": "tool.black.line-length = 79", ".flake8": "[flake8]\nmax-line-length = 120"}, 79),
+    ],
+)  # fmt: skip
+def test_the_line_length_is_that_of_the_formatter_then_of_the_linter(
+    tmp_path: Path, files: dict[str, str], length: int
+) -> None:
+    for name, text in files.items():
+        (tmp_path / name).write_text(text)
+    assert load(tmp_path, rules=RULES).line_length == length
+
+
+def test_a_line_length_that_is_set_wins_over_what_is_declared(tmp_path: Path) -> None:
+    project(tmp_path, "line-length = 60", before="[tool.ruff]\nline-length = 100")
+    assert load(tmp_path, rules=RULES).line_length == 60
+    assert load(tmp_path, isolated=True, rules=RULES).line_length == 100
+
+
+def test_a_linter_configuration_in_odd_bytes_is_no_error(tmp_path: Path) -> None:
+    (tmp_path / ".flake8").write_bytes(b"\xff\xfe[flake8]\n")
+    (tmp_path / "setup.cfg").write_bytes(b"\xef\xbb\xbf[flake8]\r\nmax-line-length = 77\r\n")
+    assert load(tmp_path, rules=RULES).line_length == 77
+
+
 def test_requirements_written_by_powershell_are_read(tmp_path: Path) -> None:
     (tmp_path / "requirements.txt").write_bytes("SQLAlchemy==2.0.38\r\n".encode("utf-16"))
     assert load(tmp_path, rules=RULES).sqlalchemy == (2, 0)
@@ -267,11 +317,12 @@ def test_equal_settings_have_one_digest_and_a_changed_one_another() -> None:
             {"select": None},
             {"ignore": ("session-scope",)},
             {"tidy": True},
+            {"line_length": 100},
             {"target_python": (3, 11)},
             {"per_file_ignores": (("a", ("b",)),)},
         )
     }
-    assert len(others) == 5
+    assert len(others) == 6
     assert settings.digest() not in others
 
 

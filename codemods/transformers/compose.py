@@ -30,7 +30,8 @@ from codemods.transformers.deep_stack import with_deep_stack
 from codemods.transformers.errors import ComposeError
 from codemods.transformers.fit import start_line
 from codemods.transformers.imports import settle_imports
-from codemods.transformers.intended import check_statements
+from codemods.transformers.intended import check_statements, edited_expressions
+from codemods.transformers.line_width import within_limits
 from codemods.transformers.slices import edit_statements
 from codemods.transformers.verify import verify_bytes
 
@@ -64,6 +65,7 @@ def _compose(source: Source, edits: list[Edit], requests: list[Request]) -> byte
             check_statements(source.text, text, edits)
             text = settle_imports(source, original, text, requests)
             check_statements(source.text, text, edits)
+            text = _within_limits(source, text, edits)
             after = source.encode(text)
             verify_bytes(source, after, edits)
     except SyntaxError as error:
@@ -71,6 +73,15 @@ def _compose(source: Source, edits: list[Edit], requests: list[Request]) -> byte
     except UnicodeEncodeError as error:
         raise ComposeError(f"the file's encoding {source.encoding} lacks a character that is needed") from error
     return after
+
+
+def _within_limits(source: Source, text: str, edits: list[Edit]) -> str:
+    if not any(isinstance(edit, AddArgument | ChainCall) and edit.limit for edit in edits):
+        return text
+    edited = edited_expressions(source.text, text, edits)
+    short = within_limits(source.text, text, edited, source.indent)
+    check_statements(source.text, short, edits)
+    return short
 
 
 def _joined(edits: list[Edit]) -> list[Edit]:

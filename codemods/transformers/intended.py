@@ -7,7 +7,7 @@ suite gets, so both are left out on either side.
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 
 from codemods.plan import (
     AddArgument,
@@ -35,23 +35,57 @@ from codemods.transformers.outline import suites_of
 from codemods.transformers.physical_lines import split_lines
 
 Block = OpenBlock | WidenBlock | GuardBlock
+_Made = list[tuple[ast.AST, AddArgument | ChainCall]]
 
 
 def check_statements(before: str, after: str, edits: Iterable[Edit]) -> None:
     """Raise ComposeError unless `after` holds the statements of `before` with exactly these edits made."""
-    expected = ast.parse(before)
-    asked = list(edits)
-    _edit_expressions(expected, before, [edit for edit in asked if isinstance(edit, ExpressionEdit)])
-    _edit_all(expected.body, asked)
+    expected, _ = _intended(before, list(edits))
     found = ast.parse(after)
-    for tree in (expected, found):
-        _without_fillers(tree.body)
+    _without_fillers(found.body)
     if ast.dump(expected) != ast.dump(found):
         raise ComposeError("the edited text does not hold the statements that it ought to hold")
 
 
-def _edit_expressions(tree: ast.Module, text: str, edits: list[ExpressionEdit]) -> None:
+def edited_expressions(
+    before: str, after: str, edits: Iterable[Edit]
+) -> list[tuple[ast.stmt, ast.expr, AddArgument | ChainCall]]:
+    """The expressions of `after` that got an argument or a call, each with the innermost statement that holds it.
+
+    `after` has to be what `check_statements` lets pass; its imports are not looked at.
+    """
+    expected, made = _intended(before, list(edits))
+    found = ast.parse(after)
+    _without_fillers(found.body)
+    return list(_counterparts(expected, found, {id(node): edit for node, edit in made}))
+
+
+def _counterparts(
+    expected: ast.AST, found: ast.AST, made: Mapping[int, AddArgument | ChainCall]
+) -> Iterator[tuple[ast.stmt, ast.expr, AddArgument | ChainCall]]:
+    pending: list[tuple[ast.AST, ast.AST, ast.stmt | None]] = [(expected, found, None)]
+    while pending:
+        one, other, statement = pending.pop()
+        if isinstance(other, ast.stmt):
+            statement = other
+        if id(one) in made and isinstance(other, ast.expr) and statement is not None:
+            yield statement, other, made[id(one)]
+        inner = zip(ast.iter_child_nodes(one), ast.iter_child_nodes(other), strict=True)
+        pending += [(*pair, statement) for pair in inner]
+
+
+def _intended(before: str, edits: list[Edit]) -> tuple[ast.Module, _Made]:
+    """The tree that the edits ought to give, and what they made of expressions."""
+    expected = ast.parse(before)
+    made = _edit_expressions(expected, before, [edit for edit in edits if isinstance(edit, ExpressionEdit)])
+    _edit_all(expected.body, edits)
+    _without_fillers(expected.body)
+    return expected, made
+
+
+def _edit_expressions(tree: ast.Module, text: str, edits: list[ExpressionEdit]) -> _Made:
     lines = split_lines(text)
+    changed: _Made = []
     found: dict[ast.AST, list[ExpressionEdit]] = {}
     for edit in edits:
         found.setdefault(find_expression(tree, lines, edit)[0], []).append(edit)
@@ -61,10 +95,13 @@ def _edit_expressions(tree: ast.Module, text: str, edits: list[ExpressionEdit]) 
             made = self.generic_visit(node)
             for edit in found.get(node, []):
                 made = _edited(made, edit)
+                if isinstance(edit, AddArgument | ChainCall):
+                    changed.append((made, edit))
             return made
 
     if found:
         Editing().visit(tree)
+    return changed
 
 
 def _edited(node: ast.AST, edit: ExpressionEdit) -> ast.AST:

@@ -75,14 +75,14 @@ def _at_odds(record: Record, scope: Scope, origin: Origin, wanting: list[Missing
 def _edits(
     view: ModuleView, record: Record, node: ast.expr, origin: Origin, texts: list[str]
 ) -> tuple[Edit, ...] | str:
-    path = view.source.path
+    path, limit = view.source.path, view.settings.line_length
     if origin.how is How.GOT:
         assert isinstance(node, ast.Call)
         if any(keyword.arg is None for keyword in node.keywords):
             return "it may be given options by `**`"
         given = next((keyword.value for keyword in node.keywords if keyword.arg == "options"), None)
         if given is None:
-            return (AddArgument(path, view.span(node), f"options=[{', '.join(texts)}]"),)
+            return (AddArgument(path, view.span(node), f"options=[{', '.join(texts)}]", limit),)
         if isinstance(given, ast.Constant):
             return (ReplaceExpression(path, view.span(given), f"[{', '.join(texts)}]"),)
         if not isinstance(given, (ast.List, ast.Tuple)) or given.lineno != given.end_lineno:
@@ -91,5 +91,5 @@ def _edits(
         return (ReplaceExpression(path, view.span(given), f"[{', '.join([*([inner] if inner else []), *texts])}]"),)
     if origin.options:
         call = record.options[origin.options[-1]]
-        return tuple(AddArgument(path, view.span(call), text) for text in texts)
-    return (ChainCall(path, view.span(node), f".options({', '.join(texts)})"),)
+        return tuple(AddArgument(path, view.span(call), text, limit) for text in texts)
+    return (ChainCall(path, view.span(node), f".options({', '.join(texts)})", limit),)

@@ -1,0 +1,184 @@
+"""Lines that an added argument or call made too long are laid out anew, as a formatter would. Pure; text to text.
+
+Only lines that an edit wrote on are touched, and only where the formatter's layout of the whole statement differs from
+the present one in nothing else. What cannot be laid out so stays long.
+"""
+
+from __future__ import annotations
+
+import ast
+import io
+import re
+import tokenize
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from codemods.plan import AddArgument, ChainCall
+from codemods.transformers.documents import IfBroken, printed, width
+from codemods.transformers.expression_layout import layout_of
+from codemods.transformers.physical_lines import split_lines
+
+_PRAGMA = re.compile(r"#\s*(?:noqa|type:|pyright:|pylint:|mypy:|ruff:|flake8:|pragma:|fmt:|yapf:|isort:|nosec)", re.I)
+_Edited = list[tuple[ast.expr, AddArgument | ChainCall]]
+_COMMENT = re.compile(r"\s*(?:#[^\n]*)?")
+
+
+def within_limits(
+    before: str, after: str, made: Iterable[tuple[ast.stmt, ast.expr, AddArgument | ChainCall]], step: str
+) -> str:
+    """`after` with the lines that are too long laid out, where that can be done.
+
+    `made` are the expressions of `after` that were edited, each with the statement that holds it; `before` is the
+    original, in which the lines of the edits may have been too long already. Lines in brackets are indented by `step`.
+    """
+    old, lines = split_lines(before), split_lines(after)
+    around: dict[ast.stmt, _Edited] = {}
+    for statement, node, edit in made:
+        if edit.limit > 0 and width(_bare(old[edit.span.end_line - 1])) <= edit.limit:
+            around.setdefault(statement, []).append((node, edit))
+    for statement in sorted(around, key=lambda one: one.lineno, reverse=True):
+        laid_out = _laid_out(lines, statement, around[statement], step)
+        if laid_out is not None:
+            first, last, text = laid_out
+            lines[first - 1 : last] = [text]
+    return "".join(lines)
+
+
+def _value(statement: ast.stmt) -> ast.expr | None:
+    """The expression that ends a statement, or its header."""
+    match statement:
+        case ast.Assign() | ast.AnnAssign() | ast.AugAssign() | ast.Return() | ast.Expr():
+            return statement.value
+        case ast.If() | ast.While():
+            return statement.test
+        case ast.For() | ast.AsyncFor():
+            return statement.iter
+    return None
+
+
+def _laid_out(lines: Sequence[str], statement: ast.stmt, edited: _Edited, step: str) -> tuple[int, int, str] | None:
+    """The first and last line of a statement or header and what takes their place; None where they stay."""
+    value = _value(statement)
+    if value is None:
+        return None
+    limit = min(edit.limit for _, edit in edited)
+    written_on = {line for node, edit in edited for line in _lines_of(node, edit)}
+    too_long = [line for line in written_on if width(_bare(lines[line - 1])) > limit]
+    frame = _Frame.of(lines, statement, value)
+    if not too_long or frame is None:
+        return None
+    document = layout_of(value, lambda node: _written(lines, node), may_be_enclosed=not isinstance(statement, ast.Expr))
+    if document is None:
+        return None
+    margin = lines[frame.first - 1][: len(lines[frame.first - 1]) - len(lines[frame.first - 1].lstrip())]
+    parts = (document, frame.suffix)
+    text = printed(parts, limit=limit, margin=margin, step=step, column=width(frame.prefix))
+    may_be_enclosed = isinstance(document.parts[0], IfBroken)
+    if not _same_tokens(text.removesuffix(frame.suffix), _written(lines, value), may_be_enclosed):
+        return None
+    new = (frame.prefix + text).split("\n")
+    now = [_bare(line) for line in lines[frame.first - 1 : frame.last]]
+    above, below = min(too_long) - frame.first, frame.last - max(too_long)
+    if new[:above] != now[:above] or new[len(new) - below :] != now[len(now) - below :] or len(new) <= above + below:
+        return None
+    if any(width(line) > limit for line in new[above : len(new) - below]):
+        return None
+    last = lines[frame.last - 1]
+    end = last[len(_bare(last)) :]
+    inner = lines[frame.first - 1][len(_bare(lines[frame.first - 1])) :] or "\n"
+    return frame.first, frame.last, inner.join(new) + end
+
+
+@dataclass(frozen=True, slots=True)
+class _Frame:
+    """The lines of a statement or header, and what stands on them before and behind its value."""
+
+    first: int
+    last: int
+    prefix: str
+    suffix: str
+
+    @classmethod
+    def of(cls, lines: Sequence[str], statement: ast.stmt, value: ast.expr) -> _Frame | None:
+        """None where the value does not end the line, or where comments for programs stand behind it."""
+        first = statement.lineno
+        start, end = _point(lines, value.lineno, value.col_offset), _end(lines, value)
+        opening = "".join([*lines[first - 1 : start[0] - 1], lines[start[0] - 1][: start[1]]])
+        prefix = opening.rstrip()
+        closing, line = lines[end[0] - 1][end[1] :], end[0]
+        if prefix.endswith("(") and not isinstance(statement, ast.Expr) and "\n" not in prefix:
+            while not closing.strip() and line < len(lines):
+                closing = lines[line]
+                line += 1
+            closing = closing.lstrip()
+            if not closing.startswith(")"):
+                return None
+            closing = closing[1:]
+            prefix = prefix[:-1]
+        else:
+            prefix = opening
+        suffix = _bare(closing)
+        is_header = isinstance(statement, ast.If | ast.While | ast.For | ast.AsyncFor)
+        if is_header and not suffix.startswith(":"):
+            return None
+        before = lines[first - 1][: _point(lines, first, statement.col_offset)[1]]
+        if before.strip() or "\n" in prefix or _PRAGMA.search(suffix):
+            return None
+        if not _COMMENT.fullmatch(suffix.removeprefix(":") if is_header else suffix):
+            return None
+        return cls(first, line, prefix, suffix)
+
+
+def _lines_of(node: ast.expr, edit: AddArgument | ChainCall) -> range:
+    """The lines that an edit has written on, in the result."""
+    assert isinstance(node, ast.Call)
+    first = node.lineno
+    if isinstance(edit, AddArgument):
+        first = max([one.lineno for one in node.args] + [one.lineno for one in node.keywords])
+    elif isinstance(node.func, ast.Attribute):
+        first = node.func.value.end_lineno or first
+    return range(first, (node.end_lineno or first) + 1)
+
+
+def _same_tokens(text: str, before: str, may_be_enclosed: bool) -> bool:
+    """Whether two layouts hold the same, but for trailing commas and the parentheses around all of it."""
+    made, known = _tokens(text), _tokens(before)
+    if made is None or known is None:
+        return False
+    return made == known or (may_be_enclosed and made[:1] == ["("] and made[1:-1] == known)
+
+
+def _tokens(text: str) -> list[str] | None:
+    found: list[str] = []
+    try:
+        for token in tokenize.generate_tokens(io.StringIO(f"({text}\n)").readline):
+            if token.string in (")", "]", "}") and found[-1:] == [","]:
+                found.pop()
+            if token.type not in (tokenize.NL, tokenize.NEWLINE, tokenize.ENDMARKER):
+                found.append(token.string)
+    except (tokenize.TokenError, SyntaxError):
+        return None
+    return found[1:-1]
+
+
+def _written(lines: Sequence[str], node: ast.expr) -> str:
+    start, end = _point(lines, node.lineno, node.col_offset), _end(lines, node)
+    if start[0] == end[0]:
+        return lines[start[0] - 1][start[1] : end[1]]
+    inner = lines[start[0] : end[0] - 1]
+    text = "".join([lines[start[0] - 1][start[1] :], *inner, lines[end[0] - 1][: end[1]]])
+    return text.replace("\r\n", "\n")
+
+
+def _end(lines: Sequence[str], node: ast.expr) -> tuple[int, int]:
+    assert node.end_lineno is not None
+    assert node.end_col_offset is not None
+    return _point(lines, node.end_lineno, node.end_col_offset)
+
+
+def _point(lines: Sequence[str], line: int, byte_offset: int) -> tuple[int, int]:
+    return line, len(lines[line - 1].encode()[:byte_offset].decode(errors="replace"))
+
+
+def _bare(line: str) -> str:
+    return line.rstrip("\r\n")
