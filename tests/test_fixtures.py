@@ -329,6 +329,11 @@ def test_session_scope_has_cases_for_what_the_wild_shows() -> None:
     assert len([folder for folder in case_folders() if folder.parent.name == "session-scope"]) >= 80
 
 
+def test_what_leaves_a_block_has_cases_for_what_the_wild_shows() -> None:
+    rules = ("expunge-return", "eager-load")
+    assert len([folder for folder in case_folders() if folder.parent.name in rules]) >= 150
+
+
 @each_case
 def test_case_is_well_formed(case: Case) -> None:
     assert re.fullmatch(r"[a-z][a-z0-9_]+", case.name)

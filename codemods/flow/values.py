@@ -99,7 +99,7 @@ _COLLECTIONS = frozenset(
     {"list", "dict", "set", "tuple", "frozenset", "List", "Dict", "Set", "Tuple", "Sequence", "Iterable", "Mapping"}
     | {"Optional", "Union", "Collection"}
 )
-_SELECTS = frozenset(
+SELECTS = frozenset(
     {
         "sqlalchemy.select",
         "sqlalchemy.future.select",
@@ -584,7 +584,7 @@ class Values:
         called = self.scope.meaning(root.func)
         if not isinstance(called, External):
             return False
-        if called.dotted in _SELECTS:
+        if called.dotted in SELECTS:
             return bool(root.args) and all(self._plain_column(argument) for argument in root.args)
         return called.dotted in _PLAIN_STATEMENTS or called.dotted.startswith("sqlalchemy.func.")
 
@@ -685,7 +685,7 @@ class Values:
             elif isinstance(root, ast.Call):
                 called = self.scope.meaning(root.func)
                 if isinstance(called, External):
-                    return called.dotted in _SELECTS | _PLAIN_STATEMENTS
+                    return called.dotted in SELECTS | _PLAIN_STATEMENTS
                 root = root.func
             elif isinstance(root, ast.Attribute):
                 root = root.value
@@ -711,7 +711,7 @@ class Values:
                 break
         if isinstance(root, ast.Call) and len(root.args) == 1:
             called = self.scope.meaning(root.func)
-            if isinstance(called, External) and called.dotted in _SELECTS:
+            if isinstance(called, External) and called.dotted in SELECTS:
                 class_ = self.scope.meaning(root.args[0])
                 if isinstance(class_, ClassMeaning) and is_mapped(class_, self.scope.project):
                     return class_

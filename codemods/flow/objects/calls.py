@@ -42,6 +42,7 @@ from codemods.flow.objects.values import (
     value,
 )
 from codemods.flow.objects.world import Standing, stand
+from codemods.flow.values import SELECTS
 from codemods.project.expressions import expression, is_logging
 from codemods.project.mapped_classes import mapped
 from codemods.project.models import is_schema
@@ -202,7 +203,7 @@ class Calls:
         return None
 
     def _external(self, node: ast.Call, dotted: str) -> Value:
-        if dotted in selects.SELECTS:
+        if dotted in SELECTS:
             self._all.record.nodes[(node.lineno, node.col_offset)] = node
             return value(selects.selection(node, dotted, self._all.scope, self._all.value))
         if dotted in selects.ALIASES and node.args:

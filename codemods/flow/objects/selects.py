@@ -18,16 +18,6 @@ from codemods.project.sessions import ClassMeaning, External
 
 Evaluate = Callable[[ast.expr], Value]
 
-SELECTS = frozenset(
-    {
-        "sqlalchemy.select",
-        "sqlalchemy.future.select",
-        "sqlalchemy.sql.select",
-        "sqlalchemy.sql.expression.select",
-        "sqlmodel.select",
-        "sqlmodel.sql.expression.select",
-    }
-)
 _SQL = ("sqlalchemy", "sqlalchemy.sql", "sqlalchemy.sql.expression", "sqlmodel")
 WRITING = frozenset(f"{module}.{name}" for module in _SQL for name in ("insert", "update", "delete")) | frozenset(
     f"sqlalchemy.dialects.{name}.insert" for name in ("postgresql", "sqlite", "mysql")
