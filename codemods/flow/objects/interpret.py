@@ -10,6 +10,7 @@ from codemods.flow.made import made
 from codemods.flow.objects.evaluate import Evaluation, Summaries
 from codemods.flow.objects.narrow import narrowed
 from codemods.flow.objects.record import Exit, Planned, Record
+from codemods.flow.objects.sight import runs_orm
 from codemods.flow.objects.values import (
     EMPTY,
     PLAIN,
@@ -413,6 +414,11 @@ class _Runner:
             if isinstance(entered, SessionMeaning):
                 inner = entered
                 doubt = f"what `{ast.unparse(item.context_expr.func)}` does with it at its end is not told"
+        if not isinstance(inner, SessionMeaning) and item.optional_vars is not None:
+            if runs_orm(self.scope, item.context_expr, item.optional_vars):
+                inner = SessionMeaning(isinstance(node, ast.AsyncWith), Ownership.FRESH)
+                called = ast.unparse(item.context_expr).partition("(")[0]
+                doubt = f"`{called}` is not in view: if it gives a session of its own, name it in `sessions`"
         if isinstance(item.context_expr, ast.IfExp) and isinstance(inner, SessionMeaning):
             doubt = "it may be a session that someone else holds"
         elif (
