@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from codemods.flow.objects import results, selects
-from codemods.flow.objects.collection_calls import READING
+from codemods.flow.objects.collection_calls import FILLING, READING
 from codemods.flow.objects.record import Serialized
 from codemods.flow.objects.values import (
     EMPTY,
@@ -59,7 +59,6 @@ if TYPE_CHECKING:
     from codemods.flow.objects.evaluate import Evaluation
 
 _COLLECTING = frozenset({"list", "tuple", "set", "frozenset", "sorted", "reversed", "iter", "deque", "OrderedSet"})
-_FILLING = frozenset({"append", "add", "extend", "insert", "update", "appendleft", "remove", "discard", "clear"})
 _FIRSTS = frozenset({"max", "min", "next"})
 _PLAIN_BUILTINS = frozenset(
     {"len", "str", "int", "float", "bool", "bytes", "repr", "isinstance", "issubclass", "any", "all", "hash", "sum"}
@@ -81,6 +80,10 @@ class Calls:
     def call(self, node: ast.Call) -> Value:
         if isinstance(node.func, ast.Attribute):
             base = self._all.value(node.func.value)
+            if not base and node.func.attr in FILLING:
+                # `groups[key].append(order)` of a dict that was empty so far
+                self._all.collections.put_in(node.func.value, union(self.arguments(node)))
+                return PLAIN
             found = self._method(node, node.func, base)
             if found is not None:
                 return found
@@ -146,7 +149,7 @@ class Calls:
     def _object_method(self, node: ast.Call, function: ast.Attribute, one: One, method: str) -> Value | None:
         self._all.attribute(function, value(one), method)
         self.arguments(node)
-        if one.names and one.class_ is None and method in _FILLING:
+        if one.names and one.class_ is None and method in FILLING:
             self._all.touched(one, node.lineno)
         means = self._all.scope.callee(node)
         if isinstance(means, FunctionMeaning):
@@ -282,7 +285,7 @@ class Calls:
         if name == "zip":
             return value(Many(value(Pack(tuple(self._all.each(one) for one in given))), lazy=True))
         if name == "dict" and given:
-            return value(Table(union(given)))
+            return union([value(one) if isinstance(one, Table) else value(Table(value(one))) for one in union(given)])
         if name == "filter" and len(given) >= 1:
             source = self._all.iterable(given[-1])
             return value(Many(elements(listed(source)), is_doubled(source), lazy=True))

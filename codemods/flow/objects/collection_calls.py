@@ -27,7 +27,7 @@ from codemods.flow.objects.values import (
 if TYPE_CHECKING:
     from codemods.flow.objects.evaluate import Evaluation
 
-_FILLING = frozenset({"append", "add", "extend", "insert", "update", "appendleft", "remove", "discard", "clear"})
+FILLING = frozenset({"append", "add", "extend", "insert", "update", "appendleft", "remove", "discard", "clear"})
 # what leaves the object that it is called on, and those in it, as they are
 READING = frozenset(
     {
@@ -66,13 +66,17 @@ class CollectionCalls:
         # the key of `get` and the index of `insert` are no elements
         given = union(every[1:] if method in ("get", "pop", "setdefault", "insert") else every) or EMPTY
         inner = elements(value(one)) if not isinstance(one, Table) else one.values
-        if method not in READING:
+        related = isinstance(one, Many) and one.relation
+        if related and method not in READING:
             for owner in inner:
                 if isinstance(owner, One) and owner.names:
                     self._all.touched(One(owner.origin), node.lineno)
-        if method in _FILLING:
+        if isinstance(one, Table) and method == "setdefault" and isinstance(function.value, ast.Name):
+            name = function.value.id
+            self._all.world.names[name] = union([self._all.world.names.get(name, EMPTY), value(Table(given))])
+        if method in FILLING:
             for owner in inner:
-                if isinstance(owner, One) and owner.names:
+                if related and isinstance(owner, One) and owner.names:
                     # `user.orders.append(order)`
                     self._all.touched(One(owner.origin), node.lineno)
                     if owner.origin.how is How.MADE and len(owner.names) == 1:

@@ -180,6 +180,14 @@ class Evaluation:
         if isinstance(means, RegistryMeaning):
             means = SessionMeaning(means.is_async, Ownership.SHARED, through="registry")
         if isinstance(means, SessionMeaning):
+            root = node
+            while isinstance(root, ast.Attribute):
+                root = root.value
+            if isinstance(root, ast.Name) and root.id in self.record.lenders:
+                # `async with Unit() as unit: unit.session`
+                means = replace(means, ownership=Ownership.FRESH, through="")
+                doubt = f"it is a session of `{root.id}`: what the end of its block does with it is not told"
+                return value(SessionValue(self.session(node, means, "", doubt=doubt)))
             return value(SessionValue(self.session(node, means, "")))
         if isinstance(means, ClassMeaning) and mapped(means, self.project) is not None:
             return value(Class(means))
@@ -350,7 +358,7 @@ class Evaluation:
         other = One(one.origin, (*one.names, attribute), relationship.target)
         if relationship.to_many is None:
             return value(replace(other, class_=None))
-        return value(Many(value(other))) if relationship.to_many else value(other, Nothing())
+        return value(Many(value(other), relation=True)) if relationship.to_many else value(other, Nothing())
 
     def _property(self, one: One, attribute: str, line: int) -> None:
         """`user.home_city`, where that is a property of the class: it gets the object."""

@@ -13,6 +13,7 @@ from codemods.flow.objects.record import Exit, Planned, Record
 from codemods.flow.objects.sight import runs_orm
 from codemods.flow.objects.values import (
     EMPTY,
+    NOTHING,
     PLAIN,
     UNKNOWN,
     Bearer,
@@ -88,6 +89,7 @@ class _Runner:
         self.loops: list[_Loop] = []
         self.raising: list[list[World | None]] = []
         self.dead = False  # no way leads to where we are
+        self.optional: set[str] = set()  # the parameters that are None unless they are given
 
     # --- the start -----------------------------------------------------------------------------------------------
 
@@ -96,6 +98,12 @@ class _Runner:
         if not isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
             return
         given = node.args
+        positional = [*given.posonlyargs, *given.args]
+        defaults = [*zip(reversed(positional), reversed(given.defaults), strict=False)]
+        defaults += [
+            (one, default) for one, default in zip(given.kwonlyargs, given.kw_defaults, strict=True) if default
+        ]
+        self.optional = {one.arg for one, default in defaults if ast.unparse(default) == "None"}
         for parameter in [*given.posonlyargs, *given.args, *given.kwonlyargs]:
             self.all.world.names[parameter.arg] = self._parameter(parameter)
 
@@ -106,7 +114,8 @@ class _Runner:
         if isinstance(means, SessionMeaning):
             means = replace(means, ownership=Ownership.SHARED)
             number = self.all.session(ast.Name(parameter.arg, ast.Load()), means, parameter.arg)
-            return value(SessionValue(number))
+            given = value(SessionValue(number))
+            return given | NOTHING if parameter.arg in self.optional else given
         class_ = self._declared(parameter.annotation)
         if parameter.arg in ("self", "cls"):
             outer = ClassMeaning(self.scope.place.path, self.scope.place.qualname.rpartition(".")[0])
@@ -386,6 +395,8 @@ class _Runner:
             if item.optional_vars is not None:
                 entered = [one for one in given if isinstance(one, SessionValue)]
                 self.all.bind(item.optional_vars, frozenset(entered) if entered else UNKNOWN)
+                if isinstance(item.optional_vars, ast.Name) and not entered:
+                    self.record.lenders.add(item.optional_vars.id)
         self.suite(node.body)
         if self.dead:
             return

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from codemods.flow.objects.values import (
     Alternative,
     Class,
+    How,
     Nothing,
     One,
     Pack,
@@ -67,7 +68,7 @@ def _compared(
             return world.copy()
         is_none = truth is isinstance(op, (ast.Is, ast.Eq))
         if is_none:
-            return _kept(left.id, world, lambda one: not isinstance(one, (One, SessionValue)))
+            return _kept(left.id, world, lambda one: _is_given(one) or not isinstance(one, (One, SessionValue)))
         return _kept(left.id, world, lambda one: not isinstance(one, (Nothing, Unbound)))
     if isinstance(op, (ast.In, ast.NotIn)) and isinstance(left, ast.Name) and isinstance(right, ast.Name):
         holder = world.names.get(right.id, frozenset())
@@ -104,12 +105,17 @@ def _kept(name: str, world: World, test: object) -> World | None:
     return result
 
 
+def _is_given(one: Alternative) -> bool:
+    """A parameter may be None, whatever it is declared to be."""
+    return isinstance(one, One) and one.origin.how is How.GIVEN and not one.names
+
+
 def may_be(one: Alternative, truth: bool, evaluation: Evaluation) -> bool:
     """Whether the alternative can be true, or false."""
     match one:
         case Nothing() | Unbound():
             return not truth
-        case One(class_=class_) if class_ is not None:
+        case One(class_=class_) if class_ is not None and not _is_given(one):
             known = mapped(class_, evaluation.project)
             return truth or known is None or known.own_truth
         case SessionValue() | Class() | Selection():

@@ -133,6 +133,7 @@ class Record:
     """By the position of a `select` or `query`: the options of every statement that is made of it and run."""
     loaded_here: dict[Origin, set[str]] = field(default_factory=dict)  # relationships that this function loads by hand
     added: dict[Origin, int] = field(default_factory=dict)  # new objects: the session that they were added to
+    lenders: set[str] = field(default_factory=set)  # names of objects that a `with` of this function is open for
     escapes: dict[int, int] = field(default_factory=dict)  # sessions of which a method is handed on: the line
     entered: dict[int, ast.With | ast.AsyncWith] = field(default_factory=dict)  # `async with session:`
     refreshed: dict[Origin, int] = field(default_factory=dict)  # line of the last `refresh`

@@ -95,6 +95,7 @@ class Many:
     element: Value
     doubled: bool = False
     lazy: bool = False  # a generator: nothing has been read from it yet
+    relation: bool = False  # it is what a relationship holds: what is put into it is written
 
 
 @dataclass(frozen=True, slots=True)
@@ -234,7 +235,10 @@ def union(values: Iterable[Value]) -> Value:
     many = [one for one in every if isinstance(one, Many)]
     if len(many) > 1:
         merged = Many(
-            union([one.element for one in many]), any(one.doubled for one in many), any(one.lazy for one in many)
+            union([one.element for one in many]),
+            any(one.doubled for one in many),
+            any(one.lazy for one in many),
+            any(one.relation for one in many),
         )
         every = (every - set(many)) | {merged}
     return every if depth(every) <= _DEEP else UNKNOWN

@@ -88,6 +88,10 @@ def _anchor(scope: Scope, record: Record, origin: Origin, session: str, name: st
     leaving = min((left.statement.lineno for left in _exits(record, origin)), default=0)
     if found is None or found.lineno > leaving or scope.in_finally(found):
         return None  # it runs after the object has left, or on another way
+    made = next((one for one in scope.statements() if one.lineno <= origin.line <= (one.end_lineno or 0)
+                 and not hasattr(one, "body")), None)  # fmt: skip
+    if made is None or scope.in_suite(scope.seat(made).suite, found) is None:
+        return None  # the object is made on one way only
     if found.lineno < last:
         return None  # a commit at the end of a block, or in a function that is called
     return found

@@ -12,6 +12,7 @@ from codemods.flow.objects.record import Record
 from codemods.flow.objects.values import How, Origin
 from codemods.flow.scope import Scope
 from codemods.plan import AddArgument, ChainCall, Edit, Finding, ReplaceExpression, Request
+from codemods.project.sessions import SessionMeaning
 from codemods.rules.base import ModuleView
 from codemods.rules.eager_load.verdicts import Verdicts
 
@@ -57,7 +58,18 @@ def options_added(
     edits = _edits(view, record, node, origin, texts)
     if isinstance(edits, str):
         return verdicts.manual(node, readings, edits)
-    return verdicts.made(node, readings, edits, ", ".join(texts), tuple(requests), requires)
+    written_later = _written_after(scope, node.lineno)
+    return verdicts.made(node, readings, edits, ", ".join(texts), tuple(requests), requires, written_later)
+
+
+def _written_after(scope: Scope, line: int) -> int:
+    """The line of the first thing that is added to a session, or deleted in it, after a line; 0: nothing is."""
+    for node in scope.watched():
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.lineno > line:
+            if node.func.attr in ("add", "add_all", "delete", "merge") and isinstance(node.func.value, ast.Name):
+                if isinstance(scope.meaning(node.func.value), SessionMeaning):
+                    return node.lineno
+    return 0
 
 
 def _at_odds(record: Record, scope: Scope, origin: Origin, wanting: list[Missing]) -> str:

@@ -90,6 +90,12 @@ class Returns:
             two = Refused("it is loaded in one of two sessions, or in both", "expunge it where it is loaded")
             yield self._manual(left.statement, node, ordinal, two)
             return
+        if any(0 < self._number(one.origin) not in numbers for one in objects(given)):
+            mixed = Refused(
+                "its session is the caller's, or one of its own", "split the function, or use `nullcontext`"
+            )
+            yield self._manual(left.statement, node, ordinal, mixed)
+            return
         session = self.record.sessions[numbers.pop() - 1]
         names = self._names(session, own, left.world)
         entered = self.record.entered.get(session.number)
@@ -137,6 +143,9 @@ class Returns:
         direct = {name for name in holders if SessionValue(session.number) in world.names[name]}
         leaving = {name for name, held in every if wanted & {one.origin for one in objects(held)}}
         return Names(frozenset({*direct, session.name} - {""}), frozenset(holders - direct), frozenset(leaving))
+
+    def _number(self, origin: Origin) -> int:
+        return self.record.added.get(origin, 0) or origin.session
 
     def _untrusted(self, session: Session) -> str:
         line = self.record.escapes.get(session.number, 0)
