@@ -252,6 +252,10 @@ def _examine(
         except RecursionError:
             codebase.failures[path] = Failure(path, "examine", "nested too deeply to be followed")
             return []
+        except Exception as error:  # one file must not stop the others
+            told = f"internal error ({type(error).__name__}: {error}); please report it with this file"
+            codebase.failures[path] = Failure(path, "examine", told)
+            return []
 
     examined: list[Examined] = []
     paths = [path for path in project.symbols.paths() if path in wanted]

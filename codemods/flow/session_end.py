@@ -19,6 +19,7 @@ from codemods.plan import (
     WidenBlock,
 )
 from codemods.project.expressions import expression, is_logging
+from codemods.project.sessions import SessionMeaning
 
 _CLOSING = frozenset({"close", "aclose", "rollback", "expunge_all", "invalidate", "reset"})
 _HARMLESS = frozenset({"no_autoflush", "in_transaction", "is_active", "info"})
@@ -253,7 +254,7 @@ def _on_the_way(
         if isinstance(above, With):
             for item in above.items:
                 own = above is outermost and (item.context_expr is node or _mentions(item.context_expr, names.session))
-                line, refused = _at_exit(item, above, names, is_own=own)
+                line, refused = _at_exit(item, above, names, scope, is_own=own)
                 commits = commits or line
                 if refused:
                     return commits, refused
@@ -263,22 +264,27 @@ def _on_the_way(
     return commits, ""
 
 
-def _at_exit(item: ast.withitem, block: ast.stmt, names: Names, *, is_own: bool) -> tuple[int, str]:
+def _at_exit(item: ast.withitem, block: ast.stmt, names: Names, scope: Scope, *, is_own: bool) -> tuple[int, str]:
     """What leaving one item of a `with` does with the session, or with the objects."""
     node, bound = item.context_expr, item.optional_vars
     if _is_begin(node) and _mentions(node, names.session):
         return block.lineno, ""
-    if is_own:
-        return 0, ""
-    if isinstance(node, ast.Attribute) and node.attr in _HARMLESS:
+    if is_own or (isinstance(node, ast.Attribute) and node.attr in _HARMLESS):
         return 0, ""
     told = f"`{ast.unparse(node)}` (line {block.lineno})"
-    if _mentions(node, names.session | names.holders) or (bound is not None and _mentions(bound, names.holders)):
+    if _mentions(node, names.session | names.holders):
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == "begin_nested":
             return 0, ""
         return 0, f"{told} has its session: its end cannot be judged"
     if _mentions(node, names.objects):
         return 0, f"{told} has what is returned: its end cannot be judged"
+    if isinstance(bound, ast.Name) and not isinstance(scope.meaning(node), SessionMeaning):
+        # `stack.callback(...)`, `box.user = user`: whatever is bound may have been given the session or the object
+        ours = names.session | names.holders | names.objects
+        for statement in scope.statements():
+            simple = not hasattr(statement, "body")
+            if simple and _mentions(statement, frozenset({bound.id})) and _mentions(statement, ours):
+                return 0, f"{told} may have been given what is returned: its end cannot be judged"
     return 0, ""
 
 
@@ -291,24 +297,36 @@ def _mentions(node: ast.AST, names: frozenset[str]) -> bool:
 
 
 def _runs(statement: ast.stmt, names: Names) -> tuple[int, str]:
-    """What a statement of a `finally` does with the session, or with the objects: a commit, or what is not told."""
+    """What a statement of a `finally` does: the line of a commit, and what cannot be judged.
+
+    Closing the session, messages to a logger and plain assignments are all that is known to do no harm: the session
+    and the objects can be reached in more ways than by their names.
+    """
     if _mentions(statement, names.objects):
         return 0, f"line {statement.lineno} uses what is returned once more"
-    for node in ast.walk(statement):
-        if not isinstance(node, ast.Call) or is_logging(expression(node.func)):
-            continue
-        if not _mentions(node, names.session | names.holders):
-            continue
-        match node.func:
-            case ast.Attribute(value=ast.Name(id=owner), attr=method) if owner in names.session:
-                if method in ("commit", "flush"):
-                    return node.lineno, ""
-                if method not in _CLOSING:
-                    return 0, f"line {node.lineno} uses its session once more"
-            case ast.Attribute(value=ast.Name(id=owner), attr=method) if owner in names.holders:
-                return (node.lineno, "") if method == "commit" else (0, f"line {node.lineno} has its session")
-            case ast.Name(id=owner) if owner in names.holders:
-                return 0, f"line {node.lineno} calls `{owner}`, which has its session"
-            case _ if any(_mentions(argument, names.session | names.holders) for argument in node.args):
-                return 0, f"line {node.lineno} hands its session on"
-    return 0, ""
+    if isinstance(statement, ast.If):
+        found = [_runs(inner, names) for inner in [*statement.body, *statement.orelse]]
+        called = any(isinstance(node, ast.Call) for node in ast.walk(statement.test))
+        if called:
+            found.append((0, f"line {statement.lineno} runs before the session is closed"))
+        return next((line for line, _ in found if line), 0), next((told for _, told in found if told), "")
+    call = statement.value if isinstance(statement, ast.Expr) else None
+    call = call.value if isinstance(call, ast.Await) else call
+    match call:
+        case ast.Call(func=ast.Attribute(value=ast.Name(id=owner), attr=method)) if owner in names.session:
+            if method in ("commit", "flush"):
+                return statement.lineno, ""
+            if method in _CLOSING:
+                return 0, ""
+            return 0, f"line {statement.lineno} uses its session once more"
+        case ast.Call(func=ast.Attribute(value=ast.Name(id=owner), attr="commit")) if owner in names.holders:
+            return statement.lineno, ""
+        case ast.Call(func=ast.Name(id=owner)) if owner in names.holders:
+            return 0, f"line {statement.lineno} calls `{owner}`, which has its session"
+        case ast.Call() if is_logging(expression(call.func)) and not _mentions(call, names.holders):
+            return 0, ""
+    if isinstance(statement, ast.Pass) or not any(
+        isinstance(node, (ast.Call, ast.Await)) for node in ast.walk(statement)
+    ):
+        return 0, ""
+    return 0, f"line {statement.lineno} runs before the session is closed: whether it needs the object is not told"

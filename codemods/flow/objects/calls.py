@@ -16,6 +16,7 @@ from codemods.flow.objects.values import (
     UNKNOWN,
     Bearer,
     Class,
+    Closure,
     How,
     Later,
     Many,
@@ -91,8 +92,10 @@ class Calls:
                 self._all.session_calls.wrote_on(base, node.lineno)
         elif isinstance(node.func, ast.Name):
             held = self._all.world.names.get(node.func.id, EMPTY)
-            if sessions(held):
-                return self._closure(node, held)
+            if numbers := self._all.held_by(held):
+                return self._closure(node, value(Bearer(None, numbers)))
+            if any(isinstance(one, Closure) for one in held):
+                self._all.session_calls.wrote_somewhere(node.lineno)
         return self._function(node)
 
     def _closure(self, node: ast.Call, held: Value) -> Value:
@@ -249,6 +252,7 @@ class Calls:
 
     def _passed_on(self, node: ast.Call, given: list[Value]) -> Value:
         """`random.choice(users)`: some of what it is given, in a way that is not followed."""
+        self._all.session_calls.wrote_somewhere(node.lineno)
         numbers = {self._all.number(one.origin) for each in given for one in objects(self._all.iterable(each))}
         own = next((number for number in sorted(numbers) if self.is_own(number)), 0)
         return value(Unknown(ast.unparse(node.func), own)) if own else UNKNOWN
@@ -359,9 +363,15 @@ class Calls:
             called = self._all.scope.meaning(node.args[0])
             if isinstance(called, FunctionMeaning):
                 self._all.functions.handed_to(called, node)
-        held = {number for one in given for number in sessions(one)}
+        held = {number for one in given for number in self._all.held_by(one)}
         if is_logging(expression(node.func)):
             return PLAIN
+        self._all.session_calls.wrote_somewhere(node.lineno)
+        if held and not self._all.is_awaited(node):
+            for number in held:
+                session = self._all.session_of(number)
+                if session is not None and session.is_async:
+                    self._all.record.escapes.setdefault(number, node.lineno)
         for number in held:
             self._all.session_calls.unknown(number, node.lineno)
         for one in {inner.origin for each in given for inner in objects(each)}:

@@ -20,6 +20,7 @@ from codemods.flow.objects.values import (
     UNKNOWN,
     Bearer,
     Class,
+    Closure,
     How,
     Later,
     Many,
@@ -42,6 +43,7 @@ from codemods.flow.objects.values import (
     is_doubled,
     listed,
     objects,
+    sessions,
     union,
     value,
 )
@@ -52,11 +54,14 @@ from codemods.project.mapped_classes import mapped
 from codemods.project.sessions import (
     ClassMeaning,
     CoroutineMeaning,
+    External,
     FunctionMeaning,
     Ownership,
     RegistryMeaning,
     SessionMeaning,
 )
+
+_WAITING = frozenset({"asyncio.wait_for", "asyncio.shield", "asyncio.gather"})
 
 
 class Summaries(Protocol):
@@ -147,7 +152,8 @@ class Evaluation:
             case ast.Starred(value=inner):
                 return self.value(inner)
             case ast.Lambda():
-                return UNKNOWN
+                names = frozenset(inner.id for inner in ast.walk(node) if isinstance(inner, ast.Name))
+                return value(Closure(names))
             case ast.Yield() | ast.YieldFrom():
                 self.value(node.value)
                 return UNKNOWN
@@ -207,6 +213,32 @@ class Evaluation:
         self.record.sessions.append(made)
         return number
 
+    def is_awaited(self, node: ast.expr) -> bool:
+        """Whether a call is done when its statement is: awaited there, or a statement of its own."""
+        if isinstance(self.scope.parents.of(node), ast.Expr):
+            return True
+        for above in self.scope.parents.chain(node):
+            match above:
+                case ast.Await():
+                    return True
+                case ast.Call(func=function) if function is not node:
+                    called = self.scope.meaning(function)
+                    if not isinstance(called, External) or called.dotted not in _WAITING:
+                        return False
+                case ast.Starred() | ast.List() | ast.Tuple() | ast.GeneratorExp() | ast.ListComp() | ast.IfExp():
+                    pass
+                case _:
+                    return False
+        return False
+
+    def held_by(self, given: Value) -> frozenset[int]:
+        """The sessions that something has: those of the names that a nested function mentions, too."""
+        found = set(sessions(given))
+        for one in given:
+            if isinstance(one, Closure):
+                found |= {number for name in one.names for number in sessions(self.world.names.get(name, EMPTY))}
+        return frozenset(found)
+
     def session_of(self, number: int) -> Session | None:
         return self.record.sessions[number - 1] if 0 < number <= len(self.record.sessions) else None
 
@@ -231,6 +263,8 @@ class Evaluation:
                 if isinstance(inner, ast.Name) and not any(isinstance(one, One) for one in base):
                     # `self.user = user`: read again by the same text
                     self.world.names[f"{inner.id}.{attribute}"] = given
+                    if inner.id != "self":
+                        self.session_calls.wrote_somewhere(target.lineno)
                 else:
                     self.session_calls.wrote_somewhere(target.lineno)
             case ast.Subscript(value=ast.Name(id=name) as inner):

@@ -56,6 +56,14 @@ class FunctionCalls:
         receiver = self._all.value(node.func.value) if isinstance(node.func, ast.Attribute) else EMPTY
         given = self.hand_over(called, node, receiver, bound=called.bound)
         held = sorted({number for one in [receiver, *given.values()] for number in sessions(one)})
+        definitions = self._all.project.symbols.functions(called.module, called.qualname)
+        if held and any(one.is_async for one in definitions) and not self._all.is_awaited(node):
+            for number in held:
+                self._all.record.escapes.setdefault(number, node.lineno)
+        for name in {inner.id for inner in ast.walk(node) if isinstance(inner, ast.Name)}:
+            for passed in objects(self._all.world.names.get(name, EMPTY)):
+                if not any(passed in objects(each) for each in given.values()):
+                    self._all.session_calls.wrote(self._all.number(passed.origin), node.lineno)  # `tag(user.tags)`
         summary = None
         if self._all.summaries is not None:
             bare = held or any(objects(one) for one in given.values())

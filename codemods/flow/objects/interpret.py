@@ -16,7 +16,7 @@ from codemods.flow.objects.values import (
     NOTHING,
     PLAIN,
     UNKNOWN,
-    Bearer,
+    Closure,
     How,
     Many,
     Nothing,
@@ -27,7 +27,6 @@ from codemods.flow.objects.values import (
     awaited,
     is_doubled,
     objects,
-    sessions,
     union,
     value,
 )
@@ -207,9 +206,7 @@ class _Runner:
 
     def _nested(self, node: ast.stmt) -> Value:
         """A nested function that mentions a session has it, whenever it is called."""
-        names = {inner.id for inner in ast.walk(node) if isinstance(inner, ast.Name)}
-        held = {number for name in names for number in sessions(self.all.world.names.get(name, EMPTY))}
-        return value(Bearer(None, frozenset(held))) if held else UNKNOWN
+        return value(Closure(frozenset(inner.id for inner in ast.walk(node) if isinstance(inner, ast.Name))))
 
     def _go(self, world: World | None) -> None:
         """Goes on from there; None: no way leads on."""

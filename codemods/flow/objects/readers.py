@@ -193,7 +193,7 @@ class Readers:
         origins |= {one.one.origin for one in here.record.passed} | {one.one.origin for one in here.record.serialized}
         for left in here.record.exits.values():
             origins |= {one.origin for one in objects(left.value)}
-        for origin in sorted(origins):
+        for origin in sorted(origins, key=lambda one: one.place):
             if origin.how is How.GIVEN and origin.what == name:
                 yield from self._of(here, origin, front, True, True, seen, class_)
 

@@ -66,6 +66,8 @@ class SessionCalls:
         session = self._all.session_of(number)
         assert session is not None
         given = self._given(node, method, number)
+        if session.is_async and method in _ASYNC and not self._all.is_awaited(node):
+            self._all.record.escapes.setdefault(number, node.lineno)
         return value(Later(given)) if session.is_async and method in _ASYNC else given
 
     def _given(self, node: ast.Call, method: str, number: int) -> Value:

@@ -26,7 +26,7 @@ class How(enum.StrEnum):
     UNTOLD = "untold"  # through the session, and it cannot be told what it is
 
 
-@dataclass(frozen=True, slots=True, order=True)
+@dataclass(frozen=True, slots=True)
 class Origin:
     """Where objects come from: all those that one expression gives, each time it runs, have one origin.
 
@@ -47,6 +47,12 @@ class Origin:
     joined: bool = False  # the SELECT has a join: rows can repeat an object, or lack it
     options: tuple[tuple[int, int], ...] = ()  # the ends of the calls of `options` of the statement
     foreign: str = ""  # the function that makes the statement, where it is not this one
+
+    @property
+    def place(self) -> tuple[str, int, int, int, str, str, tuple[tuple[int, int], ...], int]:
+        """What origins are sorted by."""
+        where = self.path, self.line, self.column, self.index
+        return *where, self.how.value, str(self.class_), self.options, self.session
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,6 +198,13 @@ class Bearer:
 
 
 @dataclass(frozen=True, slots=True)
+class Closure:
+    """A nested function or lambda, with the names of the function around it that it mentions."""
+
+    names: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True)
 class Later:
     """A coroutine: what awaiting it gives."""
 
@@ -214,6 +227,7 @@ Alternative = (
     | Query
     | SessionValue
     | Bearer
+    | Closure
     | Later
 )
 Value = frozenset[Alternative]

@@ -57,7 +57,7 @@ class Loads:
         found |= {one.one.origin for one in record.passed if one.left}
         found |= {one.one.origin for one in record.serialized if one.left}
         known = (one for one in found if one.how in _LOADS and one.class_ is not None)
-        return sorted(one for one in known if one.session or one in record.added)
+        return sorted((one for one in known if one.session or one in record.added), key=lambda one: one.place)
 
     def _is_detached(self, origin: Origin) -> bool:
         """Whether the session is the function's own, and closed when it returns."""

@@ -12,6 +12,7 @@ from codemods.flow.objects.record import Record
 from codemods.flow.objects.values import How, Origin
 from codemods.flow.scope import Scope
 from codemods.plan import AddArgument, ChainCall, Edit, Finding, ReplaceExpression, Request
+from codemods.project.mapped_classes import mapped
 from codemods.project.sessions import SessionMeaning
 from codemods.rules.base import ModuleView
 from codemods.rules.eager_load.verdicts import Verdicts
@@ -58,12 +59,21 @@ def options_added(
     edits = _edits(view, record, node, origin, texts)
     if isinstance(edits, str):
         return verdicts.manual(node, readings, edits)
-    written_later = _written_after(scope, node.lineno)
-    return verdicts.made(node, readings, edits, ", ".join(texts), tuple(requests), requires, written_later)
+    if line := _written_after(scope, node.lineno, view, origin):
+        why = f"line {line} changes what it leads to: what is loaded here would be out of date"
+        return verdicts.manual(node, readings, why, "load it again after that")
+    return verdicts.made(node, readings, edits, ", ".join(texts), tuple(requests), requires)
 
 
-def _written_after(scope: Scope, line: int) -> int:
-    """The line of the first thing that is added to a session, or deleted in it, after a line; 0: nothing is."""
+def _written_after(scope: Scope, line: int, view: ModuleView, origin: Origin) -> int:
+    """The line of the first thing after a line that is added to a session, deleted in it, or leads elsewhere; or 0."""
+    known = mapped(origin.class_, view.project) if origin.class_ is not None else None
+    keys = {name for name, column in known.columns.items() if column.foreign_keys} if known is not None else set()
+    for statement in scope.statements():
+        targets = statement.targets if isinstance(statement, ast.Assign) else []
+        for target in targets:
+            if isinstance(target, ast.Attribute) and target.attr in keys and statement.lineno > line:
+                return statement.lineno
     for node in scope.watched():
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.lineno > line:
             if node.func.attr in ("add", "add_all", "delete", "merge") and isinstance(node.func.value, ast.Name):

@@ -38,13 +38,10 @@ class Verdicts:
         what: str,
         requests: tuple[Request, ...] = (),
         requires: tuple[str, ...] = (),
-        written: int = 0,
     ) -> Finding:
-        """A load that gets what it lacks. `written`: the line of something that is added or deleted after it."""
+        """A load that gets what it lacks."""
         site = self._view.site(node, self._scope)
         reason = f"{readings[0].path}:{readings[0].line} gets what is loaded here, as far as the code in view says"
-        if written:
-            reason += f"; line {written} adds or deletes something after that, which is not in what is loaded"
         return Finding(
             key=self._key(node),
             rule=self._rule,

@@ -9,7 +9,18 @@ from dataclasses import replace
 from codemods.flow.objects.interpret import run
 from codemods.flow.objects.record import Exit, Session
 from codemods.flow.objects.sight import has_session
-from codemods.flow.objects.values import How, Later, Origin, Query, Result, SessionValue, Value, objects, sessions
+from codemods.flow.objects.values import (
+    Closure,
+    How,
+    Later,
+    Origin,
+    Query,
+    Result,
+    SessionValue,
+    Value,
+    objects,
+    sessions,
+)
 from codemods.flow.objects.world import World
 from codemods.flow.scope import Scope
 from codemods.flow.session_end import Around, Names, around, planned
@@ -142,6 +153,10 @@ class Returns:
         holders = {name for name, held in every if session.number in sessions(held)}
         direct = {name for name in holders if SessionValue(session.number) in world.names[name]}
         leaving = {name for name, held in every if wanted & {one.origin for one in objects(held)}}
+        # a nested function has what it mentions
+        closures = {name: one.names for name, held in every for one in held if isinstance(one, Closure)}
+        holders |= {name for name, mentioned in closures.items() if mentioned & (direct | {session.name})}
+        leaving |= {name for name, mentioned in closures.items() if mentioned & leaving}
         return Names(frozenset({*direct, session.name} - {""}), frozenset(holders - direct), frozenset(leaving))
 
     def _number(self, origin: Origin) -> int:

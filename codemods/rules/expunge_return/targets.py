@@ -29,7 +29,7 @@ from codemods.flow.scope import Scope
 from codemods.project.link import Project
 from codemods.project.mapped_cascades import expunge_reaches
 from codemods.project.mapped_classes import mapped
-from codemods.project.sessions import ClassMeaning
+from codemods.project.sessions import ClassMeaning, External, ModuleMeaning
 from codemods.rules.expunge_return.forms import Target, plural, singular
 
 
@@ -87,11 +87,14 @@ def untold(given: Value, record: Record) -> Refused | None:
 def never_added(given: Value, record: Record, world: World) -> Refused | None:
     """A new object is returned that no session has been given, although one is open."""
     is_open = any(one.own and not world.sessions.get(one.number, SessionStanding()).left for one in record.sessions)
-    for one in sorted(objects(given), key=lambda each: each.origin):
+    for one in sorted(objects(given), key=lambda each: each.origin.place):
         origin, standing = one.origin, world.standing(one.origin)
         if origin.how is How.MADE and origin not in record.added and not standing.may_be_attached and is_open:
             return Refused(f"`{origin.what}` of line {origin.line} is never added to the session")
     return None
+
+
+_PURE = frozenset({"len", "int", "str", "float", "bool", "max", "min", "round", "math.ceil", "math.floor", "abs"})
 
 
 class Targets:
@@ -218,16 +221,44 @@ class Targets:
 
     def _reads(self, part: ast.expr, names: set[str]) -> str:
         """What a part of the returned expression reads of the objects that are expunged before it."""
-        for node in ast.walk(part):
-            if not isinstance(node, ast.Name) or node.id not in names:
-                if isinstance(node, ast.Await):
-                    return ast.unparse(node)
-                continue
-            above = self.scope.parents.of(node)
-            if isinstance(above, ast.Call) and isinstance(above.func, ast.Name) and above.func.id == "len":
-                continue
-            return ast.unparse(above if isinstance(above, ast.expr) else node)
-        return ""
+        return "" if self._is_apart(part, names) else ast.unparse(part)
+
+    def _is_apart(self, part: ast.expr, names: set[str]) -> bool:
+        """Whether evaluating a part of what is returned has nothing to do with the objects, whoever else has them."""
+        match part:
+            case ast.Constant():
+                return True
+            case ast.Name(id=name):
+                return name not in names
+            case ast.Attribute():
+                root: ast.expr = part
+                while isinstance(root, ast.Attribute):
+                    root = root.value
+                if not isinstance(root, ast.Name) or root.id in names:
+                    return False
+                # an attribute of a parameter, of the object itself, of a module
+                return root.id in self.scope.parameters or isinstance(
+                    self.scope.meaning(root), (ModuleMeaning, External)
+                )
+            case ast.Call(func=ast.Name(id="len"), args=[ast.Name()], keywords=[]):
+                return True
+            case ast.Call(func=function, args=arguments, keywords=keywords):
+                called = self.scope.meaning(function)
+                if not isinstance(called, External) or called.dotted.removeprefix("builtins.") not in _PURE:
+                    return False
+                return all(self._is_apart(one, names) for one in [*arguments, *(word.value for word in keywords)])
+            case ast.BinOp(left=left, right=right):
+                return self._is_apart(left, names) and self._is_apart(right, names)
+            case ast.BoolOp(values=values):
+                return all(self._is_apart(one, names) for one in values)
+            case ast.Compare(left=left, comparators=others):
+                return all(self._is_apart(one, names) for one in [left, *others])
+            case ast.UnaryOp(operand=inner):
+                return self._is_apart(inner, names)
+            case ast.IfExp(test=test, body=body, orelse=orelse):
+                return all(self._is_apart(one, names) for one in (test, body, orelse))
+            case _:
+                return False
 
     def _target(self, node: ast.expr, given: Value, own: dict[Origin, int], world: World) -> Target | Refused | None:
         """The target that a value is; None: it holds objects in a way for which there is no form."""
