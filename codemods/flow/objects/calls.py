@@ -68,6 +68,7 @@ _PLAIN_BUILTINS = frozenset(
 _CASTS = frozenset({"typing.cast", "typing_extensions.cast"})
 _GATHERING = frozenset({"asyncio.gather"})
 _AWAITING = frozenset({"asyncio.wait_for", "asyncio.shield", "asyncio.create_task", "asyncio.ensure_future"})
+_TAKING_OUT = frozenset({"expunge", "expunge_all", "close", "aclose", "reset", "invalidate"})
 _PASSING = frozenset({"random.choice", "random.sample", "copy.copy", "copy.deepcopy", "functools.reduce"})
 _VALIDATING = frozenset({"model_validate", "from_orm", "parse_obj", "validate"})
 
@@ -81,6 +82,10 @@ class Calls:
     def call(self, node: ast.Call) -> Value:
         if isinstance(node.func, ast.Attribute):
             base = self._all.value(node.func.value)
+            if node.func.attr in _TAKING_OUT and not any(isinstance(one, SessionValue) for one in base):
+                # `holder.session.expunge(user)`: a session may go by more names than are followed
+                for session in self._all.record.sessions:
+                    self._all.session_calls.unknown(session.number, node.lineno)
             if not base and node.func.attr in FILLING:
                 # `groups[key].append(order)` of a dict that was empty so far
                 self._all.collections.put_in(node.func.value, union(self.arguments(node)))

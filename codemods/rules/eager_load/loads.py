@@ -136,6 +136,9 @@ class Loads:
                     return f"the {by} at line {standing.expired} expires it: whatever is loaded before is gone then"
                 if standing.deleted:
                     return f"line {standing.deleted} deletes it"
+        for node in ast.walk(self.scope.node):
+            if isinstance(node, ast.Attribute) and node.attr == "__dict__":
+                return f"line {node.lineno} may fill the object by hand"
         return self._expunged(wanting)
 
     def _expunged(self, wanting: list[Missing]) -> str:
