@@ -272,6 +272,8 @@ class Calls:
                 stand(self._all.world, origin, expunged=True)
 
     def _builtin(self, node: ast.Call, name: str, given: list[Value]) -> Value | None:
+        if name == "filter" or (name in _COLLECTING and node.keywords):
+            self._all.session_calls.wrote_somewhere(node.lineno)  # it calls what it is given for every element
         if name in _PLAIN_BUILTINS:
             for one in given:
                 self._all.iterable(one)

@@ -66,6 +66,8 @@ class CollectionCalls:
         # the key of `get` and the index of `insert` are no elements
         given = union(every[1:] if method in ("get", "pop", "setdefault", "insert") else every) or EMPTY
         inner = elements(value(one)) if not isinstance(one, Table) else one.values
+        if node.keywords:
+            self._all.session_calls.wrote_somewhere(node.lineno)  # `users.sort(key=...)`
         related = isinstance(one, Many) and one.relation
         if related and method not in READING:
             for owner in inner:

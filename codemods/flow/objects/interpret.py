@@ -206,6 +206,8 @@ class _Runner:
 
     def _nested(self, node: ast.stmt) -> Value:
         """A nested function that mentions a session has it, whenever it is called."""
+        if getattr(node, "decorator_list", []):
+            self.all.session_calls.wrote_somewhere(node.lineno)  # `@event.listens_for(...)`: it may be called by anyone
         return value(Closure(frozenset(inner.id for inner in ast.walk(node) if isinstance(inner, ast.Name))))
 
     def _go(self, world: World | None) -> None:
