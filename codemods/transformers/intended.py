@@ -78,7 +78,7 @@ def _intended(before: str, edits: list[Edit]) -> tuple[ast.Module, _Made]:
     """The tree that the edits ought to give, and what they made of expressions."""
     expected = ast.parse(before)
     made = _edit_expressions(expected, before, [edit for edit in edits if isinstance(edit, ExpressionEdit)])
-    _edit_all(expected.body, edits)
+    _edit_all(expected.body, edits, _Beside(edits))
     _without_fillers(expected.body)
     return expected, made
 
@@ -126,19 +126,19 @@ def _parsed(expression: str) -> ast.expr:
     return ast.parse(f"({expression}\n)", mode="eval").body
 
 
-def _edit_all(suite: list[ast.stmt], edits: list[Edit]) -> None:
+def _edit_all(suite: list[ast.stmt], edits: list[Edit], beside: _Beside) -> None:
     for statement in suite:
         for inner in suites_of(statement):
             # the body of `if x: y` stands on its header's line, and a line names the outermost statement
             if inner[0].lineno != statement.lineno:
-                _edit_all(inner, edits)
+                _edit_all(inner, edits, beside)
     suite[:] = [_reshaped(statement, edits) for statement in suite]
     by_line = {statement.lineno: statement for statement in suite}
     instead = {line: _left_of(by_line[line], edits) for line in _given_up(edits) if line in by_line}
     blocks = [edit for edit in edits if isinstance(edit, Block) and _start(edit) in by_line]
     # outer before inner; of two blocks over the same statements the one whose session was made first is outside
     blocks.sort(key=lambda edit: (_start(edit), -edit.last, *_birth(edit)))
-    suite[:] = _nest(suite, blocks, instead, by_line, _Beside(edits))
+    suite[:] = _nest(suite, blocks, instead, by_line, beside)
 
 
 def _given_up(edits: list[Edit]) -> Iterator[int]:
