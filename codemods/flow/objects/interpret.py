@@ -35,6 +35,7 @@ from codemods.flow.reaching import captures
 from codemods.flow.scope import Scope
 from codemods.project.expressions import annotation
 from codemods.project.facts import Call, Item
+from codemods.project.link import Place
 from codemods.project.mapped_classes import mapped
 from codemods.project.sessions import (
     ClassMeaning,
@@ -479,6 +480,12 @@ class _Runner:
         lends = definitions[0].lends if len(definitions) == 1 else None
         if lends is None or not (lends.made or lends.opens is not None):
             return f"`{ast.unparse(node)}` may lend a session that someone else holds", plain
+        inside = Place(called.module, called.qualname)
+        for around in lends.enclosing:
+            means = self.scope.project.meaning(around.value, inside)
+            if not isinstance(means, SessionMeaning) and not (isinstance(means, ScopeMeaning) and means.plain):
+                told = f"`{called.qualname}` (line {around.line}) opens something that is not in view"
+                return f"{told}: what that does with the session at its end is not told", plain
         harmless = not (lends.after or lends.tears_down or lends.odd or lends.commits) and len(lends.enclosing) <= 1
         return "", plain or harmless
 
