@@ -274,7 +274,7 @@ def _needed_elsewhere(
     kept: list[Examined] = []
     while True:
         findings = [one for one in [*examined, *kept] if isinstance(one, Finding)]
-        needed = {(one.rule, path, line) for one in findings for path, line in one.requires_at}
+        needed = {place for one in findings for place in one.requires_at}
         for path in sorted({path for _, path, _ in needed if path in known} - seen):
             seen.add(path)
             others += look(path)

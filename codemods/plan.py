@@ -109,7 +109,10 @@ class OpenBlock:
     and the whole `if` goes.
 
     With `creation` None nothing is taken away and `context` is required: the session was made inside of an expression
-    (see `ReplaceExpression`), or is entered late under the name it has. With `name` None there is no `as`.
+    (see `ReplaceExpression`), is entered late under the name it has, or is a new one. With `name` None there is no
+    `as`.
+
+    `prologue` are statements, written without indentation, that the block begins with.
     """
 
     path: str
@@ -120,6 +123,7 @@ class OpenBlock:
     name: str | None
     context: str | None = None
     keep_annotation: bool = False
+    prologue: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -300,6 +304,61 @@ class ChainCall:
     limit: int = 0
 
 
+@dataclass(frozen=True, slots=True)
+class ArgumentChange:
+    """One argument of a call, by its place among all as they are written, from 0. `text` is the whole new argument,
+    `item_id=item.id` or `item.id`; None takes it away."""
+
+    index: int
+    text: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class ChangeArguments:
+    """The call that stands at exactly this span gets other arguments. Those that are not named stay, comments too.
+
+    A comment that belongs to an argument that goes stays on a line of its own. `limit` is that of `AddArgument`.
+    """
+
+    path: str
+    span: Span
+    changes: tuple[ArgumentChange, ...]
+    limit: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class ParameterChange:
+    """One parameter of a function, by its name. `text` is the whole new one, `item_id: int`; None takes it away."""
+
+    name: str
+    text: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class ChangeParameters:
+    """The function whose `def` stands on this line gets other parameters. Those that are not named stay, comments too.
+
+    A `*` that is followed by no parameter any more goes. `limit` is that of `AddArgument`.
+    """
+
+    path: str
+    line: int
+    changes: tuple[ParameterChange, ...]
+    limit: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class AddFunction:
+    """Put the function of `code`, written without indentation, behind the function or class on this line.
+
+    It stands in the same suite, as far away as formatters want: two blank lines at module level, one in a class.
+    """
+
+    path: str
+    line: int
+    code: str
+
+
 Edit = (
     OpenBlock
     | WidenBlock
@@ -317,6 +376,9 @@ Edit = (
     | NameReturned
     | AddArgument
     | ChainCall
+    | ChangeArguments
+    | ChangeParameters
+    | AddFunction
 )
 
 
@@ -364,8 +426,8 @@ class Finding:
     edits: tuple[Edit, ...] = ()  # empty when MANUAL
     requests: tuple[Request, ...] = ()
     requires: tuple[str, ...] = ()  # keys of findings without which this one must not be made
-    # (path, line) of places that a finding of the same rule must change in the same run, or this one must not be made
-    requires_at: tuple[tuple[str, int], ...] = ()
+    # (rule, path, line) of places that a finding must change in the same run, or this one must not be made
+    requires_at: tuple[tuple[str, str, int], ...] = ()
     indifferent: bool = False  # left alone, but in nobody's way: who has this place in `requires_at` need not wait
 
     @property

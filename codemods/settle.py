@@ -8,8 +8,11 @@ from dataclasses import dataclass
 from codemods.plan import (
     AddArgument,
     AddFinally,
+    AddFunction,
     ChainCall,
+    ChangeArguments,
     ChangeDefinition,
+    ChangeParameters,
     DissolveBlock,
     DissolveTry,
     Edit,
@@ -92,8 +95,8 @@ def _unmet(
     }
     places = _places(live)
     for finding in live.values():
-        for path, line in finding.requires_at:
-            place = (finding.rule, path, line)
+        for place in finding.requires_at:
+            _, path, line = place
             if place not in places and place not in right:
                 gone[finding.key] = f"{path}:{line} would have to change with it, and is left alone"
             elif place in places and bounds and path not in bounds:
@@ -103,7 +106,7 @@ def _unmet(
 
 def _at(finding: Finding, places: Mapping[tuple[str, str, int], list[str]]) -> list[str]:
     """The keys of the findings at the places that a finding needs."""
-    return [key for path, line in finding.requires_at for key in places.get((finding.rule, path, line), ())]
+    return [key for place in finding.requires_at for key in places.get(place, ())]
 
 
 def _places(live: Mapping[str, Finding]) -> dict[tuple[str, str, int], list[str]]:
@@ -116,10 +119,13 @@ def _places(live: Mapping[str, Finding]) -> dict[tuple[str, str, int], list[str]
 
 def _overlapping(live: Mapping[str, Finding]) -> dict[str, str]:
     taken: list[tuple[str, int, int, str, bool]] = []
+    shared: dict[Edit, str] = {}  # several findings may need one and the same edit: it is made once
     opened: set[tuple[str, int, int, str | None]] = set()  # two blocks of one name over the same lines would be one
     gone: dict[str, str] = {}
     for finding in live.values():
         for edit in finding.edits:
+            if shared.setdefault(edit, finding.key) != finding.key:
+                continue
             first, last = _extent(edit)
             for path, other_first, other_last, key, sole in taken:
                 if path != edit.path or key == finding.key:
@@ -147,7 +153,7 @@ def _extent(edit: Edit) -> tuple[int, int]:
             return first, last
         case WidenBlock(block=block, last=last):
             return block, last
-        case ReplaceExpression(span=span) | AddArgument(span=span) | ChainCall(span=span):
+        case ReplaceExpression(span=span) | AddArgument(span=span) | ChainCall(span=span) | ChangeArguments(span=span):
             return span.line, span.line
         case (
             RemoveStatement(line=line)
@@ -160,6 +166,8 @@ def _extent(edit: Edit) -> tuple[int, int]:
             | InsertBefore(line=line)
             | InsertAfter(line=line)
             | NameReturned(line=line)
+            | ChangeParameters(line=line)
+            | AddFunction(line=line)
         ):
             return line, line
 
@@ -177,7 +185,8 @@ def _out_of_bounds(live: Mapping[str, Finding], wanted: Collection[str], cross_p
 
 
 def _groups(live: Mapping[str, Finding]) -> tuple[Group, ...]:
-    """The connected components under `requires`, and under `requires_at` of what is trusted less."""
+    """The connected components under `requires`, shared edits, and `requires_at` of what is trusted less or needs this
+    in turn."""
     leader = {key: key for key in live}
 
     def find(key: str) -> str:
@@ -186,9 +195,12 @@ def _groups(live: Mapping[str, Finding]) -> tuple[Group, ...]:
         return key
 
     places = _places(live)
+    holders: dict[Edit, str] = {}
     for finding in live.values():
         # what is trusted as far, or further, is made whenever this is; alone it is right, too
-        at = [key for key in _at(finding, places) if live[key].level > finding.level]
+        here = (finding.rule, finding.site.path, finding.site.line)
+        at = [key for key in _at(finding, places) if live[key].level > finding.level or here in live[key].requires_at]
+        at += [holders.setdefault(edit, finding.key) for edit in finding.edits]
         for needed in [*finding.requires, *at]:
             first, second = sorted((find(finding.key), find(needed)))
             leader[second] = first

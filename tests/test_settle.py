@@ -17,7 +17,15 @@ def finding(
 ) -> Finding:
     made = edits or (RemoveStatement(path, line),)
     site = Site(path, line, 1, line, 2, "app.f")
-    return Finding(key, rule, site, level, "message", edits=() if level is Level.MANUAL else made, requires_at=needs)
+    return Finding(
+        key,
+        rule,
+        site,
+        level,
+        "message",
+        edits=() if level is Level.MANUAL else made,
+        requires_at=tuple((rule, *need) for need in needs),
+    )
 
 
 def settled(

@@ -55,7 +55,7 @@ class Block:
     reasons: list[str] = field(default_factory=list)
     edits: list[Edit] = field(default_factory=list)
     told_of: ast.expr | None = None  # the expression that people are told of, where it is not what makes the session
-    needs: tuple[tuple[str, int], ...] = ()  # places that have to change in the same run
+    needs: tuple[tuple[str, str, int], ...] = ()  # (rule, path, line) of places that have to change in the same run
     message: str = ""  # in place of the usual one; what opens the block follows it
 
 

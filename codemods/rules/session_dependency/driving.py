@@ -38,7 +38,7 @@ from codemods.project.sessions import (
     External,
 )
 from codemods.rules.blocks import Block
-from codemods.rules.session_dependency.look import AS_BLOCK, YIELD, Look, lines_of
+from codemods.rules.session_dependency.look import AS_BLOCK, NAME, YIELD, Look, lines_of
 from codemods.rules.session_dependency.returning import Returning
 
 
@@ -190,7 +190,7 @@ class Driving:
             edits,
             reasons=found.confirm + self.look.blocks.reasons(life),
             requests=found.opening.requests,
-            needs=found.needs,
+            needs=_places(found),
         )
 
     def _life_of_loop(self, place: Driven, loop: ast.For | ast.AsyncFor, name: str) -> Lifetime:
@@ -297,7 +297,7 @@ class Driving:
         way = self._entering(place, None)
         if way.opening is None:
             return self._refuse(place, f"{told}: {way.reason}")
-        found.opening, found.needs, found.message = way.opening, way.needs, told
+        found.opening, found.needs, found.message = way.opening, _places(way), told
         found.reasons += way.confirm
         if way.runs_it and until is not None:
             found.last = max(found.last, until)
@@ -329,7 +329,7 @@ class Driving:
         )
         if isinstance(found, Finding) and found.edits:
             reasons = "; ".join([*confirm, found.reason])
-            return replace(found, reason=reasons, requests=(*found.requests, *requests), requires_at=way.needs)
+            return replace(found, reason=reasons, requests=(*found.requests, *requests), requires_at=_places(way))
         return found
 
     def _entered(self, place: Driven) -> Examined:
@@ -364,7 +364,7 @@ class Driving:
             [ReplaceExpression(self.look.path, self.look.view.span(place.node), way.opening.context)],
             reasons=way.confirm,
             requests=way.opening.requests,
-            needs=way.needs,
+            needs=_places(way),
         )
 
     def _variable(self, place: Driven) -> Examined | Block | None:
@@ -466,3 +466,8 @@ _USED_HERE = frozenset({Role.METHOD, Role.ATTRIBUTE, Role.ARGUMENT, Role.TESTED,
 def _short(node: ast.expr) -> str:
     text = ast.unparse(node)
     return text if len(text) <= 40 else f"{text[:37]}..."
+
+
+def _places(way: Entering) -> tuple[tuple[str, str, int], ...]:
+    """The places that have to change in the same run."""
+    return tuple((NAME, path, line) for path, line in way.needs)

@@ -114,10 +114,10 @@ class Look:
 
     def entered_by_others(self) -> list[Fact]:
         """The places that take the generator for a context manager, or hand it on."""
-        by_hand = set(self.driven_once())
+        by_hand = {(path, line) for _, path, line in self.driven_once()}
         return [fact for fact in self.dependencies.other_uses(self.function) if (fact.path, fact.line) not in by_hand]
 
-    def driven_once(self) -> tuple[tuple[str, int], ...]:
+    def driven_once(self) -> tuple[tuple[str, str, int], ...]:
         """The places that drive this generator by hand: closing it closes the session under them (semantics B8).
 
         Each of them has to be right, or to change in the same run. Whatever is done with the generator that a call
@@ -126,7 +126,7 @@ class Look:
         if not isinstance(self.view.project.called(self.function), GeneratorMeaning):
             return ()  # a context manager is entered
         return tuple(
-            (mention.path, mention.line)
+            (NAME, mention.path, mention.line)
             for mention in self.dependencies.mentions(self.function)
             if mention.called and mention.role not in (Role.YIELDED, Role.RETURNED)
         )
@@ -141,7 +141,7 @@ class Look:
         reasons: list[str],
         facts: tuple[Fact, ...] = (),
         requests: tuple[Request, ...] = (),
-        needs: tuple[tuple[str, int], ...] = (),
+        needs: tuple[tuple[str, str, int], ...] = (),
     ) -> Finding:
         site = self.view.site(node, self.scope)
         compound = isinstance(anchor, (With, ast.For, ast.AsyncFor))
