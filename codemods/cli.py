@@ -115,11 +115,8 @@ class Wanted:
     config: Path | None
     isolated: bool
     format: OutputFormat
-    output: Path | None
     statistics: bool
     quiet: bool
-    verbose: bool
-    colour: ColourChoice
 
     def apply_command(self, *more: str) -> str:
         """The `apply` that writes what this dry run shows, with `more` options, as one would type it."""
@@ -337,8 +334,6 @@ def _wanted(
     output: Path | None,
     statistics: bool,
     quiet: bool,
-    verbose: bool,
-    color: ColourChoice,
     **_: object,
 ) -> Wanted:
     if config is not None and isolated:
@@ -357,11 +352,8 @@ def _wanted(
         config,
         isolated,
         output_format,
-        output,
         statistics,
         quiet,
-        verbose,
-        color,
     )
 
 

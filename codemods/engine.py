@@ -17,6 +17,7 @@ from pathlib import Path
 from codemods import __version__, sources
 from codemods.flow.objects.readers import Readers
 from codemods.flow.objects.summaries import FunctionSummaries
+from codemods.flow.tasks.index import Tasks
 from codemods.plan import (
     Change,
     End,
@@ -238,15 +239,27 @@ def _examine(
     _check_scope(request.settings, customs, project)
     summaries = FunctionSummaries(project, codebase.trees.get)
     readers = Readers(project, summaries, codebase.trees.get, lambda names: _mentioning(codebase, names))
+    tasks = Tasks(project, summaries, codebase.trees.get, lambda names: _mentions(codebase, names))
+    views: dict[str, ModuleView] = {}
+
+    def view_of(path: str) -> ModuleView | None:
+        if path not in codebase.trees:
+            return None
+        if path not in views:
+            running = frozenset(rule.name for rule in rules) - request.settings.ignored_in(path)
+            source, tree = codebase.sources[path], codebase.trees[path]
+            settings = request.settings
+            views[path] = ModuleView(
+                source, tree, project, settings, customs, running, summaries, readers, tasks, view_of
+            )
+        return views[path]
 
     def look(path: str) -> list[Examined]:
-        ignored = request.settings.ignored_in(path)
-        running = frozenset(rule.name for rule in rules) - ignored
-        source, tree = codebase.sources[path], codebase.trees[path]
-        view = ModuleView(source, tree, project, request.settings, customs, running, summaries, readers)
+        view = view_of(path)
+        assert view is not None  # what can be examined has been read
         try:
             for rule in rules:
-                if rule.name in running:
+                if rule.name in view.running:
                     view.decided.extend(list(rule.examine(view)))
             return view.decided
         except RecursionError:

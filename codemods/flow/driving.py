@@ -22,7 +22,6 @@ from codemods.project.sessions import (
     GeneratorMeaning,
     Meaning,
     Ownership,
-    ScopeMeaning,
     SessionMeaning,
 )
 
@@ -160,9 +159,3 @@ def _kind(form: Form, node: ast.expr, is_async: bool, driven_async: bool) -> tup
         return form, node, ""
     kind, other = ("an async", "async") if is_async else ("a sync", "sync")
     return Form.WRONG, node, f"{kind} generator needs the {other} form: this raises TypeError"
-
-
-def lends_scope(scope: Scope, call: ast.Call) -> bool:
-    """Whether the call gives a context manager that lends a session."""
-    means = scope.meaning(call)
-    return isinstance(means, ScopeMeaning) and isinstance(means.value, SessionMeaning)

@@ -5,8 +5,7 @@ from __future__ import annotations
 import ast
 
 from codemods.flow.closing import dissolve, fill_gap, find_closes, settled
-from codemods.flow.closures import READS_ALL_NAMES as READS_ALL_NAMES
-from codemods.flow.closures import closure, look_into, values_of
+from codemods.flow.closures import READS_ALL_NAMES, closure, look_into, values_of
 from codemods.flow.escapes import captured, check_uses
 from codemods.flow.extent import measure
 from codemods.flow.late_entry import check_ends

@@ -5,8 +5,8 @@ from __future__ import annotations
 import ast
 from collections.abc import Collection
 
+from codemods.flow.closures import READS_ALL_NAMES
 from codemods.flow.escapes import check_uses
-from codemods.flow.examine import READS_ALL_NAMES
 from codemods.flow.extent import measure
 from codemods.flow.leaving import find_leaves
 from codemods.flow.lifetime import Lifetime

@@ -9,7 +9,7 @@ from codemods.flow.quiet import is_quiet
 from codemods.flow.reaching import binds_directly
 from codemods.flow.scope import With, inside, own_expressions
 from codemods.flow.values import Carry
-from codemods.project.expressions import dotted, expression, last_name
+from codemods.project.expressions import dotted, expression, last_name, shown
 from codemods.project.keeping import KEEPING, Fate, handed, starts_later
 from codemods.project.name_uses import SCOPES, binds
 from codemods.project.schedulers import runs_later
@@ -267,8 +267,8 @@ def _leave(life: Lifetime, value: ast.expr | None, statement: ast.AST, how: str)
         life.stop(
             f"a result that is not consumed yet is {how} at line {line}", line, "consume it in the block: `.all()`"
         )
-    elif carry is Carry.LOADED and not _was_detached(life, statement):
-        life.leaves.append(Leave(line, f"`{_short(value)}` is {how}"))
+    elif carry is Carry.LOADED and value is not None and not _was_detached(life, statement):
+        life.leaves.append(Leave(line, f"`{shown(value, 40)}` is {how}"))
 
 
 def _captured(life: Lifetime, loaded: set[str]) -> None:
@@ -287,7 +287,7 @@ def _captured(life: Lifetime, loaded: set[str]) -> None:
                     reason = f"{what} at line {node.lineno} holds on to `{name}`, which uses the session"
                     life.stop(reason, node.lineno, HAND_OVER)
                 else:
-                    life.leaves.append(Leave(node.lineno, f"`{name}` is captured by a nested function"))
+                    life.leaves.append(Leave(node.lineno, f"`{name}` is handed on or kept by a nested function"))
 
 
 def _consumed(life: Lifetime, node: ast.AST) -> bool:
@@ -317,11 +317,6 @@ def _was_detached(life: Lifetime, node: ast.AST) -> bool:
     # behind the close in its own suite: there only what fell through the close arrives
     place = life.scope.in_suite(life.seat.suite, statement)
     return place is not None and place > life.last
-
-
-def _short(value: ast.expr | None) -> str:
-    text = ast.unparse(value) if value is not None else ""
-    return text if len(text) <= 40 else f"{text[:37]}..."
 
 
 def _read_outside(life: Lifetime, loaded: set[str]) -> None:

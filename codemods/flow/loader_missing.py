@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from codemods.flow.loader_reading import ANY, LOADING, Loaded
 from codemods.project.link import Project
-from codemods.project.mapped_classes import mapped
+from codemods.project.mapped_classes import is_below, mapped
 from codemods.project.mapping import Mapped, Relationship
 from codemods.project.sessions import ClassMeaning
 
@@ -187,8 +187,7 @@ class _Path:
         if target is None:
             return False
         for class_ in self._classes if self._owner is None else [*self._classes, self._owner]:
-            known = mapped(class_, self._project)
-            if class_ == target or (known is not None and target in known.parents):
+            if class_ == target or is_below(class_, target, self._project):
                 return True
         return False
 

@@ -49,6 +49,11 @@ def written(
     return _Names(missing, owner_text, scope, tree, source, project, line).option()
 
 
+def class_written(class_: ClassMeaning, scope: Scope, tree: ast.Module, source: Source) -> Written | str:
+    """How a class is named in a scope of a file, e.g. `User`, `models.User`; or the reason why it cannot be."""
+    return _Names(Missing((), (), ()), "", scope, tree, source, scope.project, None).class_(class_)
+
+
 class _Names:
     """The names of one file at one place in it."""
 
@@ -84,7 +89,7 @@ class _Names:
         requests: dict[Request, None] = dict.fromkeys(function.requests)
         text = f"{function.text}({self._owner_text}.{missing.path[0]})"
         for name, class_, strategy in zip(missing.path[1:], missing.classes[1:], missing.strategies[1:], strict=True):
-            owner = self._class(class_)
+            owner = self.class_(class_)
             if isinstance(owner, str):
                 return owner
             requests |= dict.fromkeys(owner.requests)
@@ -156,7 +161,7 @@ class _Names:
 
     # --- classes -------------------------------------------------------------------------------------------------
 
-    def _class(self, class_: ClassMeaning) -> Written | str:
+    def class_(self, class_: ClassMeaning) -> Written | str:
         """How a mapped class is written here."""
         place, name = self._scope.place, class_.qualname
         owner = chained(self._owner_text) if _is_chain(self._owner_text) else None
@@ -164,7 +169,7 @@ class _Names:
             return Written(self._owner_text)
         outer, _, inner = name.rpartition(".")
         if outer:
-            around = self._class(ClassMeaning(class_.module, outer))
+            around = self.class_(ClassMeaning(class_.module, outer))
             return Written(f"{around.text}.{inner}", around.requests) if isinstance(around, Written) else around
         prefix = self._owner_text.rpartition(".")[0]
         if prefix and _is_chain(prefix) and self._has(self._project.meaning(chained(prefix), place), name, class_):

@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 
 from codemods.flow.bound_once import bound_once
 from codemods.flow.scope import Scope
-from codemods.project.link import Project
-from codemods.project.mapped_classes import mapped
+from codemods.project.expressions import shown
+from codemods.project.mapped_classes import are_kin
 from codemods.project.sessions import ClassMeaning, External, FunctionMeaning
 
 LOADING = frozenset({"selectinload", "joinedload", "subqueryload", "immediateload", "contains_eager"})
@@ -99,7 +99,7 @@ class _Reading:
             case ast.Call():
                 return self._called(node, at, roots)
             case _:
-                return self._untold(f"`{_text(node)}` cannot be followed")
+                return self._untold(f"`{shown(node)}` cannot be followed")
 
     def _chained(
         self,
@@ -113,7 +113,7 @@ class _Reading:
         """`selectinload(User.roles).selectinload(Role.permissions)`, `.options(...)`, `Load(User).joinedload(...)`."""
         known = method in _STRATEGIES or method in _OF_COLUMNS or method == "options"
         if not known or isinstance(self._scope.meaning(node.func), FunctionMeaning):
-            return self._untold(f"`{_text(node)}` cannot be followed")
+            return self._untold(f"`{shown(node)}` cannot be followed")
         before = self.unknown
         end = self.option(base, at, roots, seen)
         if end is None or self.unknown != before:
@@ -130,7 +130,7 @@ class _Reading:
         """`selectinload(...)`, `Load(User)`, `load_only(...)`: the start of an option."""
         name = self._external(node.func)
         if name is None:
-            return self._untold(f"`{_text(node)}` cannot be followed")
+            return self._untold(f"`{shown(node)}` cannot be followed")
         if name == "Load" and len(node.args) == 1:
             return self._entity(node.args[0], at, roots)
         if name == "with_loader_criteria":
@@ -138,13 +138,13 @@ class _Reading:
         if name in _OF_COLUMNS:
             return self._of_columns(node, at, roots)
         if name not in _STRATEGIES or not node.args:
-            return self._untold(f"`{_text(node)}` cannot be read")
+            return self._untold(f"`{shown(node)}` cannot be read")
         first = node.args[0]
         if isinstance(first, ast.Constant) and isinstance(first.value, str):
             return self._noted(node, name, at, is_bound=bool(at))
         attribute = _attribute(first)
         if attribute is None:
-            return self._untold(f"`{_text(first)}` cannot be read")
+            return self._untold(f"`{shown(first)}` cannot be read")
         if roots and self._entity(attribute.node.value, at, roots) is None:
             return None
         return self._noted(node, name, at, is_bound=True)
@@ -162,7 +162,7 @@ class _Reading:
     def _noted(self, node: ast.Call, strategy: str, at: tuple[str, ...], *, is_bound: bool) -> tuple[str, ...] | None:
         """Notes the strategy for each of the keys of the call."""
         if not node.args or any(keyword.arg is None for keyword in node.keywords):
-            return self._untold(f"`{_text(node)}` cannot be read")
+            return self._untold(f"`{shown(node)}` cannot be read")
         path = at
         for position, key in enumerate(node.args):
             is_last = position == len(node.args) - 1
@@ -177,7 +177,7 @@ class _Reading:
             else:
                 attribute = _attribute(key)
                 if attribute is None:
-                    return self._untold(f"`{_text(key)}` cannot be read")
+                    return self._untold(f"`{shown(key)}` cannot be read")
                 names, particular = [attribute.node.attr], attribute.particular
             for index, name in enumerate(names):
                 path = (*path, name)
@@ -200,7 +200,7 @@ class _Reading:
         except ValueError:
             levels = None
         if not isinstance(levels, int):
-            return self._untold(f"`{_text(node)}` cannot be read")
+            return self._untold(f"`{shown(node)}` cannot be read")
         self.particular[path] = "recursion_depth"
         further = path
         for _ in range(_ALL_LEVELS if levels < 0 else levels):
@@ -222,8 +222,8 @@ class _Reading:
         """The path `at` when the entity is the selected class, one above or one below it; None for another one."""
         class_ = entity_class(node, self._scope)
         if class_ is None:
-            return self._untold(f"it cannot be told which class `{_text(node)}` is")
-        return at if not roots or any(_are_kin(class_, root, self._scope.project) for root in roots) else None
+            return self._untold(f"it cannot be told which class `{shown(node)}` is")
+        return at if not roots or any(are_kin(class_, root, self._scope.project) for root in roots) else None
 
     def _bound(self, name: str, seen: frozenset[str]) -> ast.expr | None:
         if name in seen:
@@ -271,17 +271,3 @@ def entity_class(node: ast.expr, scope: Scope) -> ClassMeaning | None:
             of = scope.meaning(made.args[0])
             return of if isinstance(of, ClassMeaning) else None
     return None
-
-
-def _are_kin(one: ClassMeaning, other: ClassMeaning, project: Project) -> bool:
-    """Both are the same, or one inherits from the other."""
-    if one == other:
-        return True
-    first, second = mapped(one, project), mapped(other, project)
-    return (first is not None and other in first.parents) or (second is not None and one in second.parents)
-
-
-def _text(node: ast.AST) -> str:
-    """The expression as people read it in a sentence."""
-    text = ast.unparse(node)
-    return text if len(text) <= 60 else f"{text[:57]}..."

@@ -9,9 +9,9 @@ from __future__ import annotations
 import ast
 import sys
 from dataclasses import dataclass
-from itertools import pairwise
 
 from codemods.flow.at_hand import at_hand
+from codemods.flow.import_place import is_bound, standard_place, top_imports
 from codemods.flow.made import Made
 from codemods.flow.scope import Scope
 from codemods.plan import DropIfUnused, NeedsImport, Request, Source
@@ -38,20 +38,6 @@ class Opening:
 
     context: str | None
     requests: tuple[Request, ...] = ()
-
-
-def _module_of(statement: ast.Import | ast.ImportFrom) -> str:
-    if isinstance(statement, ast.ImportFrom):
-        return (statement.module or ".").partition(".")[0] if not statement.level else "."
-    return statement.names[0].name.partition(".")[0]
-
-
-def _full_module_of(statement: ast.Import | ast.ImportFrom) -> str:
-    return statement.module or "" if isinstance(statement, ast.ImportFrom) else statement.names[0].name
-
-
-def _is_future(statement: ast.Import | ast.ImportFrom) -> bool:
-    return isinstance(statement, ast.ImportFrom) and statement.module == "__future__"
 
 
 AS_WRITTEN = Opening(None)
@@ -117,19 +103,6 @@ class Openings:
                         return one.lineno, written, module
         return None
 
-    def _is_bound(self, name: str) -> bool:
-        """Whether the name already means something in this file or function: then it cannot be imported over it."""
-        for node in ast.walk(self.tree):
-            match node:
-                case ast.Name(id=found) | ast.arg(arg=found) if found == name:
-                    return True
-                case ast.FunctionDef(name=found) | ast.AsyncFunctionDef(name=found) | ast.ClassDef(name=found):
-                    if found == name:
-                        return True
-                case ast.alias(name=found, asname=alias) if (alias or found.partition(".")[0]) == name:
-                    return True
-        return False
-
     def _import_of(self, name: str) -> tuple[int, str, str] | None:
         """(line, module as written, file) of the import that binds the name here, the innermost one."""
         path = self.source.path
@@ -160,9 +133,9 @@ class Openings:
         if above is not None:
             place = Place(place.path, place.qualname.rpartition(".")[0])
             if not self._is_imported_above(name, above):
-                if self._is_bound(name):
+                if is_bound(self.tree, name):
                     return None
-                return name, (self._sorted_in(self._imports(above), module, name),)
+                return name, (standard_place(self.source.path, top_imports(self.tree, above), module, name),)
         line = getattr(self.scope.node, "end_lineno", None) or sys.maxsize
         for source in (module, *others):
             if self.project.name(name, place) == External(f"{source}.{name}") and at_hand(self.scope, name, line):
@@ -171,20 +144,9 @@ class Openings:
             if self.project.meaning(chained(f"{source}.{name}"), place) == External(f"{source}.{name}"):
                 if at_hand(self.scope, source.partition(".")[0], line):
                     return f"{source}.{name}", ()
-        if self._is_bound(name):
+        if is_bound(self.tree, name):
             return None
-        return name, (self._sorted_in(self._imports(above), module, name),)
-
-    def _imports(self, above: int | None) -> list[ast.Import | ast.ImportFrom]:
-        """The imports at the top of the file that have their lines for themselves; those before a line."""
-        found = []
-        for place, one in enumerate(self.tree.body):
-            if not isinstance(one, (ast.Import, ast.ImportFrom)) or (above is not None and one.lineno >= above):
-                continue
-            near = [*self.tree.body[max(place - 1, 0) : place], *self.tree.body[place + 1 : place + 2]]
-            if all(other.end_lineno != one.lineno and other.lineno != one.end_lineno for other in near):
-                found.append(one)
-        return found
+        return name, (standard_place(self.source.path, top_imports(self.tree, above), module, name),)
 
     def _is_imported_above(self, name: str, line: int) -> bool:
         """Whether a definition on this line can read the name in its header: an import at the top level gives it."""
@@ -193,29 +155,6 @@ class Openings:
                 if any((alias.asname or alias.name) == name for alias in one.names):
                     return True
         return False
-
-    def _sorted_in(self, imports: list[ast.Import | ast.ImportFrom], module: str, name: str) -> NeedsImport:
-        """Where `from module import name` goes among the imports of the file: as isort would have it."""
-        path = self.source.path
-        for one in imports:
-            if isinstance(one, ast.ImportFrom) and not one.level and one.module == module:
-                return NeedsImport(path, one.lineno, module, name)
-        standard = [one for one in imports if _module_of(one) in sys.stdlib_module_names and not _is_future(one)]
-        straight_first = not any(
-            isinstance(one, ast.ImportFrom) and isinstance(other, ast.Import) for one, other in pairwise(standard)
-        )
-        own = (straight_first, module)
-        lower = [
-            one for one in standard if (straight_first and isinstance(one, ast.ImportFrom), _full_module_of(one)) < own
-        ]
-        if lower:
-            return NeedsImport(path, lower[-1].lineno, module, name)
-        if standard:
-            return NeedsImport(path, standard[0].lineno, module, name, above=True)
-        future = [one for one in imports if _is_future(one)]
-        if future:
-            return NeedsImport(path, future[-1].lineno, module, name, apart=True)
-        return NeedsImport(path, imports[0].lineno if imports else 0, module, name, above=True, apart=True)
 
     # --- generators that lend a session ------------------------------------------------------------------------
 
@@ -286,7 +225,12 @@ class Openings:
                 if not isinstance(wanted, ModuleMeaning) and not self._is_fixed(home, name, wanted):
                     return None
             return Opening(form.format(name), () if drop is None else (drop,))
-        if not isinstance(written_callee, Name) or not callee_at_hand or self._is_bound(name) or name.startswith("_"):
+        if (
+            not isinstance(written_callee, Name)
+            or not callee_at_hand
+            or is_bound(self.tree, name)
+            or name.startswith("_")
+        ):
             return None
         imported = self._import_of(written_callee.id)
         if imported is None:

@@ -20,6 +20,7 @@ from codemods.plan import (
 )
 from codemods.project.expressions import expression, is_logging
 from codemods.project.sessions import SessionMeaning
+from codemods.project.ways import is_call_of
 
 _CLOSING = frozenset({"close", "aclose", "rollback", "expunge_all", "invalidate", "reset"})
 _HARMLESS = frozenset({"no_autoflush", "in_transaction", "is_active", "info"})
@@ -111,7 +112,7 @@ def around(
     commits = block.lineno if session.commits and block is not None else 0
     if isinstance(block, With) and not commits:
         for item in block.items:
-            if _mentions(item.context_expr, names.session) and _is_begin(item.context_expr):
+            if _mentions(item.context_expr, names.session) and is_call_of(item.context_expr, "begin"):
                 commits = block.lineno
     return Around(False, end, block, needs, commits, name=name)
 
@@ -267,13 +268,13 @@ def _on_the_way(
 def _at_exit(item: ast.withitem, block: ast.stmt, names: Names, scope: Scope, *, is_own: bool) -> tuple[int, str]:
     """What leaving one item of a `with` does with the session, or with the objects."""
     node, bound = item.context_expr, item.optional_vars
-    if _is_begin(node) and _mentions(node, names.session):
+    if is_call_of(node, "begin") and _mentions(node, names.session):
         return block.lineno, ""
     if is_own or (isinstance(node, ast.Attribute) and node.attr in _HARMLESS):
         return 0, ""
     told = f"`{ast.unparse(node)}` (line {block.lineno})"
     if _mentions(node, names.session | names.holders):
-        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == "begin_nested":
+        if is_call_of(node, "begin_nested"):
             return 0, ""
         return 0, f"{told} has its session: its end cannot be judged"
     if _mentions(node, names.objects):
@@ -286,10 +287,6 @@ def _at_exit(item: ast.withitem, block: ast.stmt, names: Names, scope: Scope, *,
             if simple and _mentions(statement, frozenset({bound.id})) and _mentions(statement, ours):
                 return 0, f"{told} may have been given what is returned: its end cannot be judged"
     return 0, ""
-
-
-def _is_begin(node: ast.expr) -> bool:
-    return isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == "begin"
 
 
 def _mentions(node: ast.AST, names: frozenset[str]) -> bool:

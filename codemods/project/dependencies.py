@@ -119,6 +119,14 @@ class Dependencies:
                     return None if parameter.annotation is None else self.target(parameter.annotation, outside)
         return None
 
+    def is_injected(self, parameter: Parameter, outside: Place) -> bool:
+        """Whether a parameter is given what a dependency gives, be that in view or not."""
+        return any(
+            is_depends(self._project.meaning(call.function, place))
+            for given in (parameter.default, parameter.annotation)
+            for call, place in self._depends_in(given, outside)
+        )
+
     def _depends_in(self, given: Expression | None, place: Place, depth: int = 0) -> Iterator[tuple[Call, Place]]:
         """The calls in a default or an annotation, type aliases followed."""
         match given:

@@ -108,6 +108,12 @@ def dotted(node: Expression) -> str:
             return ""
 
 
+def shown(node: ast.expr, most: int = 60) -> str:
+    """The expression as people read it in a sentence: at most so many characters of it."""
+    text = ast.unparse(node)
+    return text if len(text) <= most else f"{text[: most - 3]}..."
+
+
 LOG_METHODS = frozenset({"debug", "info", "warning", "warn", "error", "exception", "critical", "log"})
 
 

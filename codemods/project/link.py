@@ -144,7 +144,7 @@ class Project:
             case Awaited(value=value):
                 inner = self.meaning(value, place)
                 return inner.value if isinstance(inner, CoroutineMeaning) else UNKNOWN
-            case Item(key=Call(arguments=(inner_type, *_))) if _is_annotated(node):
+            case Item(key=Call(arguments=(inner_type, *_))) if is_annotated(node):
                 return self.declared(inner_type, place)
             case Item(value=value, key=Literal(value=key)) if (found := self._mapping(value, place)) is not None:
                 return join([self.meaning(given, found[1]) for name, given in found[0].items if name == key])
@@ -257,7 +257,7 @@ class Project:
 
     def declared(self, annotation: Expression, place: Place) -> Meaning:
         """What a value of this declared type is. A session that is declared, not made, belongs to someone else."""
-        if isinstance(annotation, Item) and _is_annotated(annotation):
+        if isinstance(annotation, Item) and is_annotated(annotation):
             return self.meaning(annotation, place)
         if isinstance(annotation, Item) and last_name(annotation.value) == "Callable":
             result = annotation.key.options[-1] if isinstance(annotation.key, Either) else annotation.key
@@ -714,7 +714,7 @@ class Project:
                 return UNKNOWN
 
 
-def _is_annotated(node: Item) -> bool:
+def is_annotated(node: Item) -> bool:
     """`Annotated[X, ...]`, as `expressions.annotation` writes it."""
     return isinstance(node.key, Call) and node.key.function == Name("Annotated") and bool(node.key.arguments)
 

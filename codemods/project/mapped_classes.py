@@ -62,6 +62,17 @@ def below(class_: ClassMeaning, project: Project) -> list[ClassMeaning]:
     return [other for other, one in all_mapped(project).items() if class_ in one.parents]
 
 
+def is_below(one: ClassMeaning, other: ClassMeaning, project: Project) -> bool:
+    """Whether the one class, a mapped one, inherits from the other."""
+    known = mapped(one, project)
+    return known is not None and other in known.parents
+
+
+def are_kin(one: ClassMeaning, other: ClassMeaning, project: Project) -> bool:
+    """Whether an object may be of both mapped classes: they are the same, or one inherits from the other."""
+    return one == other or is_below(one, other, project) or is_below(other, one, project)
+
+
 @dataclass(slots=True)
 class _Class:
     """One mapped class while it is read."""

@@ -7,6 +7,7 @@ import enum
 from codemods.project.expressions import dotted, last_name
 from codemods.project.facts import Annotated, Call, Either, Expression, Item, Literal
 from codemods.project.link import Place, Project
+from codemods.project.mapping_names import SQLMODEL
 from codemods.project.sessions import ClassMeaning, External, InstanceMeaning
 
 _DECLARATIVE = frozenset(
@@ -16,11 +17,8 @@ _DECLARATIVE = frozenset(
         "sqlalchemy.orm.declarative_base",
         "sqlalchemy.ext.declarative.declarative_base",
         "sqlalchemy.orm.decl_api.DeclarativeBase",
-        "sqlmodel.SQLModel",
-        "sqlmodel.main.SQLModel",
     }
 )
-_SQLMODEL = frozenset({"sqlmodel.SQLModel", "sqlmodel.main.SQLModel"})
 _PYDANTIC = frozenset({"pydantic.BaseModel", "pydantic.main.BaseModel", "pydantic.generics.GenericModel"})
 _COLUMNS = frozenset({"mapped_column", "Column", "Field", "column_property", "synonym", "composite"})
 _RELATIONSHIPS = frozenset({"relationship", "Relationship", "dynamic_loader"})
@@ -39,10 +37,10 @@ def is_mapped(class_: ClassMeaning, project: Project) -> bool:
     declarative = False
     for base in project.bases(class_):
         if isinstance(base, External):
-            declarative = declarative or base.dotted in _DECLARATIVE
+            declarative = declarative or base.dotted in _DECLARATIVE | SQLMODEL
     if not declarative:
         return False
-    if any(isinstance(base, External) and base.dotted in _SQLMODEL for base in project.bases(class_)):
+    if any(isinstance(base, External) and base.dotted in SQLMODEL for base in project.bases(class_)):
         return any(
             key == "table" and value == Literal(True)
             for base in project.bases(class_)
@@ -56,7 +54,7 @@ def is_schema(class_: ClassMeaning, project: Project) -> bool:
     """Whether instances are pydantic models that copy what they are given."""
     bases = project.bases(class_)
     if is_mapped(class_, project) or not any(
-        isinstance(base, External) and base.dotted in _PYDANTIC | _SQLMODEL for base in bases
+        isinstance(base, External) and base.dotted in _PYDANTIC | SQLMODEL for base in bases
     ):
         return False
     for base in bases:

@@ -61,6 +61,18 @@ _DEFINITIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
 _WATCHED = (ast.Call, ast.With, ast.AsyncWith, ast.For, ast.AsyncFor)
 
 
+def own_nodes(function: Function) -> list[ast.AST]:
+    """The nodes of the function's body, in no order; what nested functions, lambdas and classes hold is theirs."""
+    found: list[ast.AST] = []
+    waiting: list[ast.AST] = list(function.body)
+    while waiting:
+        node = waiting.pop()
+        found.append(node)
+        if not isinstance(node, (*_DEFINITIONS, ast.Lambda)):
+            waiting += ast.iter_child_nodes(node)
+    return found
+
+
 class Parents:
     """Who stands around whom, for one tree; and what of interest stands in which scope, noted on the same walk.
 

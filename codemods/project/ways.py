@@ -186,15 +186,14 @@ def _final(ways: Ways, statement: ast.stmt, name: str) -> None:
 def _item(ways: Ways, item: ast.withitem, name: str) -> None:
     node, target = item.context_expr, item.optional_vars
     if is_name(node, name) or (target is not None and is_name(target, name)):
-        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == "begin":
+        if is_call_of(node, "begin"):
             _committing(ways, node)
         else:
             ways.enclosing.append(Enclosing(expression(node), node.lineno))
         return
-    if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == "begin":
-        if is_name(node.func.value, name):
-            _committing(ways, node)
-            return
+    if is_call_of(node, "begin", of=name):
+        _committing(ways, node)
+        return
     if isinstance(node, ast.Call) and "suppress" in last_name(expression(node.func)):
         ways.swallows = True
     else:
@@ -203,7 +202,7 @@ def _item(ways: Ways, item: ast.withitem, name: str) -> None:
     ways.tears_down = ways.tears_down or node.lineno
 
 
-def _committing(ways: Ways, node: ast.Call) -> None:
+def _committing(ways: Ways, node: ast.expr) -> None:
     if not ways.after:
         ways.after, ways.after_text = node.lineno, f"the commit at the end of `{ast.unparse(node)}`"
 
@@ -268,6 +267,13 @@ def _is_about(test: ast.expr, name: str) -> bool:
 def is_name(node: ast.AST, name: str) -> bool:
     """Whether the node is this variable."""
     return bool(name) and isinstance(node, ast.Name) and node.id == name
+
+
+def is_call_of(node: ast.AST, *methods: str, of: str | None = None) -> bool:
+    """Whether the node calls one of the methods: of whatever it may be, or of the variable `of`."""
+    if not isinstance(node, ast.Call) or not isinstance(node.func, ast.Attribute) or node.func.attr not in methods:
+        return False
+    return of is None or is_name(node.func.value, of)
 
 
 def raises(handler: ast.ExceptHandler) -> bool:

@@ -4,18 +4,23 @@ from __future__ import annotations
 
 import ast
 import hashlib
-from collections.abc import Iterable
+import re
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Protocol
 
 from codemods.flow.objects.readers import Readers
 from codemods.flow.objects.summaries import FunctionSummaries
+from codemods.flow.opening import Openings
 from codemods.flow.scope import Scope, scopes
+from codemods.flow.tasks.index import Tasks
 from codemods.plan import Examined, Site, Source, Span
 from codemods.project.link import Project
 from codemods.project.openers import Customs
 from codemods.settings import Settings
+
+_LINE = re.compile(r"[^\r\n]*(?:\r\n|\r|\n)|[^\r\n]+\Z")  # what Python counts as lines, with their ends
 
 
 class Rule(Protocol):
@@ -61,6 +66,8 @@ class ModuleView:
     running: frozenset[str]  # the names of the rules that look at this file
     summaries: FunctionSummaries
     readers: Readers
+    tasks: Tasks
+    beside: Callable[[str], ModuleView | None]  # another file of the project, by its path
     decided: list[Examined] = field(default_factory=list)  # what the rules before said of this file
 
     @cached_property
@@ -89,6 +96,19 @@ class ModuleView:
         end_line = node.end_lineno or node.lineno
         end = self._column(end_line, node.end_col_offset or 0)
         return Span(node.lineno, self._column(node.lineno, node.col_offset), end_line, end)
+
+    def openings(self, scope: Scope) -> Openings:
+        """How things are opened and imported in a scope of this file."""
+        return Openings(scope, self.tree, self.source, self.customs.openers, self.settings.scope)
+
+    def source_text(self, node: ast.expr) -> str:
+        """The source text of an expression, over all its lines, with the newlines of the file."""
+        span = self.span(node)
+        lines = _LINE.findall(self.source.text)
+        if span.line == span.end_line:
+            return self.text(node)
+        first, last = lines[span.line - 1][span.column :], lines[span.end_line - 1][: span.end_column]
+        return "".join([first, *lines[span.line : span.end_line - 1], last])
 
     def text(self, node: ast.expr) -> str:
         """The source text of an expression that stands on one line."""

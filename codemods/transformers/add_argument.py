@@ -20,7 +20,7 @@ def with_argument(edit: AddArgument, node: cst.BaseExpression) -> cst.Call:
     line = edit.span.line
     if not isinstance(node, cst.Call):
         raise ComposeError(f"the expression on line {line} is no call", line)
-    new = _argument(edit)
+    (new,) = argument_nodes(edit.text, line)
     if not node.args:
         if comment_lines(node.whitespace_before_args):
             raise ComposeError(f"the call on line {line} has a comment in the place of arguments", line)
@@ -42,11 +42,12 @@ def with_argument(edit: AddArgument, node: cst.BaseExpression) -> cst.Call:
     return node.with_changes(args=[*others, last, new])
 
 
-def _argument(edit: AddArgument) -> cst.Arg:
-    match parse_expression(f"_({edit.text})", edit.span.line):
-        case cst.Call(func=cst.Name("_"), args=[cst.Arg(comma=cst.MaybeSentinel.DEFAULT) as only], lpar=[]):
-            return only
-    raise ComposeError(f"`{edit.text}` is not one argument", edit.span.line)
+def argument_nodes(text: str, line: int) -> list[cst.Arg]:
+    """The arguments that a text is, at least one. Raises ComposeError for `line` where it is none."""
+    match parse_expression(f"_({text})", line):
+        case cst.Call(func=cst.Name("_"), args=[*args, cst.Arg(comma=cst.MaybeSentinel.DEFAULT) as last], lpar=[]):
+            return [*(arg.with_changes(comma=cst.MaybeSentinel.DEFAULT) for arg in args), last]
+    raise ComposeError(f"`{text}` is no argument", line)
 
 
 def _gaps(first: _Gap, others: Sequence[cst.Arg]) -> list[_Gap]:

@@ -14,8 +14,11 @@ from dataclasses import replace
 
 from codemods.plan import (
     AddArgument,
+    AddFunction,
     ChainCall,
+    ChangeArguments,
     ChangeDefinition,
+    ChangeParameters,
     DissolveTry,
     Edit,
     GuardBlock,
@@ -24,10 +27,12 @@ from codemods.plan import (
     OpenBlock,
     Request,
     Source,
+    Span,
     WidenBlock,
 )
 from codemods.transformers.deep_stack import with_deep_stack
 from codemods.transformers.errors import ComposeError
+from codemods.transformers.expression_fit import Growing
 from codemods.transformers.fit import start_line
 from codemods.transformers.imports import settle_imports
 from codemods.transformers.intended import check_statements, edited_expressions
@@ -76,7 +81,7 @@ def _compose(source: Source, edits: list[Edit], requests: list[Request]) -> byte
 
 
 def _within_limits(source: Source, text: str, edits: list[Edit]) -> str:
-    if not any(isinstance(edit, AddArgument | ChainCall) and edit.limit for edit in edits):
+    if not any(isinstance(edit, Growing) and edit.limit for edit in edits):
         return text
     edited = edited_expressions(source.text, text, edits)
     short = within_limits(source.text, text, edited, source.indent)
@@ -86,17 +91,36 @@ def _within_limits(source: Source, text: str, edits: list[Edit]) -> str:
 
 def _joined(edits: list[Edit]) -> list[Edit]:
     """Several widenings of one block are one, down to the last line that any of them asks for; several dissolutions
-    of one `try` are one that takes what any of them takes; several changes of one definition that do not gainsay each
-    other are one."""
+    of one `try` are one that takes what any of them takes; several changes of one definition, of one call or of
+    one function's parameters that do not gainsay each other are one."""
     widened = {edit.block: edit for edit in sorted(edits, key=_position) if isinstance(edit, WidenBlock)}
     dissolved: dict[int, DissolveTry] = {}
     for edit in edits:
         if isinstance(edit, DissolveTry):
             known = dissolved.get(edit.line, edit)
             dissolved[edit.line] = replace(known, closes=tuple(sorted({*known.closes, *edit.closes})))
-    others = [edit for edit in edits if not isinstance(edit, WidenBlock | DissolveTry | ChangeDefinition)]
+    single = WidenBlock | DissolveTry | ChangeDefinition | ChangeArguments | ChangeParameters
+    others = [edit for edit in edits if not isinstance(edit, single)]
     definitions = _joined_definitions([edit for edit in edits if isinstance(edit, ChangeDefinition)])
-    return sorted([*others, *widened.values(), *dissolved.values(), *definitions], key=_position)
+    arguments: dict[Span, ChangeArguments] = {}
+    parameters: dict[int, ChangeParameters] = {}
+    for edit in edits:
+        if isinstance(edit, ChangeArguments):
+            of_call = arguments.get(edit.span, edit)
+            changes = tuple(dict.fromkeys((*of_call.changes, *edit.changes)))
+            arguments[edit.span] = replace(edit, changes=changes, limit=_limit(of_call.limit, edit.limit))
+        if isinstance(edit, ChangeParameters):
+            of_function = parameters.get(edit.line, edit)
+            named = tuple(dict.fromkeys((*of_function.changes, *edit.changes)))
+            parameters[edit.line] = replace(edit, changes=named, limit=_limit(of_function.limit, edit.limit))
+    joined: list[Edit] = [*others, *widened.values(), *dissolved.values(), *definitions]
+    joined += [*arguments.values(), *parameters.values()]
+    return sorted(joined, key=_position)
+
+
+def _limit(one: int, other: int) -> int:
+    """The smaller of two limits, 0 being none."""
+    return min(one, other) or max(one, other)
 
 
 def _joined_definitions(edits: list[ChangeDefinition]) -> list[ChangeDefinition]:
@@ -112,5 +136,5 @@ def _joined_definitions(edits: list[ChangeDefinition]) -> list[ChangeDefinition]
 
 def _position(edit: Edit) -> tuple[int, int, str]:
     last = edit.last if isinstance(edit, OpenBlock | WidenBlock | GuardBlock) else 0
-    in_order = isinstance(edit, InsertBefore | InsertAfter | AddArgument | ChainCall)
+    in_order = isinstance(edit, InsertBefore | InsertAfter | AddArgument | ChainCall | AddFunction)
     return start_line(edit), last, type(edit).__name__ if in_order else repr(edit)

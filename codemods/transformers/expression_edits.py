@@ -8,9 +8,10 @@ from dataclasses import dataclass
 import libcst as cst
 from libcst.metadata import CodeRange
 
-from codemods.plan import AddArgument, ChainCall, Edit, ReplaceExpression
+from codemods.plan import AddArgument, ChainCall, ChangeArguments, Edit, ReplaceExpression
 from codemods.transformers.add_argument import with_argument
 from codemods.transformers.chain_call import Chain, chain_of, with_chain, with_next_dot
+from codemods.transformers.change_arguments import with_arguments
 from codemods.transformers.expression_spans import ExpressionEdit, nodes_at
 from codemods.transformers.replace_expression import replacement
 
@@ -23,26 +24,32 @@ class ExpressionEdits:
     """
 
     replaced: Mapping[cst.CSTNode, cst.BaseExpression]
+    changed: Mapping[cst.CSTNode, ChangeArguments]
     arguments: Mapping[cst.CSTNode, Sequence[AddArgument]]
     chains: Mapping[cst.CSTNode, Chain]
     followed: Mapping[cst.CSTNode, Chain]
 
     @classmethod
-    def of(cls, edits: Sequence[Edit], positions: Mapping[cst.CSTNode, CodeRange], offset: int) -> ExpressionEdits:
-        """The edits that lie in a tree, whose lines lack `offset` to those of the original.
+    def of(
+        cls, edits: Sequence[Edit], positions: Mapping[cst.CSTNode, CodeRange], offset: int, newline: str
+    ) -> ExpressionEdits:
+        """The edits that lie in a tree, whose lines lack `offset` to those of the original and end with `newline`.
 
         Raises ComposeError where an expression is not found, or what stands there cannot be edited so.
         """
         asked = [edit for edit in edits if isinstance(edit, ExpressionEdit)]
         nodes = nodes_at({edit.span for edit in asked}, positions, offset)
         replaced: dict[cst.CSTNode, cst.BaseExpression] = {}
+        changed: dict[cst.CSTNode, ChangeArguments] = {}
         arguments: dict[cst.CSTNode, list[AddArgument]] = {}
         calls: dict[cst.CSTNode, list[ChainCall]] = {}
         for edit in asked:
             node = nodes[edit.span]
             match edit:
                 case ReplaceExpression():
-                    replaced[node] = replacement(edit, node)
+                    replaced[node] = replacement(edit, node, newline)
+                case ChangeArguments():
+                    changed[node] = edit
                 case AddArgument():
                     arguments.setdefault(node, []).append(edit)
                 case ChainCall():
@@ -55,12 +62,14 @@ class ExpressionEdits:
             chains[one] = chain_of(texts, following)
             if following is not None:
                 followed[following] = chains[one]
-        return cls(replaced, arguments, chains, followed)
+        return cls(replaced, changed, arguments, chains, followed)
 
     def made(self, original: cst.BaseExpression, updated: cst.BaseExpression) -> cst.BaseExpression:
         """What becomes of one expression, in which everything that lies deeper has been edited already."""
         if original in self.replaced:
             return self.replaced[original]
+        if original in self.changed:
+            updated = with_arguments(self.changed[original], updated)
         for edit in self.arguments.get(original, ()):
             updated = with_argument(edit, updated)
         if original in self.followed:

@@ -4,33 +4,70 @@ from __future__ import annotations
 
 import ast
 
-from codemods.plan import AddArgument, ChainCall
+from codemods.plan import AddArgument, ChainCall, ChangeArguments
 from codemods.transformers.errors import ComposeError
 
 _CHAINABLE = (ast.Name, ast.Attribute, ast.Call, ast.Subscript)
 
 
-def check_expression(expression: ast.expr, edit: AddArgument | ChainCall) -> None:
-    """Raise ComposeError unless `expression` is a call that takes the argument, or one that calls can follow."""
+Growing = AddArgument | ChainCall | ChangeArguments
+
+
+def check_expression(expression: ast.expr, edit: Growing) -> None:
+    """Raise ComposeError unless `expression` is a call that takes the arguments, or one that calls can follow."""
     line = edit.span.line
-    if isinstance(edit, AddArgument):
+    if isinstance(edit, AddArgument | ChangeArguments):
         if not isinstance(expression, ast.Call):
             raise ComposeError(f"the expression on line {line} is no call", line)
-        argument_of(edit)
+        if isinstance(edit, AddArgument):
+            argument_of(edit.text, line)
+        else:
+            _check_arguments(expression, edit)
         return
     if not isinstance(expression, _CHAINABLE):
         raise ComposeError(f"no call can follow the expression on line {line}", line)
     chain_on(edit, ast.Name(id="_", ctx=ast.Load()))
 
 
-def argument_of(edit: AddArgument) -> ast.expr | ast.keyword:
-    """The argument that a text is. Raises ComposeError where it is none, or more than one."""
-    match _parsed(f"_({edit.text}\n)"):
-        case ast.Call(func=ast.Name(id="_"), args=[only], keywords=[]) if edit.text.strip()[-1] != ",":
-            return only
-        case ast.Call(func=ast.Name(id="_"), args=[], keywords=[named]) if edit.text.strip()[-1] != ",":
-            return named
-    raise ComposeError(f"`{edit.text}` is not one argument", edit.span.line)
+def _check_arguments(call: ast.Call, edit: ChangeArguments) -> None:
+    line, count = edit.span.line, len(call.args) + len(call.keywords)
+    indexes = {change.index for change in edit.changes}
+    if not indexes or len(indexes) < len(edit.changes):
+        raise ComposeError(f"the arguments to change on line {line} are not told one by one", line)
+    if not all(0 <= index < count for index in indexes):
+        raise ComposeError(f"the call on line {line} has no such argument", line)
+    for change in edit.changes:
+        if change.text is not None:
+            arguments_of(change.text, line)
+
+
+def arguments_as_written(call: ast.Call) -> list[ast.expr | ast.keyword]:
+    """All arguments of a call in the order in which they stand in its text."""
+    given: list[ast.expr | ast.keyword] = [*call.args, *call.keywords]
+    return sorted(given, key=lambda one: (one.lineno, one.col_offset))
+
+
+def argument_of(text: str, line: int) -> ast.expr | ast.keyword:
+    """The argument that a text is. Raises ComposeError for `line` where it is none, or more than one."""
+    found = _arguments(text)
+    if len(found) != 1:
+        raise ComposeError(f"`{text}` is not one argument", line)
+    return found[0]
+
+
+def arguments_of(text: str, line: int) -> list[ast.expr | ast.keyword]:
+    """The arguments that a text is, at least one. Raises ComposeError for `line` where it is none."""
+    found = _arguments(text)
+    if not found:
+        raise ComposeError(f"`{text}` is no argument", line)
+    return found
+
+
+def _arguments(text: str) -> list[ast.expr | ast.keyword]:
+    match _parsed(f"_({text}\n)"):
+        case ast.Call(func=ast.Name(id="_")) as call if text.strip()[-1:] not in ("", ","):
+            return arguments_as_written(call)
+    return []
 
 
 def chain_on(edit: ChainCall, start: ast.expr) -> ast.expr:

@@ -8,8 +8,9 @@ from collections.abc import Sequence
 from itertools import combinations, permutations
 
 from codemods.plan import (
-    AddArgument,
-    ChainCall,
+    AddFunction,
+    ChangeArguments,
+    ChangeParameters,
     DissolveBlock,
     DissolveTry,
     Edit,
@@ -24,11 +25,13 @@ from codemods.plan import (
     WidenBlock,
 )
 from codemods.transformers.errors import ComposeError
-from codemods.transformers.expression_fit import check_expression
+from codemods.transformers.expression_fit import Growing, arguments_as_written, check_expression
 from codemods.transformers.expression_spans import ExpressionEdit, find_expression
-from codemods.transformers.insertion_fit import check_insertion
+from codemods.transformers.function_fit import check_function
+from codemods.transformers.insertion_fit import check_insertion, check_opening
 from codemods.transformers.open_block import Block, block_anchors, block_start, made_on
 from codemods.transformers.outline import Outline, Place
+from codemods.transformers.parameter_fit import check_parameters
 from codemods.transformers.statement_fit import Reshaping, check_jumps, check_one_shape, check_statement
 
 
@@ -39,7 +42,7 @@ def start_line(edit: Edit) -> int:
             return made_on(edit)
         case WidenBlock():
             return edit.block
-        case ReplaceExpression() | AddArgument() | ChainCall():
+        case _ if isinstance(edit, ExpressionEdit):
             return edit.span.line
         case GuardBlock():
             return edit.first
@@ -54,7 +57,7 @@ def places_of(outline: Outline, tree: ast.Module, edit: Edit) -> list[Place]:
     lines name no statements, or none that are siblings and in order.
     """
     match edit:
-        case ReplaceExpression() | AddArgument() | ChainCall():
+        case _ if isinstance(edit, ExpressionEdit):
             return [_holder(outline, tree, edit)]
         case OpenBlock() | WidenBlock() | GuardBlock():
             anchors = block_anchors(edit)
@@ -76,7 +79,11 @@ def check_fit(outline: Outline, tree: ast.Module, edits: Sequence[Edit]) -> None
         _check_one(outline, place.statement, edit)
         if isinstance(edit, InsertBefore | InsertAfter):
             check_insertion(outline, place, edit, edits)
-        if isinstance(edit, AddArgument | ChainCall):
+        if isinstance(edit, AddFunction):
+            check_function(place, edit, edits)
+        if isinstance(edit, OpenBlock):
+            check_opening(outline, place, edit)
+        if isinstance(edit, Growing):
             check_expression(find_expression(tree, outline.lines.lines, edit)[0], edit)
     check_one_shape(edits)
     check_jumps(tree, edits)
@@ -89,6 +96,7 @@ def check_fit(outline: Outline, tree: ast.Module, edits: Sequence[Edit]) -> None
             _check_pair(one, other)
     expressions = [edit for edit in edits if isinstance(edit, ExpressionEdit)]
     _check_expressions(expressions)
+    _check_arguments(outline, tree, expressions)
     _check_headers(outline, tree, edits, expressions)
     replaced = {edit.creation for edit in edits if isinstance(edit, OpenBlock) and edit.context is not None}
     replaced |= {edit.line for edit in edits if isinstance(edit, ReplaceStatement)}
@@ -139,6 +147,10 @@ def _check_one(outline: Outline, statement: ast.stmt, edit: Edit) -> None:
                 raise ComposeError(f"nothing goes from the `finally` of line {edit.line}", edit.line)
             for line in edit.closes:
                 _check_close(outline, statement.finalbody, line)
+        case ChangeParameters():
+            if not isinstance(statement, ast.FunctionDef | ast.AsyncFunctionDef):
+                raise ComposeError(f"the statement on line {edit.line} defines no function", edit.line)
+            check_parameters(outline, statement, edit)
         case _ if isinstance(edit, GuardBlock | Reshaping):
             check_statement(statement, edit)
 
@@ -179,6 +191,20 @@ def _check_expressions(edits: Sequence[ExpressionEdit]) -> None:
         ends = (inner.end_line, inner.end_column) <= (one.span.end_line, one.span.end_column)
         if isinstance(one, ReplaceExpression) and starts and ends:
             raise ComposeError(f"two expressions on line {inner.line} lie in each other", inner.line)
+
+
+def _check_arguments(outline: Outline, tree: ast.Module, edits: Sequence[ExpressionEdit]) -> None:
+    """Nothing in an argument that goes or gives way may be edited."""
+    lines = outline.lines.lines
+    gone: set[ast.AST] = set()
+    for edit in edits:
+        call = find_expression(tree, lines, edit)[0] if isinstance(edit, ChangeArguments) else None
+        if isinstance(edit, ChangeArguments) and isinstance(call, ast.Call):
+            written = arguments_as_written(call)
+            gone.update(node for change in edit.changes for node in ast.walk(written[change.index]))
+    for edit in edits:
+        if gone and find_expression(tree, lines, edit)[0] in gone:
+            raise ComposeError(f"what is edited on line {edit.span.line} is taken away too", edit.span.line)
 
 
 def _check_headers(

@@ -11,6 +11,7 @@ from codemods.transformers.errors import ComposeError
 from codemods.transformers.outline import Outline, Place, first_line, suites_of
 from codemods.transformers.statement_fit import check_code
 
+_DEFINITIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
 _SIGNATURE = re.compile(r"\s*#\s*type:\s*\(")
 
 
@@ -29,13 +30,36 @@ def check_insertion(outline: Outline, place: Place, edit: InsertBefore | InsertA
         return
     if place.suite.owner is None:
         raise ComposeError(f"line {line} begins the module", line)
-    owner = place.suite.owner.statement
-    if not isinstance(owner, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+    _check_first(outline, place, line)
+
+
+def check_opening(outline: Outline, place: Place, edit: OpenBlock) -> None:
+    """Raise ComposeError unless a block can begin with the statement of `place`, and with the block's prologue.
+
+    What is first in a function may stand there for programs to read. A prologue comes above the comments of the first
+    statement.
+    """
+    line = edit.first
+    if edit.prologue:
+        check_code(edit.prologue, line)
+    if edit.creation is not None:
         return
-    match statement:
+    statement = place.statement
+    if any(inner[0].lineno == line for inner in suites_of(statement)) and isinstance(statement, _DEFINITIONS):
+        raise ComposeError(f"the statement on line {line} shares its line with what it holds", line)
+    if not place.index and place.suite.owner is not None:
+        _check_first(outline, place, line)
+
+
+def _check_first(outline: Outline, place: Place, line: int) -> None:
+    """Raise ComposeError where the first statement of a suite documents it, or comments above it declare its types."""
+    assert place.suite.owner is not None
+    if not isinstance(place.suite.owner.statement, _DEFINITIONS):
+        return
+    match place.statement:
         case ast.Expr(value=ast.Constant(value=str())):
             raise ComposeError(f"the statement on line {line} documents what it stands in", line)
-    if any(_SIGNATURE.match(comment) for comment in _above(outline, statement)):
+    if any(_SIGNATURE.match(comment) for comment in _above(outline, place.statement)):
         raise ComposeError(f"the comment above line {line} declares the types of the function", line)
 
 

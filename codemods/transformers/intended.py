@@ -12,8 +12,11 @@ from collections.abc import Iterable, Iterator, Mapping
 from codemods.plan import (
     AddArgument,
     AddFinally,
+    AddFunction,
     ChainCall,
+    ChangeArguments,
     ChangeDefinition,
+    ChangeParameters,
     DissolveBlock,
     DissolveTry,
     Edit,
@@ -29,13 +32,14 @@ from codemods.plan import (
     WidenBlock,
 )
 from codemods.transformers.errors import ComposeError
-from codemods.transformers.expression_fit import argument_of, chain_on
+from codemods.transformers.expression_fit import Growing, argument_of, arguments_as_written, arguments_of, chain_on
 from codemods.transformers.expression_spans import ExpressionEdit, find_expression
 from codemods.transformers.outline import suites_of
+from codemods.transformers.parameter_fit import changed_parameters
 from codemods.transformers.physical_lines import split_lines
 
 Block = OpenBlock | WidenBlock | GuardBlock
-_Made = list[tuple[ast.AST, AddArgument | ChainCall]]
+_Made = list[tuple[ast.AST, Growing]]
 
 
 def check_statements(before: str, after: str, edits: Iterable[Edit]) -> None:
@@ -47,10 +51,8 @@ def check_statements(before: str, after: str, edits: Iterable[Edit]) -> None:
         raise ComposeError("the edited text does not hold the statements that it ought to hold")
 
 
-def edited_expressions(
-    before: str, after: str, edits: Iterable[Edit]
-) -> list[tuple[ast.stmt, ast.expr, AddArgument | ChainCall]]:
-    """The expressions of `after` that got an argument or a call, each with the innermost statement that holds it.
+def edited_expressions(before: str, after: str, edits: Iterable[Edit]) -> list[tuple[ast.stmt, ast.expr, Growing]]:
+    """The expressions of `after` that got other arguments or a call, each with the innermost statement that holds it.
 
     `after` has to be what `check_statements` lets pass; its imports are not looked at.
     """
@@ -61,8 +63,8 @@ def edited_expressions(
 
 
 def _counterparts(
-    expected: ast.AST, found: ast.AST, made: Mapping[int, AddArgument | ChainCall]
-) -> Iterator[tuple[ast.stmt, ast.expr, AddArgument | ChainCall]]:
+    expected: ast.AST, found: ast.AST, made: Mapping[int, Growing]
+) -> Iterator[tuple[ast.stmt, ast.expr, Growing]]:
     pending: list[tuple[ast.AST, ast.AST, ast.stmt | None]] = [(expected, found, None)]
     while pending:
         one, other, statement = pending.pop()
@@ -92,10 +94,13 @@ def _edit_expressions(tree: ast.Module, text: str, edits: list[ExpressionEdit]) 
 
     class Editing(ast.NodeTransformer):
         def visit(self, node: ast.AST) -> ast.AST:
+            # what takes the place of an argument has no place in the text, so the order is asked for before
+            written = arguments_as_written(node) if isinstance(node, ast.Call) and node in found else []
+            order = [_index(node, one) for one in written if isinstance(node, ast.Call)]
             made = self.generic_visit(node)
-            for edit in found.get(node, []):
-                made = _edited(made, edit)
-                if isinstance(edit, AddArgument | ChainCall):
+            for edit in sorted(found.get(node, []), key=lambda edit: not isinstance(edit, ChangeArguments)):
+                made = _edited(made, edit, order)
+                if isinstance(edit, Growing):
                     changed.append((made, edit))
             return made
 
@@ -104,18 +109,40 @@ def _edit_expressions(tree: ast.Module, text: str, edits: list[ExpressionEdit]) 
     return changed
 
 
-def _edited(node: ast.AST, edit: ExpressionEdit) -> ast.AST:
-    """One expression with one edit; arguments of a call come before what is put behind it."""
+def _index(call: ast.Call, argument: ast.expr | ast.keyword) -> int:
+    """The place of an argument among those given by position and, behind them, those given by name."""
+    return [*call.args, *call.keywords].index(argument)
+
+
+def _edited(node: ast.AST, edit: ExpressionEdit, order: list[int]) -> ast.AST:
+    """One expression with one edit; arguments of a call come before what is put behind it.
+
+    `order` are the places of a call's arguments, as `_index` counts them, in the order in which they are written.
+    """
     match edit:
         case ReplaceExpression():
             return _parsed(edit.text)
         case AddArgument():
             assert isinstance(node, ast.Call)
-            argument = argument_of(edit)
+            argument = argument_of(edit.text, edit.span.line)
             if isinstance(argument, ast.keyword):
                 node.keywords.append(argument)
             else:
                 node.args.append(argument)
+            return node
+        case ChangeArguments():
+            assert isinstance(node, ast.Call)
+            known: list[ast.expr | ast.keyword] = [*node.args, *node.keywords]
+            texts = {change.index: change.text for change in edit.changes}
+            given: list[ast.expr | ast.keyword] = []
+            for index, place in enumerate(order):
+                text = texts.get(index)
+                if text is not None:
+                    given += arguments_of(text, edit.span.line)
+                elif index not in texts:
+                    given.append(known[place])
+            node.args = [one for one in given if isinstance(one, ast.expr)]
+            node.keywords = [one for one in given if isinstance(one, ast.keyword)]
             return node
         case ChainCall():
             assert isinstance(node, ast.expr)
@@ -188,6 +215,8 @@ def _reshaped(statement: ast.stmt, edits: list[Edit]) -> ast.stmt:
                 asynchronous = edit.is_async or isinstance(statement, ast.AsyncFunctionDef)
                 made = (ast.AsyncFunctionDef if asynchronous else ast.FunctionDef)(**fields)
                 statement = ast.copy_location(made, statement)
+            case ChangeParameters(line=line), ast.FunctionDef() | ast.AsyncFunctionDef() if line == statement.lineno:
+                statement.args = changed_parameters(statement.args, edit)
             case AddFinally(line=line), ast.Try() | ast.TryStar() if line == statement.lineno:
                 statement.finalbody = ast.parse(_call(edit, "close")).body
     return statement
@@ -214,17 +243,21 @@ class _Beside:
 
     def __init__(self, edits: list[Edit]) -> None:
         self._before: dict[int, list[ast.stmt]] = {}
+        self._behind: dict[int, list[ast.stmt]] = {}
         self._after: dict[int, list[ast.stmt]] = {}
         for edit in edits:
             if isinstance(edit, InsertBefore | InsertAfter):
                 kept = self._before if isinstance(edit, InsertBefore) else self._after
                 kept.setdefault(edit.line, []).extend(ast.parse(edit.code).body)
+            if isinstance(edit, AddFunction):
+                self._behind.setdefault(edit.line, []).extend(ast.parse(edit.code).body)
 
     def before(self, line: int) -> list[ast.stmt]:
         return self._before.pop(line, [])
 
     def after(self, line: int) -> list[ast.stmt]:
-        return self._after.pop(line, [])
+        """The functions behind a statement come before what else is put after it."""
+        return [*self._behind.pop(line, []), *self._after.pop(line, [])]
 
 
 def _nest(
@@ -273,7 +306,8 @@ def _opened(block: OpenBlock, creation: ast.stmt | None, body: list[ast.stmt]) -
     assert value is not None
     name = None if block.name is None else ast.Name(id=block.name, ctx=ast.Store())
     item = ast.withitem(context_expr=value, optional_vars=name)
-    opened = (ast.AsyncWith if block.is_async else ast.With)(items=[item], body=body)
+    whole = [*ast.parse(block.prologue).body, *body]
+    opened = (ast.AsyncWith if block.is_async else ast.With)(items=[item], body=whole)
     if not block.keep_annotation:
         return [opened]
     assert isinstance(creation, ast.AnnAssign)

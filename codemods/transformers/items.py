@@ -18,6 +18,7 @@ class Side(enum.Enum):
 
     BEFORE = enum.auto()
     ITSELF = enum.auto()
+    BEHIND = enum.auto()  # a function that goes with it, above the comments that end the suite
     AFTER = enum.auto()
 
 

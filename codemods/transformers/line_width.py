@@ -1,4 +1,4 @@
-"""Lines that an added argument or call made too long are laid out anew, as a formatter would. Pure; text to text.
+"""Lines that other arguments or a call made too long are laid out anew, as a formatter would. Pure; text to text.
 
 Only lines that an edit wrote on are touched, and only where the formatter's layout of the whole statement differs from
 the present one in nothing else. What cannot be laid out so stays long.
@@ -13,19 +13,18 @@ import tokenize
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from codemods.plan import AddArgument, ChainCall
+from codemods.plan import AddArgument, ChainCall, ChangeArguments
 from codemods.transformers.documents import IfBroken, printed, width
+from codemods.transformers.expression_fit import Growing
 from codemods.transformers.expression_layout import layout_of
 from codemods.transformers.physical_lines import split_lines
 
 _PRAGMA = re.compile(r"#\s*(?:noqa|type:|pyright:|pylint:|mypy:|ruff:|flake8:|pragma:|fmt:|yapf:|isort:|nosec)", re.I)
-_Edited = list[tuple[ast.expr, AddArgument | ChainCall]]
+_Edited = list[tuple[ast.expr, Growing]]
 _COMMENT = re.compile(r"\s*(?:#[^\n]*)?")
 
 
-def within_limits(
-    before: str, after: str, made: Iterable[tuple[ast.stmt, ast.expr, AddArgument | ChainCall]], step: str
-) -> str:
+def within_limits(before: str, after: str, made: Iterable[tuple[ast.stmt, ast.expr, Growing]], step: str) -> str:
     """`after` with the lines that are too long laid out, where that can be done.
 
     `made` are the expressions of `after` that were edited, each with the statement that holds it; `before` is the
@@ -34,7 +33,9 @@ def within_limits(
     old, lines = split_lines(before), split_lines(after)
     around: dict[ast.stmt, _Edited] = {}
     for statement, node, edit in made:
-        if edit.limit > 0 and width(_bare(old[edit.span.end_line - 1])) <= edit.limit:
+        first = edit.span.line if isinstance(edit, ChangeArguments) else edit.span.end_line
+        known = old[first - 1 : edit.span.end_line]
+        if edit.limit > 0 and all(width(_bare(line)) <= edit.limit for line in known):
             around.setdefault(statement, []).append((node, edit))
     for statement in sorted(around, key=lambda one: one.lineno, reverse=True):
         laid_out = _laid_out(lines, statement, around[statement], step)
@@ -129,13 +130,13 @@ class _Frame:
         return cls(first, line, prefix, suffix)
 
 
-def _lines_of(node: ast.expr, edit: AddArgument | ChainCall) -> range:
+def _lines_of(node: ast.expr, edit: Growing) -> range:
     """The lines that an edit has written on, in the result."""
     assert isinstance(node, ast.Call)
     first = node.lineno
     if isinstance(edit, AddArgument):
         first = max([one.lineno for one in node.args] + [one.lineno for one in node.keywords])
-    elif isinstance(node.func, ast.Attribute):
+    elif isinstance(edit, ChainCall) and isinstance(node.func, ast.Attribute):
         first = node.func.value.end_lineno or first
     return range(first, (node.end_lineno or first) + 1)
 

@@ -5,7 +5,7 @@ Works on the nodes it is given; what lies deeper in them has been edited already
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
 import libcst as cst
@@ -65,12 +65,19 @@ def block_anchors(block: Block) -> tuple[int, ...]:
 class SuiteAssembly:
     """One suite being put together again.
 
-    Edits that name statements of other suites are left out. `removed` are the lines of statements to take away, `step`
-    is what the suite's blocks are indented by; `default_step` what blocks without a step of their own are.
+    Edits that name statements of other suites are left out. `prologues` are what blocks begin with, `removed` the lines
+    of statements to take away, `step` is what the suite's blocks are indented by; `default_step` what blocks without a
+    step of their own are.
     """
 
     def __init__(
-        self, items: Sequence[Item], blocks: Sequence[Block], removed: set[int], step: str, default_step: str
+        self,
+        items: Sequence[Item],
+        blocks: Sequence[Block],
+        prologues: Mapping[OpenBlock, Item],
+        removed: set[int],
+        step: str,
+        default_step: str,
     ) -> None:
         self._items = list(items)
         self._by_line = {item.line: item for item in items if item.side is Side.ITSELF}
@@ -80,6 +87,7 @@ class SuiteAssembly:
             for block in self._blocks
             if isinstance(block, OpenBlock) and block.creation is not None
         }
+        self._prologues = prologues
         self._removed = removed
         self._step = step
         self._default_step = default_step
@@ -155,6 +163,9 @@ class SuiteAssembly:
     def _opened(
         self, block: OpenBlock, items: Sequence[Item], inner: Sequence[Block], pending: Lines
     ) -> list[Statement]:
+        prologue = self._prologues.get(block)
+        if prologue is not None and block.creation is None:
+            items = [prologue, *items]
         if not self._directly_first(block):
             items = _with_margin(items, strip_first_blanks)
         elif block.creation is None:
@@ -173,6 +184,8 @@ class SuiteAssembly:
                 above = [*blanks, *above]
         else:
             blanks, pending = strip_first_blanks(pending)
+        if prologue is not None and block.creation is not None:
+            items = [prologue if items else replace(prologue, tail=[*prologue.tail, *pending]), *items]
         body, left = self._assemble(items, inner, [] if items else pending, strip_start=True)
         left = strip_last_blanks(left)
         if not body:
@@ -215,10 +228,10 @@ class SuiteAssembly:
 def _starts_at(block: Block, item: Item) -> bool:
     """Whether `item` is the first that goes into a block, or the block that takes others in.
 
-    What is put before a statement goes with it; before a block that stands already, or a creation that becomes one, it
-    stays outside.
+    What is put before a statement goes with it, below the prologue of a block; before a block that stands already, or a
+    creation that becomes one, it stays outside.
     """
-    if block_start(block) != item.line or item.side is Side.AFTER:
+    if block_start(block) != item.line or item.side in (Side.BEHIND, Side.AFTER):
         return False
     outside = isinstance(block, WidenBlock) or (isinstance(block, OpenBlock) and block.creation == block.first)
     return item.side is Side.ITSELF or not outside

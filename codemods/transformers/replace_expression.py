@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
 import libcst as cst
@@ -14,8 +15,8 @@ from codemods.transformers.leading_lines import comment_lines
 _ATOMS = (cst.Name, cst.Attribute, cst.Call, cst.Subscript)
 
 
-def replacement(edit: ReplaceExpression, node: cst.BaseExpression) -> cst.BaseExpression:
-    """What takes the place of `node`.
+def replacement(edit: ReplaceExpression, node: cst.BaseExpression, newline: str) -> cst.BaseExpression:
+    """What takes the place of `node`; lines that end in it end with `newline`.
 
     Parentheses around it stay, but for those of `(await f()).x` where a name or a call takes the place of the `await`.
     Raises ComposeError where `node` has a comment in it, or the text is no expression.
@@ -24,7 +25,7 @@ def replacement(edit: ReplaceExpression, node: cst.BaseExpression) -> cst.BaseEx
     kept = len(node.lpar) - own
     if comment_lines(node.with_changes(lpar=node.lpar[kept:], rpar=node.rpar[:own])):
         raise ComposeError(f"the expression on line {edit.span.line} has a comment in it", edit.span.line)
-    new = parse_expression(edit.text, edit.span.line)
+    new = parse_expression(re.sub(r"\r\n|\n", lambda _: newline, edit.text), edit.span.line)
     lpar, rpar = node.lpar[:kept], node.rpar[own:]
     if isinstance(new, _ATOMS) and not isinstance(node, _ATOMS):
         lpar, rpar = _without_bare_pairs(lpar, rpar)

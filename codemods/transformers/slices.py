@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 import libcst as cst
 from libcst.metadata import MetadataWrapper, PositionProvider
 
-from codemods.plan import DissolveBlock, DissolveTry, Edit, InsertAfter, RemoveStatement, Source
+from codemods.plan import AddFunction, DissolveBlock, DissolveTry, Edit, InsertAfter, RemoveStatement, Source
 from codemods.transformers.errors import ComposeError
 from codemods.transformers.expression_edits import ExpressionEdits
 from codemods.transformers.fit import check_fit, places_of, start_line
@@ -105,11 +105,13 @@ def _touch(one: _Run, other: _Run) -> bool:
 
 def _with_neighbour(run: _Run) -> _Run:
     """A statement that goes brings a neighbour along, the next one if there is one: the lines around it join there, and
-    a slice is never left empty unless its suite is."""
-    if not isinstance(run.edits[0], RemoveStatement | DissolveTry | DissolveBlock):
+    a slice is never left empty unless its suite is. A function that is added brings the one that it comes before."""
+    if not isinstance(run.edits[0], RemoveStatement | DissolveTry | DissolveBlock | AddFunction):
         return run
     if run.last + 1 < len(run.suite.statements):
         return replace(run, last=run.last + 1)
+    if isinstance(run.edits[0], AddFunction):
+        return run
     return replace(run, first=max(run.first - 1, 0))
 
 
@@ -199,7 +201,7 @@ def _transformed(
     transformer = SuiteEdits(
         edits,
         statement_lines,
-        ExpressionEdits.of(edits, positions, offset),
+        ExpressionEdits.of(edits, positions, offset, module.default_newline),
         top,
         top_step=top_step,
         default_step=module.default_indent,

@@ -14,7 +14,9 @@ import libcst as cst
 
 from codemods.plan import (
     AddFinally,
+    AddFunction,
     ChangeDefinition,
+    ChangeParameters,
     DissolveBlock,
     DissolveTry,
     Edit,
@@ -28,12 +30,14 @@ from codemods.plan import (
     ReplaceStatement,
     WidenBlock,
 )
+from codemods.transformers.add_function import added
 from codemods.transformers.change_definition import redefined
+from codemods.transformers.change_parameters import with_parameters
 from codemods.transformers.dissolve_block import body_of
 from codemods.transformers.dissolve_try import dissolve
 from codemods.transformers.expression_edits import ExpressionEdits
 from codemods.transformers.guard_block import with_finally
-from codemods.transformers.insert_statements import inserted
+from codemods.transformers.insert_statements import inserted, prologue_of
 from codemods.transformers.items import Item, Side, Statement
 from codemods.transformers.leading_lines import Lines, strip_last_blanks, without_margin
 from codemods.transformers.loop_to_block import block_of
@@ -87,11 +91,18 @@ class SuiteEdits(cst.CSTTransformer):
         self._inserted = [edit for edit in edits if isinstance(edit, InsertBefore | InsertAfter)]
         self._loops = {edit.line: edit for edit in edits if isinstance(edit, LoopToBlock)}
         self._definitions = {edit.line: edit for edit in edits if isinstance(edit, ChangeDefinition)}
+        self._parameters = {edit.line: edit for edit in edits if isinstance(edit, ChangeParameters)}
+        self._functions = [edit for edit in edits if isinstance(edit, AddFunction)]
         self._unclosed = {edit.line: edit for edit in edits if isinstance(edit, AddFinally)}
         self._blocks = [edit for edit in edits if isinstance(edit, OpenBlock | WidenBlock | GuardBlock)]
+        self._prologues = {
+            block: prologue_of(block, step=file_step, newline=newline)
+            for block in self._blocks
+            if isinstance(block, OpenBlock) and block.prologue
+        }
         self._ends_of_opened = {edit.last for edit in edits if isinstance(edit, OpenBlock)}
         self._anchors = self._removed | self._dissolved | self._needless | self._replaced.keys()
-        self._anchors |= self._named.keys() | {edit.line for edit in self._inserted}
+        self._anchors |= self._named.keys() | {edit.line for edit in [*self._inserted, *self._functions]}
         self._anchors |= {line for block in self._blocks for line in block_anchors(block)}
         self._may_empty: set[cst.CSTNode] = set()  # suites of what is dissolved, which may become empty
 
@@ -130,20 +141,24 @@ class SuiteEdits(cst.CSTTransformer):
         return updated_node if edit is None else block_of(edit, updated_node)
 
     def leave_FunctionDef(self, original_node: cst.FunctionDef, updated_node: cst.FunctionDef) -> cst.FunctionDef:
-        edit = self._definitions.get(self._lines[original_node])
-        return updated_node if edit is None else redefined(edit, updated_node)
+        line = self._lines[original_node]
+        if line in self._definitions:
+            updated_node = redefined(self._definitions[line], updated_node)
+        if line in self._parameters:
+            updated_node = with_parameters(self._parameters[line], updated_node)
+        return updated_node
 
     def leave_IndentedBlock(
         self, original_node: cst.IndentedBlock, updated_node: cst.IndentedBlock
     ) -> cst.IndentedBlock:
-        items = self._items(original_node.body, updated_node.body)
+        items = self._items(original_node.body, updated_node.body, is_module=False)
         if items is None:
             return updated_node
         items, footer = _with_footer(items, updated_node.footer)
         is_top = original_node is self._top
         whole = self._top_is_whole or not is_top
         step = self._top_step if is_top else original_node.indent or self._default_step
-        suite = SuiteAssembly(items, self._blocks, self._removed, step, self._default_step)
+        suite = SuiteAssembly(items, self._blocks, self._prologues, self._removed, step, self._default_step)
         body, left = suite.assemble(starts_suite=self._top_at_start or not is_top)
         if not is_top or self._blank_follows:
             left = strip_last_blanks(left)
@@ -152,18 +167,23 @@ class SuiteEdits(cst.CSTTransformer):
         return updated_node.with_changes(body=body, footer=[*left, *footer])
 
     def leave_Module(self, original_node: cst.Module, updated_node: cst.Module) -> cst.Module:
-        items = self._items(original_node.body, [without_margin(statement) for statement in updated_node.body])
+        updated = [without_margin(statement) for statement in updated_node.body]
+        items = self._items(original_node.body, updated, is_module=True)
         if items is None:
             return updated_node
         items, footer = _with_footer(items, updated_node.footer)
-        suite = SuiteAssembly(items, self._blocks, self._removed, self._top_step, self._default_step)
+        suite = SuiteAssembly(items, self._blocks, self._prologues, self._removed, self._top_step, self._default_step)
         body, left = suite.assemble(starts_suite=False)
         if self._blank_follows:
             left = strip_last_blanks(left)
         return updated_node.with_changes(body=body, footer=[*left, *footer])
 
     def _items(
-        self, original: Sequence[cst.CSTNode], updated: Sequence[cst.BaseStatement | cst.BaseSmallStatement]
+        self,
+        original: Sequence[cst.CSTNode],
+        updated: Sequence[cst.BaseStatement | cst.BaseSmallStatement],
+        *,
+        is_module: bool,
     ) -> list[Item] | None:
         """The statements of a suite that has edits; None when it has none."""
         if len(original) != len(updated) or not any(self._lines[node] in self._anchors for node in original):
@@ -174,6 +194,11 @@ class SuiteEdits(cst.CSTTransformer):
             line = self._lines[before]
             items += self._beside(line, InsertBefore)
             items.append(self._item(before, after))
+            items += [
+                added(edit, step=self._file_step, newline=self._newline, is_module=is_module)
+                for edit in self._functions
+                if edit.line == line
+            ]
             items += self._beside(line, InsertAfter)
         return items
 

@@ -5,12 +5,14 @@ from __future__ import annotations
 import ast
 import warnings
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 import libcst as cst
 
 from codemods.plan import (
+    ChangeArguments,
     ChangeDefinition,
+    ChangeParameters,
     DissolveTry,
     Edit,
     LoopToBlock,
@@ -21,6 +23,7 @@ from codemods.plan import (
 )
 from codemods.transformers.deep_stack import with_deep_stack
 from codemods.transformers.errors import ComposeError
+from codemods.transformers.expression_fit import arguments_as_written
 from codemods.transformers.expression_spans import find_expression
 from codemods.transformers.name_use import bound_name
 from codemods.transformers.physical_lines import comments, split_lines
@@ -32,7 +35,8 @@ def verify_bytes(source: Source, after: bytes, edits: Iterable[Edit] = ()) -> No
     It decodes with the file's encoding and byte order mark, libcst reads it, it compiles if the original did, and it
     has every comment and string constant of the original. What an edit takes away by name may be missing: the comments
     of an import that went as a whole, the strings in an annotation or, with `edits`, in what other text replaced: a
-    creation that has another context, the iterator of a loop, a statement, the declared result of a function.
+    creation that has another context, the iterator of a loop, a statement, an argument, a parameter,
+    the declared result of a function.
     """
     text = _decoded(source, after)
     with_deep_stack(lambda: _verify(source, text, tuple(edits)))
@@ -108,7 +112,15 @@ def _given_up(text: str, tree: ast.Module, edits: tuple[Edit, ...]) -> set[int]:
     definitions = {edit.line for edit in edits if isinstance(edit, ChangeDefinition) and edit.returns is not None}
     lines = split_lines(text)
     found = {id(find_expression(tree, lines, edit)[0]) for edit in edits if isinstance(edit, ReplaceExpression)}
+    for edit in edits:
+        call = find_expression(tree, lines, edit)[0] if isinstance(edit, ChangeArguments) else None
+        if isinstance(edit, ChangeArguments) and isinstance(call, ast.Call):
+            written = arguments_as_written(call)
+            found |= {id(written[change.index]) for change in edit.changes}
+    parameters = {(edit.line, one.name) for edit in edits if isinstance(edit, ChangeParameters) for one in edit.changes}
     for node in ast.walk(tree):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            found |= {id(part) for name, part in _parameters(node) if (node.lineno, name) in parameters}
         if isinstance(node, ast.Assign | ast.AnnAssign) and node.lineno in creations and node.value is not None:
             found.add(id(node.value))
         if isinstance(node, ast.If) and node.lineno in closes:
@@ -120,6 +132,19 @@ def _given_up(text: str, tree: ast.Module, edits: tuple[Edit, ...]) -> set[int]:
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and node.lineno in definitions and node.returns:
             found.add(id(node.returns))
     return found
+
+
+def _parameters(function: ast.FunctionDef | ast.AsyncFunctionDef) -> Iterator[tuple[str, ast.AST]]:
+    """The parameters and their defaults, each with the parameter's name."""
+    args = function.args
+    positional = [*args.posonlyargs, *args.args]
+    for one in [*positional, *args.kwonlyargs]:
+        yield one.arg, one
+    for one, default in zip(reversed(positional), reversed(args.defaults), strict=False):
+        yield one.arg, default
+    for one, by_name in zip(args.kwonlyargs, args.kw_defaults, strict=True):
+        if by_name is not None:
+            yield one.arg, by_name
 
 
 def _strings(tree: ast.Module, given_up: set[int]) -> Counter[str]:

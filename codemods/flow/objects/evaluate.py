@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Protocol
 
@@ -11,7 +12,7 @@ from codemods.flow.objects.calls import Calls
 from codemods.flow.objects.collection_calls import CollectionCalls
 from codemods.flow.objects.function_calls import FunctionCalls
 from codemods.flow.objects.narrow import may_be, narrowed
-from codemods.flow.objects.record import Passed, Read, Record, Session, Summary
+from codemods.flow.objects.record import Passed, Read, Record, Seen, Session, Summary, Watched
 from codemods.flow.objects.session_calls import SessionCalls
 from codemods.flow.objects.values import (
     EMPTY,
@@ -47,7 +48,7 @@ from codemods.flow.objects.values import (
     union,
     value,
 )
-from codemods.flow.objects.world import Standing, World, joined, stand
+from codemods.flow.objects.world import SessionStanding, Standing, World, joined, note, stand
 from codemods.flow.scope import Scope
 from codemods.flow.values import METHODS
 from codemods.project.mapped_classes import mapped
@@ -83,8 +84,12 @@ class Evaluation:
         record: Record,
         summaries: Summaries | None,
         taken: frozenset[tuple[int, int]] = frozenset(),
+        watched: Watched | None = None,
     ) -> None:
-        """`taken`: where expressions stand that make a session which is to get a block of its own."""
+        """`taken`: where expressions stand that make a session which is to get a block of its own. `watched`: what is
+        to be told of each time it is evaluated; behind what is `scheduling` in it, something runs later."""
+        self.watched = watched.expressions if watched is not None else frozenset()
+        self.scheduling = watched.scheduling if watched is not None else frozenset()
         self.taken = taken
         self.scope = scope
         self.project = scope.project
@@ -102,6 +107,20 @@ class Evaluation:
 
     def value(self, node: ast.expr | None) -> Value:
         """What the expression gives; what it does is done to the world."""
+        before = dict(self.world.sessions)
+        given = self._value(node)
+        if node is not None and node in self.scheduling:
+            self._scheduled(node, before)
+        if node is not None and node in self.watched:
+            known, world = self.record.seen.get(node), self.world.copy()
+            if known is not None:
+                given_so_far, so_far = union([known.value, given]), joined([known.world, world])
+                self.record.seen[node] = Seen(given_so_far, so_far or world)
+            else:
+                self.record.seen[node] = Seen(given, world)
+        return given
+
+    def _value(self, node: ast.expr | None) -> Value:
         match node:
             case None:
                 return EMPTY
@@ -162,6 +181,12 @@ class Evaluation:
                     if isinstance(child, ast.expr):
                         self.value(child)
                 return PLAIN
+
+    def _scheduled(self, node: ast.expr, before: Mapping[int, SessionStanding]) -> None:
+        """Something is to run later: what it does has not been done yet."""
+        for session in self.record.sessions:
+            known = before.get(session.number, SessionStanding())
+            note(self.world, session.number, scheduled=node.lineno, uncommitted=known.uncommitted)
 
     def is_something(self, node: ast.expr) -> None:
         """An attribute of it was asked for: it is not None, or we are not here."""
@@ -319,6 +344,7 @@ class Evaluation:
             if not standing.changed:
                 stand(self.world, one.origin, changed=line, touched=standing.touched or line)
         self.session_calls.wrote(self.number(one.origin), line)
+        self.session_calls.unsaved(self.home(one.origin), line)
 
     def tie(self, one: Origin, other: Origin, line: int) -> None:
         """A relationship leads from one object to the other: what adds the one adds the other (save-update)."""
@@ -329,6 +355,12 @@ class Evaluation:
     def number(self, origin: Origin) -> int:
         """The session that an object is in, or was last; 0: none."""
         return self.record.added.get(origin, 0) or origin.session
+
+    def home(self, origin: Origin) -> int:
+        """The session that writes the object's changes: what is given beside a session is taken to be of that one."""
+        if origin.how is How.GIVEN and not self.number(origin) and len(self.record.sessions) == 1:
+            return 1
+        return self.number(origin)
 
     # --- attributes and items ------------------------------------------------------------------------------------
 

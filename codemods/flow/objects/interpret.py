@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from codemods.flow.made import made
 from codemods.flow.objects.evaluate import Evaluation, Summaries
 from codemods.flow.objects.narrow import narrowed
-from codemods.flow.objects.record import Exit, Planned, Record
+from codemods.flow.objects.record import Exit, Planned, Record, Watched
 from codemods.flow.objects.sight import runs_orm
 from codemods.flow.objects.values import (
     EMPTY,
@@ -35,7 +35,7 @@ from codemods.flow.reaching import captures
 from codemods.flow.scope import Scope
 from codemods.project.expressions import annotation
 from codemods.project.facts import Call, Item
-from codemods.project.link import Place
+from codemods.project.link import Place, is_annotated
 from codemods.project.mapped_classes import mapped
 from codemods.project.sessions import (
     ClassMeaning,
@@ -63,13 +63,15 @@ def run(
     summaries: Summaries | None = None,
     planned: Planned | None = None,
     lent: tuple[tuple[str, bool], ...] = (),
+    watched: Watched | None = None,
 ) -> Record:
     """Runs a function as it will be when what is planned is done.
 
-    `lent`: the parameters that get a session from the caller, with whether that is an async one.
+    `lent`: the parameters that get a session from the caller, with whether that is an async one. `watched`: the
+    expressions of which the record is to tell what they give.
     """
     record, planned = Record(), planned or Planned()
-    runner = _Runner(Evaluation(scope, record, summaries, planned.inside), planned, dict(lent))
+    runner = _Runner(Evaluation(scope, record, summaries, planned.inside, watched), planned, dict(lent))
     try:
         runner.start()
         runner.suite(getattr(scope.node, "body", ()))
@@ -117,6 +119,7 @@ class _Runner:
             given = value(SessionValue(number))
             return given | NOTHING if parameter.arg in self.optional else given
         class_ = self._declared(parameter.annotation)
+        may_be_none = parameter.annotation is not None and _names_none(parameter.annotation)
         if parameter.arg in ("self", "cls"):
             outer = ClassMeaning(self.scope.place.path, self.scope.place.qualname.rpartition(".")[0])
             if parameter.arg == "cls" or mapped(outer, self.scope.project) is None:
@@ -125,12 +128,13 @@ class _Runner:
         origin = Origin(
             How.GIVEN, self.all.path, parameter.lineno, parameter.col_offset, what=parameter.arg, class_=class_
         )
-        return value(One(origin, (), class_))
+        given = value(One(origin, (), class_))
+        return given | NOTHING if may_be_none and class_ is not None else given
 
     def _declared(self, node: ast.expr | None) -> ClassMeaning | None:
         """The mapped class that a parameter is declared to be of."""
         told = annotation(node)
-        if told is None or isinstance(told, (Item, Call)):
+        if told is None or isinstance(told, Call) or (isinstance(told, Item) and not is_annotated(told)):
             return None
         means = self.scope.project.declared(told, self.scope.place)
         of = means.of if isinstance(means, InstanceMeaning) else None
@@ -497,6 +501,16 @@ class _Runner:
                 numbers = [one.number for one in held if isinstance(one, SessionValue)]
                 return numbers[0] if len(numbers) == 1 else None
         return None
+
+
+def _names_none(annotation: ast.expr) -> bool:
+    """`User | None`, `Optional[User]`."""
+    return any(
+        (isinstance(node, ast.Constant) and node.value is None)
+        or (isinstance(node, ast.Name) and node.id == "Optional")
+        or (isinstance(node, ast.Attribute) and node.attr == "Optional")
+        for node in ast.walk(annotation)
+    )
 
 
 def _loading(target: ast.expr) -> ast.expr:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from codemods.flow.objects.values import (
@@ -51,16 +52,14 @@ def narrowed(test: ast.expr, truth: bool, world: World, evaluation: Evaluation) 
         case ast.Name():
             return _name(test, truth, world, evaluation)
         case ast.Compare(left=left, ops=[op], comparators=[right]):
-            return _compared(left, op, right, truth, world, evaluation)
+            return _compared(left, op, right, truth, world)
         case ast.Call(func=ast.Name(id="isinstance"), args=[ast.Name() as name, *_]) if truth:
             return _kept(name.id, world, lambda one: not isinstance(one, (Nothing, Unbound)))
         case _:
             return world.copy()
 
 
-def _compared(
-    left: ast.expr, op: ast.cmpop, right: ast.expr, truth: bool, world: World, evaluation: Evaluation
-) -> World | None:
+def _compared(left: ast.expr, op: ast.cmpop, right: ast.expr, truth: bool, world: World) -> World | None:
     if isinstance(left, ast.NamedExpr):
         left = left.target
     if isinstance(op, (ast.Is, ast.Eq, ast.IsNot, ast.NotEq)) and isinstance(left, ast.Name):
@@ -87,8 +86,8 @@ def _name(node: ast.expr, truth: bool, world: World, evaluation: Evaluation) -> 
     return _kept(node.id, world, lambda one: may_be(one, truth, evaluation))
 
 
-def _kept(name: str, world: World, test: object) -> World | None:
-    assert callable(test)
+def _kept(name: str, world: World, test: Callable[[Alternative], bool]) -> World | None:
+    """The world in which the name holds only what passes the test; None where nothing does."""
     result = world.copy()
     if name not in result.names:
         return result

@@ -74,7 +74,17 @@ class Readers:
         `detached`: they leave it when the function returns them.
         """
         found = set()
-        for one in self._of(start, origin, (), detached, detached, frozenset(), class_):
+        for one in self._of(start, origin, (), frozenset(), class_, detached=detached):
+            names, stopped = self._relationships(class_, one.names)
+            if names or stopped:
+                found.add(Reading(names or one.names, one.path, one.line, one.text, one.stopped or stopped))
+        return sorted(found, key=lambda one: (one.path, one.line, one.names))
+
+    def of_parameter(self, function: FunctionMeaning, name: str, class_: ClassMeaning) -> list[Reading]:
+        """What a function, and whatever it hands it on to, reads of the object that it is given as `name`, as far as
+        relationships go."""
+        found = set()
+        for one in self._parameter(function, None, name, (), frozenset(), class_):
             names, stopped = self._relationships(class_, one.names)
             if names or stopped:
                 found.add(Reading(names or one.names, one.path, one.line, one.text, one.stopped or stopped))
@@ -116,12 +126,12 @@ class Readers:
         here: Run,
         origin: Origin,
         front: tuple[str, ...],
-        outside: bool,
-        detached: bool,
         seen: frozenset[tuple[FunctionMeaning, Origin]],
         class_: ClassMeaning | None,
+        *,
+        detached: bool = True,
     ) -> Iterator[Reading]:
-        """What is read of an origin in a run, and from there on. `outside`: it is out of its session here already."""
+        """What is read of an origin in a run, and from there on. `detached`: whoever is given it has it so."""
         key = (here.function, origin)
         if key in seen or len(seen) >= _DEEP:
             if front and any(read.one.origin == origin for read in here.record.reads):
@@ -189,13 +199,13 @@ class Readers:
         if name is None and position is not None and position < len(names):
             name = names[position]
         here = self.run(scope)
-        origins = {one.origin for read in here.record.reads for one in [read.one]}
+        origins = {read.one.origin for read in here.record.reads}
         origins |= {one.one.origin for one in here.record.passed} | {one.one.origin for one in here.record.serialized}
         for left in here.record.exits.values():
             origins |= {one.origin for one in objects(left.value)}
         for origin in sorted(origins, key=lambda one: one.place):
             if origin.how is How.GIVEN and origin.what == name:
-                yield from self._of(here, origin, front, True, True, seen, class_)
+                yield from self._of(here, origin, front, seen, class_)
 
     def _callers_of(
         self,
@@ -214,8 +224,7 @@ class Readers:
         index = summary.origins.index(origin)
         for caller, called, number in self.callers(function):
             if number == index:
-                free = called.session == 0
-                yield from self._of(caller, called, front, free, True, seen, class_)
+                yield from self._of(caller, called, front, seen, class_)
 
     # --- runs ------------------------------------------------------------------------------------------------------
 

@@ -79,6 +79,7 @@ class Effects:
     rolls_back: int = 0
     detaches: int = 0
     writes: int = 0
+    uncommitted: int = 0  # something that is written, and not committed when the function ends
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,6 +116,22 @@ class Planned:
     inside: frozenset[tuple[int, int]] = frozenset()  # where expressions stand that make a session and get a block
 
 
+@dataclass(frozen=True, slots=True)
+class Watched:
+    """Expressions of which it is to be told what they give; those in `scheduling` run something later."""
+
+    expressions: frozenset[ast.expr]
+    scheduling: frozenset[ast.expr] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """What an expression gives each time it is evaluated, and how things stand right behind that."""
+
+    value: Value
+    world: World = field(hash=False)
+
+
 @dataclass(slots=True, eq=False)
 class Record:
     """Filled while a function is run."""
@@ -137,4 +154,5 @@ class Record:
     escapes: dict[int, int] = field(default_factory=dict)  # sessions of which a method is handed on: the line
     entered: dict[int, ast.With | ast.AsyncWith] = field(default_factory=dict)  # `async with session:`
     refreshed: dict[Origin, int] = field(default_factory=dict)  # line of the last `refresh`
+    seen: dict[ast.expr, Seen] = field(default_factory=dict)  # of the expressions that were to be watched
     stopped: str = ""  # why the function could not be run to its ends

@@ -26,7 +26,6 @@ from codemods.flow.objects.values import (
 _LISTS = frozenset({"all", "fetchall", "fetchmany", "partitions"})
 _OPTIONAL = frozenset({"first", "one_or_none", "fetchone"})
 _SAME = frozenset({"tuples", "yield_per", "execution_options", "freeze"})
-_QUERY_LISTS = frozenset({"all"})
 
 
 def first(result: Result | Query, path: str) -> Value:
@@ -99,9 +98,7 @@ def called(result: Result | Query, method: str, path: str) -> Value:
         return value(replace(result, scalars=True))
     if method == "unique":
         return value(replace(result, unique=True))
-    if method == "mappings":
-        return value(replace(result, plain_rows=True))
-    if method == "columns":
+    if method in ("mappings", "columns"):
         return value(replace(result, plain_rows=True))
     if method in _SAME:
         return value(result)
@@ -119,7 +116,7 @@ def called(result: Result | Query, method: str, path: str) -> Value:
 
 
 def _queried(query: Query, method: str, path: str) -> Value:
-    if method in _QUERY_LISTS:
+    if method == "all":
         return many(query, path)
     if method in ("first", "one_or_none", "get"):
         return union([element(query, path), NOTHING])

@@ -47,6 +47,7 @@ READING = frozenset(
         *("get_bind", "expire", "expire_all", "sync_session", "in_nested_transaction", "aclose", "reset"),
     }
 )
+_WRITING = frozenset({"add", "add_all", "delete", "merge"})
 _ASYNC = frozenset(
     {
         *("get", "get_one", "merge", "refresh", "delete", "flush", "commit", "rollback", "close", "aclose", "reset"),
@@ -74,6 +75,8 @@ class SessionCalls:
         line, world = node.lineno, self._all.world
         if method not in READING:
             self.wrote(number, line)
+        if method in _WRITING or method.startswith("bulk_"):
+            self.unsaved(number, line)
         if method in _EXECUTING:
             return self._executed(node, method, number)
         if method in ("get", "get_one"):
@@ -137,6 +140,7 @@ class SessionCalls:
                 case Selection(selected=(), deletes=gone):  # insert, update, delete: rows of nothing
                     selection = None
                     self.wrote(number, node.lineno)
+                    self.unsaved(number, node.lineno)
                     for origin, _ in self._in(number) if gone is not None else ():
                         if origin.class_ == gone:
                             stand(self._all.world, origin, may_be_deleted=node.lineno)
@@ -145,15 +149,19 @@ class SessionCalls:
                     self._all.record.executed.setdefault(one.anchor, set()).add(one.options)
                     if one.writes:
                         self.wrote(number, node.lineno)
+                        self.unsaved(number, node.lineno)
                 case Plain():
                     selection = None
                     self.wrote(number, node.lineno)
+                    if not _reads(statement):
+                        self.unsaved(number, node.lineno)
                 case Query(selection=known):
                     selection = known
                 case _:
                     text = ast.unparse(statement) if statement is not None else method
                     selection = Selection((Selected(None, text, unknown=True),), (node.lineno, node.col_offset))
                     self.wrote(number, node.lineno)
+                    self.unsaved(number, node.lineno)
             result: Alternative = results.executed(selection, (node.lineno, node.col_offset), number)
             assert isinstance(result, Result)
             if method in ("scalars", "stream_scalars") or (method == "exec" and _is_single(selection)):
@@ -222,6 +230,12 @@ class SessionCalls:
         known = self._all.world.sessions.get(number)
         if number and (known is None or not known.wrote):
             note(self._all.world, number, wrote=line)
+
+    def unsaved(self, number: int, line: int) -> None:
+        """Something is, or may be, to be written that no commit has written yet."""
+        known = self._all.world.sessions.get(number)
+        if number and (known is None or not known.uncommitted):
+            note(self._all.world, number, uncommitted=line)
 
     def wrote_somewhere(self, line: int) -> None:
         """Something is changed, and it is not followed of what session it may be."""
@@ -299,7 +313,7 @@ class SessionCalls:
 
     def commit(self, number: int, line: int) -> None:
         session = self._all.session_of(number)
-        note(self._all.world, number, committed=line)
+        note(self._all.world, number, committed=line, uncommitted=0)
         self._written(number)
         for origin, standing in self._in(number):
             if standing.expunged and (standing.changed or standing.pending):
@@ -307,12 +321,15 @@ class SessionCalls:
             else:
                 gone = bool(standing.deleted)
                 stand(self._all.world, origin, pending=0, changed=0, flushed=0, expunged=standing.expunged or gone)
+        for origin, standing in list(self._all.world.objects.items()):
+            if standing.changed and not self._all.number(origin) and self._all.home(origin) == number:
+                stand(self._all.world, origin, changed=0)
         if session is None or session.expire_on_commit is not False:
             unseen = session is None or session.expire_on_commit is None
             self._expire(number, line, "commit?" if unseen else "commit")
 
     def _rolled_back(self, number: int, line: int) -> None:
-        note(self._all.world, number, rolled_back=line)
+        note(self._all.world, number, rolled_back=line, uncommitted=0)
         for origin, standing in self._in(number):
             if standing.pending or standing.flushed:
                 stand(self._all.world, origin, attached=False, pending=line, changed=0)
@@ -382,6 +399,7 @@ class SessionCalls:
     def unknown(self, number: int, line: int) -> None:
         """The session is handed to something that is not in view."""
         self.wrote(number, line)
+        self.unsaved(number, line)
         note(self._all.world, number, detached=line)
         self._doubtful(number, line)
         for origin, standing in self._in(number):
@@ -402,6 +420,10 @@ class SessionCalls:
                 stand(self._all.world, origin, changed=0, pending=0)
             if session is None or session.expire_on_commit is not False:
                 self._expire(number, line, "commit")
+        if effects.commits or effects.rolls_back:
+            note(self._all.world, number, uncommitted=0)
+        if effects.uncommitted:
+            self.unsaved(number, line)
         if effects.detaches:
             note(self._all.world, number, detached=line)
             self._doubtful(number, line)
@@ -429,6 +451,14 @@ class SessionCalls:
             may_be_expunged=before.may_be_expunged or (line if after.may_be_expunged else 0),
             loaded=before.loaded | after.loaded,
         )
+
+
+def _reads(statement: ast.expr | None) -> bool:
+    """Whether a statement is written as a text that only reads."""
+    if isinstance(statement, ast.Call) and len(statement.args) == 1:
+        statement = statement.args[0]
+    text = statement.value if isinstance(statement, ast.Constant) else None
+    return isinstance(text, str) and text.lstrip().lower().startswith(("select", "show", "with"))
 
 
 def _is_single(selection: Selection | None) -> bool:

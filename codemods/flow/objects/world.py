@@ -42,6 +42,8 @@ class SessionStanding:
     detached: int = 0  # line of an expunge, `expunge_all` or `close`, or of a call that may do such a thing
     committed: int = 0
     rolled_back: int = 0
+    uncommitted: int = 0  # line of the first thing since the last commit that is, or may be, to be written
+    scheduled: int = 0  # line of the last call that runs something later
 
 
 @dataclass(slots=True)
@@ -142,6 +144,8 @@ def _either_session(one: SessionStanding, other: SessionStanding) -> SessionStan
         detached=one.detached or other.detached,
         committed=one.committed or other.committed,
         rolled_back=one.rolled_back or other.rolled_back,
+        uncommitted=one.uncommitted or other.uncommitted,
+        scheduled=one.scheduled or other.scheduled,
     )
 
 

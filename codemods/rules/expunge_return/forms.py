@@ -32,7 +32,7 @@ class Target:
 def code(target: Target, session: str, element: str) -> str:
     """The statements that expunge one value; `element` is the loop variable for many."""
     if target.many:
-        inner = f"session.expunge({element})".replace("session", session, 1)
+        inner = f"{session}.expunge({element})"
         if target.guarded:
             return (
                 f"for {element} in {target.name}:\n"

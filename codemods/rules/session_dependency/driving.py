@@ -31,7 +31,7 @@ from codemods.plan import (
     ReplaceStatement,
     Request,
 )
-from codemods.project.expressions import dotted, expression
+from codemods.project.expressions import dotted, expression, shown
 from codemods.project.name_uses import NameUse, Role
 from codemods.project.openers import replaced_by
 from codemods.project.sessions import (
@@ -243,7 +243,7 @@ class Driving:
                     f"what is returned at line {statement.lineno} has yet to run on the session", statement.lineno
                 )
             elif life.values.carry(statement.value) is not Carry.PLAIN and life.is_async:
-                life.leaves.append(Leave(statement.lineno, f"`{_short(statement.value)}` is returned"))
+                life.leaves.append(Leave(statement.lineno, f"`{shown(statement.value, 40)}` is returned"))
 
     def _step(self, place: Driven) -> Examined | Block | None:
         """`session = await anext(get_session())`, `crud(next(get_db()))`"""
@@ -461,11 +461,6 @@ _LINE_END = re.compile(r"\r\n|\r|\n")
 
 
 _USED_HERE = frozenset({Role.METHOD, Role.ATTRIBUTE, Role.ARGUMENT, Role.TESTED, Role.BOUND})
-
-
-def _short(node: ast.expr) -> str:
-    text = ast.unparse(node)
-    return text if len(text) <= 40 else f"{text[:37]}..."
 
 
 def _places(way: Entering) -> tuple[tuple[str, str, int], ...]:

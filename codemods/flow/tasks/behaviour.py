@@ -1,0 +1,177 @@
+"""What a function that is run later does with the session and the entities that it gets. Reads only."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from codemods.flow.objects.readers import Readers
+from codemods.flow.objects.record import Record
+from codemods.flow.objects.values import Nothing, Plain
+from codemods.flow.objects.world import SessionStanding, World
+from codemods.flow.scope import Scope
+from codemods.project.expressions import last_name
+from codemods.project.link import Project
+from codemods.project.mapped_classes import below, mapped
+from codemods.project.name_uses import Role
+from codemods.project.sessions import ClassMeaning, External, FunctionMeaning
+
+_OF_EVERY_CLASS = frozenset({"metadata", "registry", "awaitable_attrs", "model_fields", "model_config"})
+_OF_SQLMODEL = frozenset({"model_dump", "model_dump_json", "model_copy", "sqlmodel_update", "dict", "json", "copy"})
+_DEEP = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Transient:
+    """State of an object that its row does not hold."""
+
+    text: str
+    path: str
+    line: int
+
+
+def unmapped_reads(
+    scope: Scope, name: str, class_: ClassMeaning, readers: Readers, depth: int = _DEEP
+) -> Iterator[Transient]:
+    """What the function, and what it hands the object on to, reads of it that is neither mapped nor of its class."""
+    project = scope.project
+    for use in scope.uses(name):
+        if use.role in (Role.ATTRIBUTE, Role.METHOD) and use.attribute:
+            if found := _transient(class_, use.attribute, project, readers):
+                yield Transient(f"{name}.{use.attribute}", scope.place.path, use.line)
+            elif found is None:
+                return
+        elif use.role is Role.ARGUMENT and use.call is not None and depth:
+            called = scope.callee(use.call)
+            if not isinstance(called, FunctionMeaning):
+                continue
+            inner = readers.summaries.scope(FunctionMeaning(called.module, called.qualname))
+            parameter = _parameter(inner, use.position, use.keyword, bound=called.bound) if inner is not None else ""
+            if inner is not None and parameter:
+                yield from unmapped_reads(inner, parameter, class_, readers, depth - 1)
+
+
+def _parameter(scope: Scope, position: int | None, keyword: str | None, *, bound: bool) -> str:
+    assert isinstance(scope.node, (ast.FunctionDef, ast.AsyncFunctionDef))
+    if keyword is not None:
+        return keyword if keyword in scope.parameters else ""
+    names = [one.arg for one in [*scope.node.args.posonlyargs, *scope.node.args.args]]
+    index = (position or 0) + (1 if bound else 0)
+    return names[index] if position is not None and index < len(names) else ""
+
+
+def _transient(class_: ClassMeaning, name: str, project: Project, readers: Readers) -> bool | None:
+    """Whether an attribute is state that the row does not hold; None: nothing can be told of the class."""
+    known = mapped(class_, project)
+    if known is None:
+        return None
+    if name in known.columns or name in known.relationships or name in known.proxies or name in known.synonyms:
+        return False
+    if name in known.hybrids or name in known.column_properties or name in _OF_EVERY_CLASS or name.startswith("__"):
+        return False
+    if any(one.name in ("", name) for one in known.unknown):
+        return False
+    if any(_transient_below(other, name, project) for other in below(class_, project)):
+        return False
+    for base in project.bases(class_):
+        if not isinstance(base, ClassMeaning):
+            continue
+        if project.symbols.functions(base.module, f"{base.qualname}.{name}"):
+            return _method_reads(base, name, class_, project, readers)
+        facts = project.class_facts(base)
+        if facts is not None and any(one.name == name and not one.method for one in facts.attributes):
+            return False
+    external = [base.dotted for base in project.bases(class_) if isinstance(base, External)]
+    if any(one.startswith("sqlmodel") for one in external) and name in _OF_SQLMODEL:
+        return False
+    if any(not one.startswith(("sqlalchemy", "sqlmodel", "builtins.object", "abc.")) for one in external):
+        return None
+    return True
+
+
+def _transient_below(class_: ClassMeaning, name: str, project: Project) -> bool:
+    known = mapped(class_, project)
+    return known is not None and (name in known.columns or name in known.relationships)
+
+
+def _method_reads(owner: ClassMeaning, name: str, class_: ClassMeaning, project: Project, readers: Readers) -> bool:
+    """Whether a method or property reads state of its object that the row does not hold."""
+    scope = readers.summaries.scope(FunctionMeaning(owner.module, f"{owner.qualname}.{name}"))
+    if scope is None or not isinstance(scope.node, (ast.FunctionDef, ast.AsyncFunctionDef)):
+        return False
+    own = [*scope.node.args.posonlyargs, *scope.node.args.args]
+    if not own:
+        return False
+    return any(
+        use.role in (Role.ATTRIBUTE, Role.METHOD)
+        and use.attribute
+        and use.attribute != name
+        and _transient(class_, use.attribute, project, readers)
+        for use in scope.uses(own[0].arg)
+    )
+
+
+def unsaved(record: Record, number: int) -> int:
+    """The line of something that the function is to write and has not committed where it ends; 0: nothing."""
+    for world in _ends(record):
+        if number:
+            known = world.sessions.get(number, SessionStanding())
+            if known.uncommitted:
+                return known.uncommitted
+    return 0
+
+
+def changed(record: Record, name: str) -> int:
+    """The line on which the function changes the entity that it is given as `name`, uncommitted where it ends."""
+    for world in _ends(record):
+        for origin, standing in world.objects.items():
+            if origin.what == name and origin.how.value == "given" and standing.changed:
+                return standing.changed
+    return 0
+
+
+def _ends(record: Record) -> Iterator[World]:
+    yield from (left.world for left in record.exits.values())
+    if record.end is not None:
+        yield record.end
+
+
+def gives_something(record: Record) -> bool:
+    """Whether a `return` of the function gives something other than None."""
+    return any(left.statement.value is not None and left.value != {Nothing()} for left in record.exits.values())
+
+
+def gives_plain(record: Record) -> bool:
+    """Whether everything that the function gives is plain, or None."""
+    return all(isinstance(one, (Nothing, Plain)) for left in record.exits.values() for one in left.value)
+
+
+def raises_for_http(scope: Scope) -> int:
+    """The line on which the function raises an HTTPException; 0: it does not."""
+    for statement in scope.statements():
+        if isinstance(statement, ast.Raise) and statement.exc is not None:
+            call = statement.exc.func if isinstance(statement.exc, ast.Call) else statement.exc
+            means = scope.meaning(call)
+            dotted = means.dotted if isinstance(means, External) else ""
+            if dotted.rpartition(".")[2] == "HTTPException":
+                return statement.lineno
+    return 0
+
+
+def reads_only_key(scope: Scope, name: str, key: str) -> bool:
+    """Whether all that the function does with the parameter is to read its key."""
+    uses = [use for use in scope.uses(name) if use.role is not Role.BOUND]
+    return bool(uses) and all(use.role is Role.ATTRIBUTE and use.attribute == key for use in uses)
+
+
+def logger_of(scope: Scope) -> str:
+    """The name of the logger of the function's file: `logger = logging.getLogger(...)` at its top level; "": none."""
+    symbols = scope.project.symbols
+    facts = symbols.facts.get(scope.place.path)
+    for binding in facts.bindings if facts is not None else ():
+        if len(binding.values) == 1 and last_name(getattr(binding.values[0], "function", binding.values[0])) == (
+            "getLogger"
+        ):
+            return binding.name
+    return ""

@@ -1,0 +1,294 @@
+"""What the calls of one function that run something later hand over, and how that stands then. Reads only."""
+
+from __future__ import annotations
+
+import ast
+import enum
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+
+from codemods.flow.objects.record import Record, Session, Watched
+from codemods.flow.objects.values import (
+    EMPTY,
+    Alternative,
+    Bearer,
+    Closure,
+    How,
+    Many,
+    Nothing,
+    One,
+    Plain,
+    SessionValue,
+    Unbound,
+    Unknown,
+    Value,
+    objects,
+    sessions,
+)
+from codemods.flow.objects.world import SessionStanding, Standing, World
+from codemods.flow.scheduling import Argument, Scheduling
+from codemods.flow.scope import Scope, With
+from codemods.project.sessions import ClassMeaning, FunctionMeaning
+
+
+class What(enum.StrEnum):
+    """What an argument is."""
+
+    PLAIN = "plain"
+    SESSION = "a session"
+    ENTITY = "an entity"
+    ENTITIES = "a collection of entities"
+    HOLDER = "something that holds a session"
+    CONTAINER = "something that holds an entity"
+    MIXED = "one of several things"
+    UNTOLD = "had through a session"  # and it cannot be told what it is
+    OTHER = "unknown"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Given:
+    """One argument: what it is, and how it stands where the call is made."""
+
+    argument: Argument
+    what: What
+    one: One | None = None  # of an entity, or of the elements of a collection
+    optional: bool = False  # it may be None
+    session: int = 0  # its number: the session itself, or the one that the entity is in
+    standing: Standing = field(default_factory=Standing)
+
+    @property
+    def text(self) -> str:
+        return ast.unparse(self.argument.value)
+
+    @property
+    def class_(self) -> ClassMeaning | None:
+        return self.one.class_ if self.one is not None else None
+
+    @property
+    def matters(self) -> bool:
+        """It is a session or an entity, or holds one."""
+        return self.what not in (What.PLAIN, What.OTHER)
+
+
+@dataclass(frozen=True, eq=False)
+class Site:
+    """One call that runs something later, in the function `scope`, which was run as `record` says."""
+
+    scope: Scope
+    record: Record
+    scheduling: Scheduling
+    given: tuple[Given, ...]
+    captured: tuple[str, ...] = ()  # names of sessions and entities that the nested function, or lambda, holds
+    owner: str = ""  # the object whose method is run, where that holds a session or is an entity
+
+    @property
+    def path(self) -> str:
+        return self.scope.place.path
+
+    @property
+    def line(self) -> int:
+        return self.scheduling.call.lineno
+
+    @cached_property
+    def function(self) -> FunctionMeaning | None:
+        """The function of the project that is run later."""
+        if self.scheduling.target is None:
+            return None
+        means = self.scope.meaning(self.scheduling.target)
+        return means if isinstance(means, FunctionMeaning) else None
+
+    @property
+    def is_carrying(self) -> bool:
+        """Whether a session or an entity goes along."""
+        return any(one.matters for one in self.given) or bool(self.captured or self.owner)
+
+    def session(self, number: int) -> Session | None:
+        return self.record.sessions[number - 1] if 0 < number <= len(self.record.sessions) else None
+
+    @cached_property
+    def numbers(self) -> frozenset[int]:
+        """The sessions whose writes the task may need."""
+        return frozenset(one.session for one in self.given if one.session)
+
+    # --- what is committed -------------------------------------------------------------------------------------
+
+    def unwritten(self, *, at_once: bool) -> int:
+        """The line of something that is, or may be, not committed when the task starts; 0: everything is.
+
+        `at_once`: it may start right at the call; else it starts when the function has ended.
+        """
+        if at_once:
+            seen = self.record.seen.get(self.scheduling.call)
+            return self._in(seen.world) if seen is not None else self.line
+        for left in self.record.exits.values():
+            if (line := self._in(left.world)) and not self._commits(left.statement):
+                return line
+        return self._in(self.record.end) if self.record.end is not None else 0
+
+    def _in(self, world: World) -> int:
+        for number in sorted(self.numbers):
+            known = world.sessions.get(number, SessionStanding())
+            if known.scheduled and known.uncommitted:
+                return known.uncommitted
+        for one in self.given:
+            if one.one is not None and not one.session:
+                standing = world.standing(one.one.origin)
+                if line := standing.changed or standing.pending or standing.flushed:
+                    return line
+        return 0
+
+    def _commits(self, statement: ast.stmt) -> bool:
+        """Whether leaving the function there leaves a block that commits."""
+        current = self.scope.owner_statement(statement)
+        while current is not None:
+            if isinstance(current, With):
+                for session in self.record.sessions:
+                    if session.block is current and session.commits:
+                        return True
+                for item in current.items:
+                    match item.context_expr:
+                        case ast.Call(func=ast.Attribute(attr="begin")):
+                            return True
+            current = self.scope.owner_statement(current)
+        return False
+
+
+def watched(schedulings: Iterable[Scheduling]) -> Watched:
+    """What is to be watched when the function is run."""
+    expressions: set[ast.expr] = set()
+    scheduling: set[ast.expr] = set()
+    for one in schedulings:
+        expressions |= {one.call, *(argument.value for argument in one.arguments)}
+        scheduling |= {one.call, *([one.holder] if one.holder is not None else [])}
+        if isinstance(one.target, ast.Attribute):
+            expressions.add(one.target.value)
+    return Watched(frozenset(expressions), frozenset(scheduling))
+
+
+def site(scope: Scope, record: Record, scheduling: Scheduling) -> Site:
+    """What the call hands over."""
+    given = tuple(_given(one, record) for one in scheduling.arguments)
+    return Site(scope, record, scheduling, given, _captured(scope, record, scheduling), _owner(record, scheduling))
+
+
+def _given(argument: Argument, record: Record) -> Given:
+    seen = record.seen.get(argument.value)
+    if seen is None:
+        return Given(argument, What.OTHER)
+    world = seen.world
+    optional = any(isinstance(one, (Nothing, Unbound)) for one in seen.value)
+    held = frozenset(one for one in seen.value if not isinstance(one, (Nothing, Unbound)))
+    kinds = {_what(one) for one in held}
+    if not kinds:
+        return Given(argument, What.PLAIN, optional=optional)
+    if len(kinds) > 1:
+        if What.UNTOLD not in kinds and not kinds & {What.SESSION, What.ENTITY, What.ENTITIES, What.HOLDER}:
+            return Given(argument, What.CONTAINER if What.CONTAINER in kinds else What.OTHER)
+        return Given(argument, What.MIXED, session=min(_numbers(held, record), default=0))
+    (what,) = kinds
+    number = min(_numbers(held, record), default=0)
+    found = {one for one in objects(held, rows=True) if one.class_ is not None}
+    if what in (What.ENTITY, What.ENTITIES):
+        classes = {one.class_ for one in found}
+        if len(classes) > 1:
+            return Given(argument, What.MIXED, session=number)
+        ones = sorted(found, key=lambda one: (one.origin.place, one.names))
+        standing = _worst([world.standing(one.origin) for one in ones])
+        return Given(argument, what, ones[0], optional, number, standing)
+    return Given(argument, what, optional=optional, session=number)
+
+
+def _what(one: Alternative) -> What:
+    match one:
+        case SessionValue():
+            return What.SESSION
+        case One(class_=None):
+            return What.OTHER
+        case One():
+            return What.ENTITY
+        case Many(element=element) if {_what(each) for each in element} == {What.ENTITY}:
+            return What.ENTITIES
+        case Plain():
+            return What.PLAIN
+        case Bearer():
+            return What.HOLDER
+        case Unknown(why=why, session=number, holds=holds) if why or number or holds:
+            return What.CONTAINER if holds else What.UNTOLD
+        case Closure():
+            return What.OTHER
+        case _:
+            value: Value = frozenset({one})
+            if sessions(value):
+                return What.HOLDER
+            if any(each.class_ is not None for each in objects(value, rows=True)):
+                return What.CONTAINER
+            return What.OTHER
+
+
+def _numbers(held: Value, record: Record) -> set[int]:
+    found = set(sessions(held))
+    for one in objects(held, rows=True):
+        found.add(record.added.get(one.origin, 0) or one.origin.session)
+    for each in held:
+        if isinstance(each, Unknown) and each.session:
+            found.add(each.session)
+    return found - {0}
+
+
+def _worst(standings: list[Standing]) -> Standing:
+    result = standings[0]
+    for one in standings[1:]:
+        result = replace(
+            result,
+            pending=result.pending or one.pending,
+            flushed=result.flushed or one.flushed,
+            expired=result.expired or one.expired,
+            expired_by=result.expired_by or one.expired_by,
+            changed=result.changed or one.changed,
+            deleted=result.deleted or one.deleted,
+            attached=result.attached and one.attached,
+        )
+    return result
+
+
+def _captured(scope: Scope, record: Record, scheduling: Scheduling) -> tuple[str, ...]:
+    """The sessions and entities of the function that the nested function or lambda mentions."""
+    target = scheduling.target
+    body: ast.AST | None = target if isinstance(target, ast.Lambda) else None
+    if isinstance(target, ast.Name):
+        nested = [
+            one
+            for one in scope.statements()
+            if isinstance(one, (ast.FunctionDef, ast.AsyncFunctionDef)) and one.name == target.id
+        ]
+        body = nested[-1] if nested else None
+    seen = record.seen.get(scheduling.call)
+    if body is None or seen is None:
+        return ()
+    bound = {node.arg for node in ast.walk(body) if isinstance(node, ast.arg)}
+    bound |= {node.id for node in ast.walk(body) if isinstance(node, ast.Name) and not isinstance(node.ctx, ast.Load)}
+    names = []
+    for node in ast.walk(body):
+        if isinstance(node, ast.Name) and node.id not in bound and node.id not in names:
+            held = seen.world.names.get(node.id, EMPTY)
+            if any(_what(one) not in (What.PLAIN, What.OTHER) for one in held if not isinstance(one, Nothing)):
+                names.append(node.id)
+    return tuple(names)
+
+
+def _owner(record: Record, scheduling: Scheduling) -> str:
+    """`service` in `service.send`, where that object holds a session, is one, or is an entity."""
+    target = scheduling.target
+    if not isinstance(target, ast.Attribute):
+        return ""
+    seen = record.seen.get(target.value)
+    held = seen.value if seen is not None else EMPTY
+    if any(_what(one) in (What.SESSION, What.ENTITY, What.HOLDER, What.UNTOLD) for one in held):
+        return ast.unparse(target.value)
+    return ""
+
+
+def is_own_parameter(given: Given) -> bool:
+    """Whether the entity is what the function was given."""
+    return given.one is not None and given.one.origin.how is How.GIVEN

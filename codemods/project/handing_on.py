@@ -1,0 +1,58 @@
+"""Functions that only hand a callable on, with its arguments: `def later(f, *args, **kwargs)`. Pure; `ast` only.
+
+A function is told by its own tree; whether what it hands to is a scheduler is for `schedulers` to say.
+"""
+
+from __future__ import annotations
+
+import ast
+from dataclasses import dataclass
+
+from codemods.project.expressions import expression
+from codemods.project.facts import Expression
+from codemods.project.name_uses import Function, Parents
+
+
+@dataclass(frozen=True, slots=True)
+class HandedOn:
+    """The parameter with the callable, and the call that it goes to together with `*args` and `**kwargs`."""
+
+    parameter: str
+    scheduler: Expression
+    position: int  # of what runs later, in the call of the scheduler
+    called: bool  # it is the coroutine `f(*args)` that goes there, not the function
+
+
+def handed_on(node: Function, parents: Parents) -> HandedOn | None:
+    """What the function hands on exactly as it got it; None when it hands on nothing, or does more with it."""
+    if node.args.vararg is None:
+        return None
+    names = [node.args.vararg.arg, *([node.args.kwarg.arg] if node.args.kwarg else [])]
+    calls = [call for call in ast.walk(node) if isinstance(call, ast.Call) and _stars(call) == names]
+    if len(calls) != 1 or any(_mentions(node, name) != 1 for name in names):
+        return None
+    [call] = calls
+    own = {one.arg for one in [*node.args.posonlyargs, *node.args.args]}
+    match call.func:
+        case ast.Name(id=name) if name in own and len(call.args) == 1:
+            around = parents.of(call)
+            if not isinstance(around, ast.Call) or call not in around.args or _mentions(node, name) != 1:
+                return None
+            return HandedOn(name, expression(around.func), around.args.index(call), called=True)
+    match call.args[-2:]:
+        case [ast.Name(id=name), ast.Starred()] if name in own and _mentions(node, name) == 1:
+            return HandedOn(name, expression(call.func), len(call.args) - 2, called=False)
+    return None
+
+
+def _stars(call: ast.Call) -> list[str]:
+    """The names given in bulk as the last arguments; what else may be a keyword of the scheduler's own."""
+    found = [one.value for one in call.args[-1:] if isinstance(one, ast.Starred)]
+    found += [keyword.value for keyword in call.keywords if keyword.arg is None]
+    if any(isinstance(one, ast.Starred) for one in call.args[:-1]):
+        return []
+    return [one.id for one in found if isinstance(one, ast.Name)] if found else []
+
+
+def _mentions(node: Function, name: str) -> int:
+    return sum(isinstance(inner, ast.Name) and inner.id == name for inner in ast.walk(node))

@@ -1,0 +1,171 @@
+"""No session and no entity goes to a task: it gets ids, and opens a session of its own.
+
+What it changes
+    A call that runs a function of the project later, `background_tasks.add_task(f, item, session)`,
+    `asyncio.create_task(f(item, session))`, `BackgroundTask(f, ...)`, hands over `item.id` for `item`, and no session.
+    The function takes `item_id`, opens a session with the project's own context manager, and fetches the entity, with
+    loader options for the relationships that it reads; where the row is gone it says so in the module's log and
+    leaves. A function that is called in other ways, too, stays as it is: a wrapper beside it, `f_background(item_id)`,
+    does all this and calls it. The call, the function and all other calls of it change together or not at all.
+
+Why
+    FastAPI closes the session of a request before the task (0.106 to 0.117) or keeps its connection until the task is
+    done (the others). In the first case the task works on a closed session: it opens anew in silence, what the task
+    changes on its detached objects is never written, and nobody gives the connection back. A session that goes to
+    `asyncio.create_task` is used by two at once.
+
+Before
+    async def process_item(item: Item, session: AsyncSession):
+        item.state = "done"
+        await session.commit()
+
+    background_tasks.add_task(process_item, item, session)
+
+After
+    async def process_item(item_id: int):
+        async with async_session() as session:
+            item = await session.get(Item, item_id)
+            if item is None:
+                return
+            item.state = "done"
+            await session.commit()
+
+    background_tasks.add_task(process_item, item.id)
+
+Leaves alone
+    Calls that hand over ids and values; sequential hand-overs, `await run_in_threadpool(f, session)`. Refused, each
+    with its reason: rows that are not in the database, or not committed, when the task starts (with the commit in the
+    dependency's exit code FastAPI up to 0.105 and from 0.118 on runs the task first); entities that are expired or may
+    be None; state that no column holds; tasks that keep or schedule what they get, that change without a commit, or
+    that are no functions of the project; nested functions and methods of objects that hold a session; threads and
+    queues; factories that cannot be told.
+
+Safety
+    Always `review`: the task sees what is committed, not what the objects held in memory.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+
+from codemods.flow.scheduling import Kind
+from codemods.flow.tasks.carried import Site, What
+from codemods.plan import Examined, Fact, Finding, Level, Right
+from codemods.project.openers import replaced_by
+from codemods.project.sessions import FunctionMeaning
+from codemods.rules.base import Keys, ModuleView
+from codemods.rules.task_arguments.calls import call_edits, call_text
+from codemods.rules.task_arguments.forms import edits_of, name_of
+from codemods.rules.task_arguments.judging import Accepted, Refusal, judged, told
+from codemods.rules.task_arguments.task import Task, task_of
+
+NAME = "task-arguments"
+_PAGE = __doc__ or ""
+
+
+class TaskArguments:
+    """The rule. Its page is the docstring of this module."""
+
+    name = NAME
+    summary = "no session and no entity goes to a task: it gets ids and opens a session of its own"
+    level_text = "review"
+    words = (b"add_task", b"BackgroundTask", b"create_task", b"ensure_future", b"start_soon", b"coroutine_threadsafe")
+    page = _PAGE
+
+    def examine(self, view: ModuleView) -> Iterable[Examined]:
+        """A finding for every call that hands a session or an entity to something that runs later."""
+        yield from _Examination(view).examine()
+
+
+class _Examination:
+    def __init__(self, view: ModuleView) -> None:
+        self.view = view
+        self.keys = Keys(NAME)
+        self.counts: dict[str, int] = {}
+        self.tasks: dict[FunctionMeaning, tuple[Task | Refusal, list[Accepted]]] = {}
+
+    def examine(self) -> Iterator[Examined]:
+        for site in self.view.tasks.sites(self.view.source.path):
+            scheduling = site.scheduling
+            if scheduling.kind is Kind.GATHER or (scheduling.kind is Kind.TASK and scheduling.result_used):
+                continue
+            where = self.view.site(scheduling.call, site.scope)
+            if scheduling.kind is Kind.AWAITED:
+                if site.is_carrying:
+                    yield Right(NAME, where, "awaited: it is over before anything goes on")
+            elif site.is_carrying:
+                yield self._finding(site)
+            elif scheduling.proved and all(one.what is What.PLAIN for one in site.given):
+                yield Right(NAME, where, "it is given no session and no entity")
+
+    def _finding(self, site: Site) -> Finding:
+        accepted = judged(site, self.view)
+        if isinstance(accepted, Refusal):
+            return self._manual(site, accepted)
+        task, others = self._task(accepted.function)
+        if isinstance(task, Refusal):
+            return self._manual(site, task)
+        mine = next((one for one in others if one.site is site), None)
+        if mine is None:
+            return self._manual(site, Refusal(f"`{task.function.qualname}()` is given other things by other calls"))
+        edits = call_edits(mine, task, self.view)
+        if isinstance(edits, Refusal):
+            return self._manual(site, edits)
+        at_home, requests = edits_of(task)
+        needs = list(task.needs)
+        if task.in_place:
+            needs += [(NAME, one.site.path, one.site.line) for one in others if one.site is not site]
+        reasons = ["the task works in a session of its own: see that it needs nothing but what is committed"]
+        reasons += task.reasons
+        reasons += self._patched(site)
+        where = self.view.site(site.scheduling.call, site.scope)
+        name, what = f"`{site.scheduling.name}()`", told(site)
+        return Finding(
+            key=self._key(site),
+            rule=NAME,
+            site=where,
+            level=Level.REVIEW,
+            message=f"{what} {'goes' if what.count('`') == 2 else 'go'} to {name} -> {call_text(mine, task)}",
+            reason="; ".join(reasons),
+            facts=(Fact(task.view.source.path, task.node.lineno, f"{name_of(task)}() takes ids"),),
+            edits=(*edits[0], *at_home),
+            requests=(*edits[1], *requests),
+            requires_at=tuple(dict.fromkeys(needs)),
+        )
+
+    def _task(self, function: FunctionMeaning) -> tuple[Task | Refusal, list[Accepted]]:
+        """What becomes of a function that runs later, and the calls of it that change."""
+        function = replace(function, bound=False)
+        if function not in self.tasks:
+            uses = self.view.tasks.uses(function)
+            accepted: list[Accepted] = []
+            refused = 0
+            for site in uses.sites:
+                beside = self.view.beside(site.path)
+                result = judged(site, beside) if site.is_carrying and beside is not None else None
+                if isinstance(result, Accepted):
+                    accepted.append(result)
+                else:
+                    refused += 1
+            self.tasks[function] = (task_of(accepted, refused, uses.others, self.view), accepted)
+        return self.tasks[function]
+
+    def _patched(self, site: Site) -> list[str]:
+        """Tests that put something in the place of the task where it is called."""
+        target = site.scheduling.target
+        assert target is not None
+        name = getattr(target, "id", getattr(target, "attr", ""))
+        found = replaced_by(site.scope.meaning(target), site.path, name, self.view.project)
+        return [f"tests replace `{name}` ({found[0].path}:{found[0].line})"] if found else []
+
+    def _manual(self, site: Site, refusal: Refusal) -> Finding:
+        where = self.view.site(site.scheduling.call, site.scope)
+        key = self._key(site)
+        return Finding(key, NAME, where, Level.MANUAL, refusal.reason, reason=refusal.reason, advice=refusal.advice)
+
+    def _key(self, site: Site) -> str:
+        text = f"{site.scope.place.qualname}\0{ast.unparse(site.scheduling.call)}"
+        self.counts[text] = self.counts.get(text, 0) + 1
+        return self.keys.key(self.view.site(site.scheduling.call, site.scope), site.scheduling.call, self.counts[text])

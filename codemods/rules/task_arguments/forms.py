@@ -1,0 +1,160 @@
+"""The edits of a task's own file: the function changed in its place, or a wrapper beside it. Decides no question."""
+
+from __future__ import annotations
+
+import ast
+
+from codemods.flow.tasks.carried import What
+from codemods.plan import (
+    AddFunction,
+    ChangeParameters,
+    Edit,
+    InsertBefore,
+    OpenBlock,
+    ParameterChange,
+    ReplaceExpression,
+    Request,
+)
+from codemods.project.facts import FunctionFacts, Parameter
+from codemods.rules.task_arguments.docstrings import described
+from codemods.rules.task_arguments.task import Task
+
+_STEP = "    "
+
+
+def name_of(task: Task) -> str:
+    """What the calls run from now on."""
+    name = task.function.qualname.rpartition(".")[2]
+    return name if task.in_place else f"{name}_background"
+
+
+def edits_of(task: Task) -> tuple[tuple[Edit, ...], tuple[Request, ...]]:
+    """What changes in the file of the task, and the imports that this needs or spares."""
+    return _in_place(task) if task.in_place else _wrapper(task)
+
+
+def _in_place(task: Task) -> tuple[tuple[Edit, ...], tuple[Request, ...]]:
+    path, node, view = task.view.source.path, task.node, task.view
+    changes: list[ParameterChange] = []
+    requests: list[Request] = []
+    openings = view.openings(task.scope)
+    arguments = {one.arg: one for one in [*node.args.posonlyargs, *node.args.args, *node.args.kwonlyargs]}
+    for one in task.replaced:
+        texts = [key.text for key in one.keys]
+        changes.append(ParameterChange(one.name, ", ".join(texts) if texts else None))
+        requests += [*one.requests, *(request for key in one.keys for request in key.requests)]
+        annotation = arguments[one.name].annotation
+        if annotation is not None:
+            requests += openings.annotation_imports(annotation)
+    edits: list[Edit] = [ChangeParameters(path, node.lineno, tuple(changes), view.settings.line_length)]
+    body = list(node.body)
+    if ast.get_docstring(node, clean=False) is not None:
+        docstring = body.pop(0)
+        assert isinstance(docstring, ast.Expr)
+        span = view.span(docstring.value)
+        text = view.source_text(docstring.value)
+        changed = described(text, {one.name: tuple(key.name for key in one.keys) for one in task.replaced})
+        if changed != text:
+            edits.append(ReplaceExpression(path, span, changed))
+    for one in task.replaced:
+        if one.only_key:
+            for use in task.scope.uses(one.name):
+                read = task.scope.parents.of(use.node)
+                assert isinstance(read, ast.Attribute)
+                edits.append(ReplaceExpression(path, view.span(read), one.keys[0].name))
+    if task.own is not None and body:
+        name = task.session_name
+        uses_session = task.fetched or any(task.scope.uses(one.name) for one in task.replaced if not one.keys)
+        if uses_session:
+            if task.own.local:
+                edits.append(InsertBefore(path, body[0].lineno, task.own.local))
+            first, last = body[0].lineno, body[-1].lineno
+            prologue = "\n".join(task.fetch())
+            edits.append(OpenBlock(path, None, first, last, task.is_async, name, task.own.context, prologue=prologue))
+            requests += task.own.requests
+    return tuple(edits), tuple(dict.fromkeys(requests))
+
+
+def _wrapper(task: Task) -> tuple[tuple[Edit, ...], tuple[Request, ...]]:
+    path, node = task.view.source.path, task.node
+    assert task.own is not None or not task.fetched
+    parameters, handed, requests = _signature(task)
+    lines: list[str] = []
+    static = [ast.unparse(one) for one in node.decorator_list]
+    static = [one for one in static if one in ("staticmethod", "classmethod")] if task.definition.in_class else []
+    lines += [f"@{one}" for one in static]
+    wait = "async " if task.scope.is_async else ""
+    owner = ""
+    if task.definition.in_class:
+        owner = "cls." if "classmethod" in static else f"{task.definition.in_class.rpartition('.')[2]}."
+        if "classmethod" in static:
+            parameters.insert(0, "cls")
+    lines.append(f"{wait}def {name_of(task)}({', '.join(parameters)}) -> None:")
+    call = f"{'await ' if task.scope.is_async else ''}{owner}{node.name}({', '.join(handed)})"
+    inner = [*task.fetch(), call]
+    if task.own is not None:
+        if task.own.local:
+            lines.append(f"{_STEP}{task.own.local}")
+            lines.append("")
+        block = "async with" if task.is_async else "with"
+        lines.append(f"{_STEP}{block} {task.own.context} as {task.session_name}:")
+        lines += [f"{_STEP}{_STEP}{line}" for line in inner]
+        requests += task.own.requests
+    else:
+        lines += [f"{_STEP}{line}" for line in inner]
+    return (AddFunction(path, node.lineno, "\n".join(lines)),), tuple(dict.fromkeys(requests))
+
+
+def _signature(task: Task) -> tuple[list[str], list[str], list[Request]]:
+    """The parameters of the wrapper, the arguments that it hands on, and the imports that this needs."""
+    replaced = {one.name: one for one in task.replaced}
+    node, view = task.node, task.view
+    written = {one.arg: one for one in [*node.args.posonlyargs, *node.args.args, *node.args.kwonlyargs]}
+    defaults = defaults_of(node)
+    parameters: list[str] = []
+    handed: list[str] = []
+    requests: list[Request] = []
+    by_keyword = left_out = False
+    for parameter in _own(task.definition):
+        is_keyword = parameter.kind == "keyword"
+        one = replaced.get(parameter.name)
+        if one is None and parameter.default is not None and parameter.name not in task.plain:
+            left_out = True
+            continue
+        if is_keyword and not by_keyword and (one is None or one.keys):
+            by_keyword = True
+            parameters.append("*")
+        value = parameter.name
+        if one is None:
+            argument = written[parameter.name]
+            text = parameter.name
+            if argument.annotation is not None:
+                text += f": {view.source_text(argument.annotation)}"
+            default = defaults.get(parameter.name)
+            if default is not None:
+                given = view.source_text(default)
+                text += f" = {given}" if argument.annotation is not None else f"={given}"
+            parameters.append(text)
+        elif one.what is What.SESSION:
+            value = task.session_name
+        else:
+            parameters += [key.text for key in one.keys]
+            requests += [*one.requests, *(request for key in one.keys for request in key.requests)]
+        handed.append(f"{parameter.name}={value}" if is_keyword or left_out else value)
+    return parameters, handed, requests
+
+
+def _own(definition: FunctionFacts) -> list[Parameter]:
+    """The parameters that calls name: without `cls`, `*args` and `**kwargs`."""
+    is_class_method = any(getattr(one, "id", "") == "classmethod" for one in definition.decorators)
+    named = [one for one in definition.parameters if one.kind in ("positional", "keyword")]
+    return named[1:] if is_class_method else named
+
+
+def defaults_of(node: ast.FunctionDef | ast.AsyncFunctionDef) -> dict[str, ast.expr]:
+    """The defaults of a function's parameters, by their names."""
+    given = node.args
+    positional = [*given.posonlyargs, *given.args]
+    pairs = [*zip(reversed(positional), reversed(given.defaults), strict=False)]
+    pairs += [(one, default) for one, default in zip(given.kwonlyargs, given.kw_defaults, strict=True) if default]
+    return {one.arg: default for one, default in pairs}

@@ -1,0 +1,280 @@
+"""Whether what one call hands to a task can be replaced by ids: the call itself, seen alone. Decides only."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from codemods.flow.scheduling import Kind
+from codemods.flow.session_factory import Factory, factory_behind, sole_factory
+from codemods.flow.tasks.carried import Given, Site, What
+from codemods.plan import Fact
+from codemods.project.keeping import parameter_name
+from codemods.project.link import Place
+from codemods.project.mapped_classes import mapped
+from codemods.project.mapping import Column
+from codemods.project.sessions import FunctionMeaning
+from codemods.rules.base import ModuleView
+
+BY_ID = "give it the id, and let it open a session of its own"
+_LATER = {
+    Kind.THREAD: ("goes to a thread", "hand over the values that it needs"),
+    Kind.QUEUE: ("goes to a queue", "give it the id, and let the job open a session of its own"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """Why a place is left alone, and what to do by hand."""
+
+    reason: str
+    advice: str = BY_ID
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Accepted:
+    """A call whose session and entities can be replaced. `carried` says by the name of the task's parameter what goes
+    there; `plain` are the parameters that get anything else. `assumed` are reasons for a person to look."""
+
+    site: Site
+    function: FunctionMeaning
+    carried: Mapping[str, Given]
+    plain: frozenset[str]
+    factory: Factory | None  # None: nothing needs a session
+    assumed: tuple[str, ...] = ()
+
+
+def judged(site: Site, view: ModuleView) -> Accepted | Refusal:
+    """What can be said of the call alone, without looking at what the task does."""
+    return _Judging(site, view).result()
+
+
+class _Judging:
+    def __init__(self, site: Site, view: ModuleView) -> None:
+        self.site = site
+        self.view = view
+        self.project = view.project
+        self.assumed: list[str] = []
+
+    def result(self) -> Accepted | Refusal:
+        function = self.site.function
+        if refused := self._way() or self._target():
+            return refused
+        assert function is not None
+        (definition,) = self.project.symbols.functions(function.module, function.qualname)
+        carried: dict[str, Given] = {}
+        plain: set[str] = set()
+        for one in self.site.given:
+            name = parameter_name(definition, function, one.argument.position, one.argument.keyword)
+            if name is None:
+                return Refusal(f"`{one.text}` reaches `{function.qualname}()` in bulk")
+            if not one.matters:
+                plain.add(name)
+                continue
+            if refused := self._argument(one):
+                return refused
+            carried[name] = one
+        factory = self._factory()
+        if isinstance(factory, Refusal):
+            return factory
+        if refused := self._committed(factory):
+            return refused
+        for one in carried.values():
+            if refused := self._expired(one, factory):
+                return refused
+        return Accepted(self.site, function, carried, frozenset(plain), factory, tuple(dict.fromkeys(self.assumed)))
+
+    # --- the call ------------------------------------------------------------------------------------------------
+
+    def _way(self) -> Refusal | None:
+        """What the scheduler, or the form of the call, says against it."""
+        scheduling = self.site.scheduling
+        what = told(self.site)
+        if scheduling.kind in _LATER:
+            how, advice = _LATER[scheduling.kind]
+            return Refusal(f"{what} {how} by `{scheduling.name}()`", advice)
+        if self.site.captured:
+            names = " and ".join(f"`{name}`" for name in self.site.captured)
+            return Refusal(f"{_target_text(self.site)} captures {names}, and runs later")
+        if self.site.owner:
+            return Refusal(f"`{self.site.owner}`, whose method runs later, holds a session or is loaded through one")
+        if not scheduling.proved:
+            return Refusal(f"`{scheduling.name}()` is not in view: it may run `{what.strip('`')}` later")
+        if scheduling.in_bulk:
+            return Refusal(f"`{scheduling.name}()` hands its arguments on in bulk")
+        return None
+
+    def _target(self) -> Refusal | None:
+        target, function = self.site.scheduling.target, self.site.function
+        text = _target_text(self.site)
+        if function is None:
+            return Refusal(f"{text} is not in view")
+        definitions = self.project.symbols.functions(function.module, function.qualname)
+        if len(definitions) != 1:
+            return Refusal(f"{text} is defined more than once")
+        definition = definitions[0]
+        if definition.is_generator:
+            return Refusal(f"{text} is a generator")
+        if self.view.beside(function.module) is None:
+            return Refusal(f"{text} is not in view")
+        plain = Place(function.module, function.qualname)
+        parent = plain.qualname.rpartition(".")[0]
+        if parent and not definition.in_class:
+            return Refusal(f"{text} is a nested function: what it captures cannot be replaced by ids")
+        if definition.in_class and not _is_static(definition.decorators):
+            return Refusal(f"{text} is a method: what its object holds cannot be seen here")
+        if self.project.overrides(function):
+            return Refusal(f"{text} is overridden")
+        if not isinstance(target, (ast.Name, ast.Attribute)):
+            return Refusal(f"{text} is chosen where it is called")
+        return None
+
+    # --- the arguments -------------------------------------------------------------------------------------------
+
+    def _argument(self, given: Given) -> Refusal | None:
+        text = f"`{given.text}`"
+        match given.what:
+            case What.SESSION:
+                if given.optional:
+                    return Refusal(f"{text} may be None")
+                return None
+            case What.ENTITY | What.ENTITIES:
+                return self._entity(given)
+            case What.HOLDER:
+                return Refusal(f"{text} holds a session")
+            case What.CONTAINER:
+                return Refusal(f"{text} holds an entity")
+            case What.MIXED:
+                return Refusal(f"{text} may be one of several things")
+            case _:
+                return Refusal(f"it cannot be told what {text} is: it was had through a session")
+
+    def _entity(self, given: Given) -> Refusal | None:
+        text = f"`{given.text}`"
+        assert given.one is not None
+        assert given.class_ is not None
+        if not isinstance(given.argument.value, (ast.Name, ast.Attribute)):
+            return Refusal(f"{text} is made in the call itself", "give it a name, and hand over its id")
+        keys = keys_of(given, self.view)
+        if keys is None:
+            return Refusal(f"the primary key of `{given.class_.qualname}` cannot be told")
+        if given.optional:
+            return Refusal(f"{text} may be None", "leave it out where it is None, then hand over its id")
+        if given.what is What.ENTITIES and (len(keys) > 1 or given.one.names):
+            return Refusal(f"{text} is a collection whose keys cannot be handed over as one list")
+        standing = given.standing
+        if standing.pending:
+            advice = "put `await session.flush()` behind the `add`, and commit before the task starts"
+            return Refusal(f"{text} is not in the database yet: line {standing.pending} adds it", advice)
+        if standing.deleted:
+            return Refusal(f"{text} is deleted by line {standing.deleted}", "hand over the values that it needs")
+        if given.one.origin.how.value == "given":
+            return self._parameter(given)
+        if given.one.origin.how.value == "made" and not standing.attached:
+            return Refusal(f"{text} is not in the database yet: nothing adds it here")
+        return None
+
+    def _expired(self, given: Given, factory: Factory | None) -> Refusal | None:
+        """Reading the key of an expired object loads it again: in sync sessions only (semantics E4)."""
+        standing = given.standing
+        if not standing.expired or (factory is not None and not factory.is_async):
+            return None
+        by = standing.expired_by.rstrip("?")
+        if by == "commit" and factory is not None and factory.expire_on_commit is False:
+            return None
+        advice = f"`await session.refresh(...)` it behind line {standing.expired}, or set `expire_on_commit=False`"
+        reason = f"`{given.text}` is expired by the {by} at line {standing.expired}: reading its id raises"
+        return Refusal(reason, advice)
+
+    def _parameter(self, given: Given) -> Refusal | None:
+        """What the function was given: the result of a dependency, or something of which nothing is known."""
+        assert given.one is not None
+        name, scope = given.one.origin.what, self.site.scope
+        place = scope.place
+        outside = Place(place.path, place.qualname.rpartition(".")[0])
+        dependencies = self.view.customs.dependencies
+        for definition in self.project.symbols.functions(place.path, place.qualname):
+            for parameter in definition.parameters:
+                if parameter.name != name or not dependencies.is_injected(parameter, outside):
+                    continue
+                target = dependencies.injected(parameter, outside)
+                if target is None:
+                    self.assumed.append(f"the dependency behind `{name}` is not in view: it should give a loaded row")
+                    return None
+                return self._dependency(name, target)
+        reason = f"`{given.text}` is a parameter: whether its row is committed cannot be seen here"
+        return Refusal(reason, "hand the id through from where the row is known to be committed")
+
+    def _dependency(self, name: str, target: FunctionMeaning) -> Refusal | None:
+        summary = self.view.summaries.of(target)
+        if summary is None:
+            self.assumed.append(f"what `{target.qualname}()` does cannot be followed: it should give a loaded row")
+            return None
+        for standing in summary.standings.values():
+            if line := standing.pending or standing.flushed or standing.changed:
+                return Refusal(f"`{name}` is changed by `{target.qualname}()` (line {line}), and not committed there")
+        return None
+
+    # --- the session ---------------------------------------------------------------------------------------------
+
+    def _factory(self) -> Factory | Refusal | None:
+        numbers = sorted(self.site.numbers)
+        if len(numbers) > 1:
+            return Refusal("what it is given belongs to more than one session")
+        session = self.site.session(numbers[0]) if numbers else None
+        found = (
+            factory_behind(self.site.scope, session, self.view.customs)
+            if session is not None
+            else sole_factory(self.project, self.view.customs)
+        )
+        if isinstance(found, str):
+            return Refusal(found)
+        if found.assumed:
+            self.assumed.append("the task's session comes from the project's only factory: nothing here says so")
+        return found
+
+    def _committed(self, factory: Factory | None) -> Refusal | None:
+        """The task's own session sees what is committed, and nothing else (semantics E4)."""
+        kind = self.site.scheduling.kind
+        line = self.site.unwritten(at_once=kind is not Kind.BACKGROUND)
+        if not line:
+            return None
+        advice = f"put `await session.commit()` before line {self.site.line}"
+        what = f"what line {line} writes, or may write,"
+        commits: Fact | None = factory.commits if factory is not None else None
+        if commits is not None and kind is Kind.BACKGROUND:
+            reason = (
+                f"{what} is committed by the dependency, which commits behind its `yield` ({commits.path}:"
+                f"{commits.line}): FastAPI up to 0.105 and from 0.118 on runs the task before that"
+            )
+            return Refusal(reason, advice)
+        return Refusal(f"{what} is not committed when the task starts", advice)
+
+
+def keys_of(given: Given, view: ModuleView) -> tuple[Column, ...] | None:
+    """The columns of the primary key of an entity, in the order in which `get` takes them; None: it cannot be told."""
+    known = mapped(given.class_, view.project) if given.class_ is not None else None
+    if known is None or not known.primary_key:
+        return None
+    columns = [known.columns.get(name) for name in known.primary_key]
+    found = [column for column in columns if column is not None]
+    return tuple(found) if len(found) == len(columns) else None
+
+
+def told(site: Site) -> str:
+    """What goes along, as it is written: "`item` and `session`"."""
+    texts = [f"`{one.text}`" for one in site.given if one.matters]
+    texts = texts or [f"`{name}`" for name in site.captured] or [f"`{site.owner}`"]
+    return texts[0] if len(texts) == 1 else f"{', '.join(texts[:-1])} and {texts[-1]}"
+
+
+def _target_text(site: Site) -> str:
+    target = site.scheduling.target
+    if target is None:
+        return "what runs later"
+    return "a lambda" if isinstance(target, ast.Lambda) else f"`{ast.unparse(target)}()`"
+
+
+def _is_static(decorators: tuple[object, ...]) -> bool:
+    return any(getattr(one, "id", "") in ("staticmethod", "classmethod") for one in decorators)

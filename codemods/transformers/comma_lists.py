@@ -1,0 +1,128 @@
+"""What stands in brackets with commas between: arguments, parameters. Parts go or give way to others; pure, on nodes.
+
+The layout of what stays is not touched: lines are not joined, a line that is emptied goes, every comment stays.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Generic, TypeVar
+
+import libcst as cst
+
+from codemods.transformers.errors import ComposeError
+from codemods.transformers.leading_lines import Lines, comment_lines, join
+
+Gap = cst.BaseParenthesizableWhitespace
+Node = TypeVar("Node", bound=cst.CSTNode)
+
+NOTHING = cst.SimpleWhitespace("")
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Part(Generic[Node]):
+    """One part, what stands before it (behind the bracket or the comma), and what stands between it and its comma."""
+
+    node: Node
+    before: Gap
+    behind: Gap
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class CommaList(Generic[Node]):
+    """The parts in order, what stands before the closing bracket, and whether the last part has a comma."""
+
+    parts: tuple[Part[Node], ...]
+    end: Gap
+    has_last_comma: bool
+
+    @classmethod
+    def of(cls, nodes: Sequence[Node], commas: Sequence[cst.Comma | None], first: Gap, last: Gap) -> CommaList[Node]:
+        """`first` stands before the first part, `last` behind the last one when it has no comma."""
+        parts: list[Part[Node]] = []
+        before = first
+        for node, comma in zip(nodes, commas, strict=True):
+            parts.append(Part(node, before, NOTHING if comma is None else comma.whitespace_before))
+            before = last if comma is None else comma.whitespace_after
+        return cls(tuple(parts), before, bool(commas) and commas[-1] is not None)
+
+    def comma(self, index: int) -> cst.Comma | None:
+        """The comma behind a part, with what follows it."""
+        if index + 1 < len(self.parts):
+            return cst.Comma(self.parts[index].behind, self.parts[index + 1].before)
+        return cst.Comma(self.parts[index].behind, self.end) if self.has_last_comma else None
+
+    @property
+    def first(self) -> Gap:
+        """What stands behind the opening bracket."""
+        if self.parts:
+            return self.parts[0].before
+        return self.end if comment_lines(self.end) else NOTHING
+
+    @property
+    def last(self) -> Gap:
+        """What stands between a last part without a comma and the closing bracket."""
+        return NOTHING if self.has_last_comma or not self.parts else self.end
+
+    def changed(self, new: Mapping[int, Sequence[Node]], line: int) -> CommaList[Node]:
+        """The list with other parts, one or more, at some places, or without the parts there.
+
+        Raises ComposeError, for `line`, where a comment stands in a part that does not stay, or before its comma.
+        """
+        made = self
+        for index in sorted(new, reverse=True):
+            part, nodes = made.parts[index], new[index]
+            if comment_lines(part.node) or comment_lines(part.behind):
+                raise ComposeError(f"what changes on line {line} has a comment in it", line)
+            if not nodes:
+                made = made._without(index)
+            else:
+                others = [Part(node, _next(part.before), NOTHING) for node in nodes[1:]]
+                several = [replace(part, node=nodes[0], behind=NOTHING), *others]
+                several[-1] = replace(several[-1], behind=part.behind)
+                made = replace(made, parts=(*made.parts[:index], *several, *made.parts[index + 1 :]))
+        return made
+
+    def _without(self, index: int) -> CommaList[Node]:
+        parts, is_last = list(self.parts), index + 1 == len(self.parts)
+        gone = parts.pop(index)
+        after = self.end if is_last else parts[index].before
+        gap = _joined(gone.before, after, is_first=index == 0, is_last=is_last)
+        if is_last:
+            return replace(self, parts=tuple(parts), end=gap)
+        parts[index] = replace(parts[index], before=gap)
+        return replace(self, parts=tuple(parts))
+
+
+def _next(before: Gap) -> Gap:
+    """What stands before one more part: a line of its own where the one above it has one."""
+    if not isinstance(before, cst.ParenthesizedWhitespace):
+        return cst.SimpleWhitespace(" ")
+    return before.with_changes(first_line=cst.TrailingWhitespace(newline=before.first_line.newline), empty_lines=[])
+
+
+def _joined(before: Gap, after: Gap, *, is_first: bool, is_last: bool) -> Gap:
+    """What stands where a part stood, between what was before it and what was behind its comma."""
+    if not isinstance(after, cst.ParenthesizedWhitespace):
+        # a last part that had a line for itself leaves the bracket behind
+        stays_broken = isinstance(before, cst.ParenthesizedWhitespace) and comment_lines(before)
+        return after if is_last and not stays_broken else before
+    if isinstance(before, cst.ParenthesizedWhitespace):
+        behind = _own_line(after, before)
+        lines = join([*before.empty_lines, *behind], after.empty_lines)
+        return after.with_changes(first_line=before.first_line, empty_lines=lines)
+    if not is_first:
+        return after  # a comment at the end of the line speaks of those before, too
+    if not comment_lines(after):
+        return before
+    newline = cst.TrailingWhitespace(newline=after.first_line.newline)
+    return after.with_changes(first_line=newline, empty_lines=[*_own_line(after, after), *after.empty_lines])
+
+
+def _own_line(gap: cst.ParenthesizedWhitespace, margin: cst.ParenthesizedWhitespace) -> Lines:
+    """The comment at the end of a line as a line of its own, which begins where the lines behind `margin` do."""
+    end = gap.first_line
+    if end.comment is None:
+        return []
+    return [cst.EmptyLine(indent=margin.indent, whitespace=margin.last_line, comment=end.comment, newline=end.newline)]
