@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import lru_cache
 from posixpath import basename
 
 from codemods.project.facts import Call, Either, Expression, ModuleFacts, Name
@@ -17,6 +18,7 @@ from codemods.project.sessions import (
     MakerMeaning,
 )
 
+NO_FACTORY = "no factory of the project makes such sessions"
 _TEST_FOLDERS = frozenset({"test", "tests"})
 
 
@@ -27,6 +29,7 @@ def is_test_path(path: str) -> bool:
     return beside or name == "conftest.py" or name.startswith("test_") or name.endswith("_test.py")
 
 
+@lru_cache(maxsize=2)
 def only_factory(project: Project, *, is_async: bool) -> tuple[str] | str:
     """(source,) of the only factory of the project, tests apart, that makes sessions of this kind; else why not."""
     found: dict[str, None] = {}
@@ -39,7 +42,7 @@ def only_factory(project: Project, *, is_async: bool) -> tuple[str] | str:
                 return f"{path}:{line} makes sessions in another way"
             found[source] = None
     if not found:
-        return "no factory of the project makes such sessions"
+        return NO_FACTORY
     if len(found) > 1:
         names = ", ".join(f"`{source.partition(':')[2]}` ({source.partition(':')[0]})" for source in sorted(found))
         return f"the project has several: {names}"

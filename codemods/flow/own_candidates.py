@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from itertools import chain
 
 from codemods.flow.definition_site import definition_site
+from codemods.flow.factory_search import Called, Factory, needs_arguments
 from codemods.flow.only_factory import is_test_path
-from codemods.flow.session_factory import Called, Factory, needs_arguments
 from codemods.project.expressions import chained, dotted
 from codemods.project.facts import Call, FunctionFacts, Name
 from codemods.project.link import Place, Project

@@ -13,19 +13,20 @@ from dataclasses import dataclass
 
 from codemods.flow.at_hand import at_hand
 from codemods.flow.definition_site import member_site
+from codemods.flow.factory_search import Factory
 from codemods.flow.import_circle import would_circle
 from codemods.flow.import_place import ImportStatement, is_bound, own_place, top_imports, written_module
 from codemods.flow.module_names import module_name
 from codemods.flow.only_factory import is_test_path
 from codemods.flow.own_candidates import Candidate, candidates
 from codemods.flow.scope import Scope
-from codemods.flow.session_factory import Factory
 from codemods.plan import Fact, NeedsImport, Request, Source
 from codemods.project.expressions import chained, dotted
 from codemods.project.facts import Attribute
 from codemods.project.link import Place
 from codemods.project.openers import Customs, replaced_by
 from codemods.project.sessions import ModuleMeaning
+from codemods.project.symbols import Symbols
 
 _Function = (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)
 
@@ -138,7 +139,7 @@ class _Writing:
         return ""
 
     def _through_module(self, home: str, name: str, rebound: bool) -> str:
-        """`db.async_session`, where the file has imported the module; "" when it has not."""
+        """`db.async_session`, where the file has imported the module that defines it, or its package; "" else."""
         if name.startswith("_"):
             return ""
         for statement in self.tree.body:
@@ -147,7 +148,9 @@ class _Writing:
             for alias in statement.names:
                 chain = alias.asname or alias.name
                 means = self.project.meaning(chained(chain), Place(self.path))
-                if not isinstance(means, ModuleMeaning) or (rebound and means.module != home):
+                if not isinstance(means, ModuleMeaning):
+                    continue
+                if means.module != home and (rebound or not _is_package(means, self.symbols)):
                     continue
                 if member_site(means.module, name, self.project) == (home, name):
                     if self._is_at_hand(chain.partition(".")[0]):
@@ -209,7 +212,13 @@ class _Writing:
         path, _, name = self.factory.source.partition(":")
         if name and path in self.symbols.facts:
             found += replaced_by(self.project.meaning(chained(name), Place(path)), path, name, self.project)
-        return tuple(sorted(set(found)))
+        # what the application itself binds anew is no test: that is looked at in `_is_rebound`
+        return tuple(sorted({fact for fact in found if is_test_path(fact.path) or "assignment" not in fact.text}))
+
+
+def _is_package(means: ModuleMeaning, symbols: Symbols) -> bool:
+    """What a package's `__init__` imports is meant for others; what another module imports is not."""
+    return means.module in symbols.facts and symbols.facts[means.module].is_package
 
 
 def _bound_names(function: ast.AST) -> set[str]:

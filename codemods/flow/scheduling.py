@@ -95,7 +95,8 @@ class _Sites:
         self.following: set[str] = set()  # the containers that are being looked into
         self.runners: dict[ast.Call, Runner] = {}
         for call in self.calls:
-            found = self.runner(call)
+            takes_nothing = not call.args and not call.keywords and not isinstance(call.func, ast.Attribute)
+            found = None if takes_nothing else self.runner(call)
             if found is not None:
                 self.runners[call] = found
 
@@ -538,7 +539,7 @@ class _Sites:
             kind, call, name, work.target, work.holder, work.arguments, work.in_bulk, used, proved, many, in_thread
         )
         yield site
-        for inner in self.coroutines_in(work):
+        for inner in self.handed_along(work):
             yield replace(
                 site,
                 target=inner.target,
@@ -548,14 +549,16 @@ class _Sites:
                 proved=False,
             )
 
-    def coroutines_in(self, work: _Work) -> Iterator[_Work]:
-        """The coroutines among the arguments, which what is run will run in turn: `create_task(logged(f(x)))`."""
+    def handed_along(self, work: _Work) -> Iterator[_Work]:
+        """The coroutines and partials among the arguments, which what is run will run in turn: `log_errors(f(x))`."""
         for argument in work.arguments:
             value = self.followed(argument.value, _DEPTH)
-            if isinstance(value, ast.Call) and value not in self.runners and self.is_coroutine(value):
+            if isinstance(value, ast.Call) and self.is_partial(value):
+                yield self.with_partial(value, value, (), in_bulk=False)
+            elif isinstance(value, ast.Call) and value not in self.runners and self.is_coroutine(value):
                 inner = self.called(value)
                 yield inner
-                yield from self.coroutines_in(inner)
+                yield from self.handed_along(inner)
 
     def is_awaited_at_once(self, call: ast.Call, kind: Kind) -> bool:
         """`await to_thread(f)`. A thread goes on behind a `wait_for` whose time is over; a task does not."""

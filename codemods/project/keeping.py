@@ -18,6 +18,7 @@ from codemods.project.sessions import (
     External,
     FunctionMeaning,
     InstanceMeaning,
+    SessionMeaning,
     UnknownMeaning,
 )
 
@@ -215,7 +216,9 @@ def _passed(
         if runs_later(means, last_name(function_around), passed.awaited, project):
             return Handed(Fate.SCHEDULED, fact)
         if last_name(function_around) in KEEPING and not isinstance(means, FunctionMeaning):
-            return Handed(Fate.KEPT, fact)
+            owner = getattr(function_around, "value", None)
+            if owner is None or not isinstance(project.meaning(owner, place), SessionMeaning):
+                return Handed(Fate.KEPT, fact)
     if isinstance(called, External) and called.dotted in ("functools.partial", "builtins.setattr"):
         return Handed(Fate.CAPTURED, fact)
     if passed.result_kept and not isinstance(called, FunctionMeaning):

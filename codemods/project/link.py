@@ -11,7 +11,6 @@ import sys
 from collections import abc
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
-from functools import cached_property
 
 from codemods.project.expressions import last_name
 from codemods.project.facts import (
@@ -107,6 +106,8 @@ class Project:
         self._known: dict[tuple[str, ...], Meaning] = {}
         self._active: dict[tuple[str, ...], int] = {}
         self._looking_for_subclasses = False
+        self._all_subclasses: dict[ClassMeaning, list[ClassMeaning]] = {}
+        self._subclasses_of = -1  # how many files were known when they were looked for
         self._reached = sys.maxsize  # the outermost evaluation that the current one ran into
 
     # --- remembering -------------------------------------------------------------------------------------------
@@ -427,12 +428,14 @@ class Project:
             return {}
         self._looking_for_subclasses = True
         try:
+            if len(self.symbols.facts) != self._subclasses_of:
+                # a file that was read since then may define more
+                self._all_subclasses, self._subclasses_of = self._find_subclasses(), len(self.symbols.facts)
             return self._all_subclasses
         finally:
             self._looking_for_subclasses = False
 
-    @cached_property
-    def _all_subclasses(self) -> dict[ClassMeaning, list[ClassMeaning]]:
+    def _find_subclasses(self) -> dict[ClassMeaning, list[ClassMeaning]]:
         found: dict[ClassMeaning, list[ClassMeaning]] = {}
         for path in self.symbols.paths():
             for facts in self.symbols.facts[path].classes:

@@ -47,7 +47,6 @@ class Column:
     foreign_keys: tuple[ForeignKey, ...] = ()
     sort_order: bool = False  # it asks for another place among the columns than where it stands
     column_name: str = ""  # its name in the table, where that is given
-    composed: bool = False  # `composite(...)` puts its columns into an object
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +63,6 @@ class Relationship:
     lazy: str | None
     cascade: frozenset[str] | None  # "all" is written out
     back_populates: str | None = None
-    backref: str | None = None
     secondary: str = ""  # the table between, as it is written; "" when there is none
     viewonly: bool | None = False
     implied: bool = False  # made by the `backref` of another class; there is no declaration
@@ -114,6 +112,12 @@ class Mapped:
     own_truth: bool  # it, a project base or a mapped class below it defines `__bool__` or `__len__`
     unknown: tuple[Unknown, ...] = ()
     parents: tuple[ClassMeaning, ...] = ()  # the mapped classes it inherits from, the nearest first
+
+    def may_have(self, name: str) -> bool:
+        """Whether an attribute of this name is, or may be, mapped."""
+        known = name in self.columns or name in self.relationships or name in self.proxies or name in self.synonyms
+        known = known or name in self.hybrids or name in self.column_properties
+        return known or any(one.name in ("", name) for one in self.unknown)
 
     @property
     def may_relate_more(self) -> bool:

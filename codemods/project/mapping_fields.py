@@ -285,7 +285,7 @@ def _by_external(name: str, call: Call, place: Place, at: _At, project: Project,
             return _column(at, first, place, project)
         return Computed(at.name)
     if name in COMPOSITES:
-        return Column(at.name, at.path, at.line, None, None, composed=True)
+        return Column(at.name, at.path, at.line, None, None)  # an object that its columns are put into
     if name in SYNONYMS:
         of = literal(call.keyword("name") or first, place, project)
         return Synonym(at.name, of if isinstance(of, str) else "")

@@ -325,7 +325,6 @@ def relationship_of(
     viewonly_given = told("viewonly")
     viewonly = None if viewonly_given is ... else bool(viewonly_given)
     back_populates = told("back_populates")
-    backref = backref_of(call, project)
     return Relationship(
         name=call.name,
         path=call.path,
@@ -337,7 +336,6 @@ def relationship_of(
         lazy=lazy_of(call, project),
         cascade=cascade_of(call, project, viewonly=viewonly),
         back_populates=back_populates if isinstance(back_populates, str) else None,
-        backref=backref.name if backref else None,
         secondary=secondary_of(call, project),
         viewonly=viewonly,
     )

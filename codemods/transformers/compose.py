@@ -31,11 +31,12 @@ from codemods.plan import (
     WidenBlock,
 )
 from codemods.transformers.deep_stack import with_deep_stack
+from codemods.transformers.definition_width import within_header_limits
 from codemods.transformers.errors import ComposeError
 from codemods.transformers.expression_fit import Growing
 from codemods.transformers.fit import start_line
 from codemods.transformers.imports import settle_imports
-from codemods.transformers.intended import check_statements, edited_expressions
+from codemods.transformers.intended import added_imports, check_statements, edited_definitions, edited_expressions
 from codemods.transformers.line_width import within_limits
 from codemods.transformers.slices import edit_statements
 from codemods.transformers.verify import verify_bytes
@@ -68,7 +69,7 @@ def _compose(source: Source, edits: list[Edit], requests: list[Request]) -> byte
             original = ast.parse(source.text)
             text = edit_statements(source, original, edits)
             check_statements(source.text, text, edits)
-            text = settle_imports(source, original, text, requests)
+            text = settle_imports(source, original, text, requests, added_imports(source.text, text, edits))
             check_statements(source.text, text, edits)
             text = _within_limits(source, text, edits)
             after = source.encode(text)
@@ -81,10 +82,12 @@ def _compose(source: Source, edits: list[Edit], requests: list[Request]) -> byte
 
 
 def _within_limits(source: Source, text: str, edits: list[Edit]) -> str:
-    if not any(isinstance(edit, Growing) and edit.limit for edit in edits):
+    if not any(isinstance(edit, Growing | ChangeParameters) and edit.limit for edit in edits):
         return text
     edited = edited_expressions(source.text, text, edits)
     short = within_limits(source.text, text, edited, source.indent)
+    definitions = edited_definitions(source.text, short, edits)
+    short = within_header_limits(source.text, short, definitions, source.indent)
     check_statements(source.text, short, edits)
     return short
 

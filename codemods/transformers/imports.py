@@ -1,14 +1,14 @@
 """Adds imports that edits need and drops those that nothing uses any more. Pure: text of a file in, text out.
 
-Works on the text AFTER the statement edits. Those never add, drop or move an import past another, so the n-th import
-of the original is the n-th import of the edited text.
+Works on the text AFTER the statement edits. Those never drop or move an import past another, so the n-th import of the
+original is the n-th import of the edited text, but for those in functions that were added.
 """
 
 from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence, Set
 from dataclasses import dataclass, field
 from itertools import takewhile
 
@@ -39,13 +39,17 @@ class _Site:
         return any((one.module, one.name) == (module, name) for one in self.added)
 
 
-def settle_imports(source: Source, original: ast.Module, text: str, requests: Sequence[Request]) -> str:
-    """The text with the requests met. Raises ComposeError where an import that is needed cannot be written."""
+def settle_imports(
+    source: Source, original: ast.Module, text: str, requests: Sequence[Request], added: Set[int] = frozenset()
+) -> str:
+    """The text with the requests met. `added` are the places, among all imports of the text, of those that the edits
+    brought along and that are not asked for here. Raises ComposeError where an import that is needed cannot be written.
+    """
     if not requests:
         return text
     tree = ast.parse(text)
     lines = split_lines(text)
-    sites = _sites(source, original, tree, lines)
+    sites = _sites(original, tree, lines, added)
     by_line = {site.original_line: site for site in sites}
     needs = sorted({one for one in requests if isinstance(one, NeedsImport)}, key=lambda one: (one.beside, one.name))
     drops = sorted({one for one in requests if isinstance(one, DropIfUnused)}, key=lambda one: (one.line, one.name))
@@ -62,8 +66,9 @@ def settle_imports(source: Source, original: ast.Module, text: str, requests: Se
     return "".join(lines)
 
 
-def _sites(source: Source, original: ast.Module, tree: ast.Module, lines: list[str]) -> list[_Site]:
-    before, after = list(_imports(original.body)), list(_imports(tree.body))
+def _sites(original: ast.Module, tree: ast.Module, lines: list[str], added: Set[int]) -> list[_Site]:
+    before = list(_imports(original.body))
+    after = [site for index, site in enumerate(_imports(tree.body)) if index not in added]
     if [ast.dump(node) for node, _ in before] != [ast.dump(node) for node, _ in after]:
         raise ComposeError("the imports of the edited text are not those of the file")
     sites: list[_Site] = []

@@ -30,7 +30,7 @@ def check_insertion(outline: Outline, place: Place, edit: InsertBefore | InsertA
         return
     if place.suite.owner is None:
         raise ComposeError(f"line {line} begins the module", line)
-    _check_first(outline, place, line)
+    _check_first(outline, place, line, goes_above_comments=True)
 
 
 def check_opening(outline: Outline, place: Place, edit: OpenBlock) -> None:
@@ -48,10 +48,10 @@ def check_opening(outline: Outline, place: Place, edit: OpenBlock) -> None:
     if any(inner[0].lineno == line for inner in suites_of(statement)) and isinstance(statement, _DEFINITIONS):
         raise ComposeError(f"the statement on line {line} shares its line with what it holds", line)
     if not place.index and place.suite.owner is not None:
-        _check_first(outline, place, line)
+        _check_first(outline, place, line, goes_above_comments=bool(edit.prologue))
 
 
-def _check_first(outline: Outline, place: Place, line: int) -> None:
+def _check_first(outline: Outline, place: Place, line: int, *, goes_above_comments: bool) -> None:
     """Raise ComposeError where the first statement of a suite documents it, or comments above it declare its types."""
     assert place.suite.owner is not None
     if not isinstance(place.suite.owner.statement, _DEFINITIONS):
@@ -59,7 +59,7 @@ def _check_first(outline: Outline, place: Place, line: int) -> None:
     match place.statement:
         case ast.Expr(value=ast.Constant(value=str())):
             raise ComposeError(f"the statement on line {line} documents what it stands in", line)
-    if any(_SIGNATURE.match(comment) for comment in _above(outline, place.statement)):
+    if goes_above_comments and any(_SIGNATURE.match(comment) for comment in _above(outline, place.statement)):
         raise ComposeError(f"the comment above line {line} declares the types of the function", line)
 
 

@@ -35,11 +35,12 @@ from codemods.transformers.errors import ComposeError
 from codemods.transformers.expression_fit import Growing, argument_of, arguments_as_written, arguments_of, chain_on
 from codemods.transformers.expression_spans import ExpressionEdit, find_expression
 from codemods.transformers.outline import suites_of
-from codemods.transformers.parameter_fit import changed_parameters
+from codemods.transformers.parameter_fit import Function, changed_parameters
 from codemods.transformers.physical_lines import split_lines
 
 Block = OpenBlock | WidenBlock | GuardBlock
-_Made = list[tuple[ast.AST, Growing]]
+_Adding = Growing | ChangeParameters
+_Made = list[tuple[ast.AST, _Adding]]
 
 
 def check_statements(before: str, after: str, edits: Iterable[Edit]) -> None:
@@ -51,36 +52,79 @@ def check_statements(before: str, after: str, edits: Iterable[Edit]) -> None:
         raise ComposeError("the edited text does not hold the statements that it ought to hold")
 
 
+def added_imports(before: str, after: str, edits: Iterable[Edit]) -> frozenset[int]:
+    """The imports of `after` that stand in functions that were added: their places among all imports, from 0.
+
+    `after` has to be what `check_statements` lets pass. Raises ComposeError unless its other imports are those of
+    `before`, in their order.
+    """
+    made = list(edits)
+    if not any(isinstance(edit, AddFunction) and "import" in edit.code for edit in made):
+        return frozenset()
+    expected = ast.parse(before)
+    known = set(_imports(expected.body))
+    _edit_all(expected.body, made, _Beside(made), [])
+    wanted, found = list(_imports(expected.body)), list(_imports(ast.parse(after).body))
+    if [ast.dump(one) for one in wanted] != [ast.dump(one) for one in found]:
+        raise ComposeError("the edited text does not hold the imports that it ought to hold")
+    return frozenset(index for index, one in enumerate(wanted) if one not in known)
+
+
+def _imports(suite: list[ast.stmt]) -> Iterator[ast.Import | ast.ImportFrom]:
+    for statement in suite:
+        if isinstance(statement, ast.Import | ast.ImportFrom):
+            yield statement
+        for inner in suites_of(statement):
+            yield from _imports(inner)
+
+
 def edited_expressions(before: str, after: str, edits: Iterable[Edit]) -> list[tuple[ast.stmt, ast.expr, Growing]]:
     """The expressions of `after` that got other arguments or a call, each with the innermost statement that holds it.
 
     `after` has to be what `check_statements` lets pass; its imports are not looked at.
     """
-    expected, made = _intended(before, list(edits))
+    return [
+        (statement, node, edit)
+        for statement, node, edit in _edited_nodes(before, after, list(edits))
+        if isinstance(node, ast.expr) and not isinstance(edit, ChangeParameters)
+    ]
+
+
+def edited_definitions(before: str, after: str, edits: Iterable[Edit]) -> list[tuple[Function, ChangeParameters]]:
+    """The functions of `after` that got other parameters. `after` has to be what `check_statements` lets pass."""
+    return [
+        (node, edit)
+        for _, node, edit in _edited_nodes(before, after, list(edits))
+        if isinstance(node, Function) and isinstance(edit, ChangeParameters)
+    ]
+
+
+def _edited_nodes(before: str, after: str, edits: list[Edit]) -> Iterator[tuple[ast.stmt, ast.AST, _Adding]]:
+    expected, made = _intended(before, edits)
     found = ast.parse(after)
     _without_fillers(found.body)
-    return list(_counterparts(expected, found, {id(node): edit for node, edit in made}))
+    yield from _counterparts(expected, found, {id(node): edit for node, edit in made})
 
 
 def _counterparts(
-    expected: ast.AST, found: ast.AST, made: Mapping[int, Growing]
-) -> Iterator[tuple[ast.stmt, ast.expr, Growing]]:
+    expected: ast.AST, found: ast.AST, made: Mapping[int, _Adding]
+) -> Iterator[tuple[ast.stmt, ast.AST, _Adding]]:
     pending: list[tuple[ast.AST, ast.AST, ast.stmt | None]] = [(expected, found, None)]
     while pending:
         one, other, statement = pending.pop()
         if isinstance(other, ast.stmt):
             statement = other
-        if id(one) in made and isinstance(other, ast.expr) and statement is not None:
+        if id(one) in made and statement is not None:
             yield statement, other, made[id(one)]
         inner = zip(ast.iter_child_nodes(one), ast.iter_child_nodes(other), strict=True)
         pending += [(*pair, statement) for pair in inner]
 
 
 def _intended(before: str, edits: list[Edit]) -> tuple[ast.Module, _Made]:
-    """The tree that the edits ought to give, and what they made of expressions."""
+    """The tree that the edits ought to give, and what they made of expressions and definitions."""
     expected = ast.parse(before)
     made = _edit_expressions(expected, before, [edit for edit in edits if isinstance(edit, ExpressionEdit)])
-    _edit_all(expected.body, edits, _Beside(edits))
+    _edit_all(expected.body, edits, _Beside(edits), made)
     _without_fillers(expected.body)
     return expected, made
 
@@ -153,13 +197,15 @@ def _parsed(expression: str) -> ast.expr:
     return ast.parse(f"({expression}\n)", mode="eval").body
 
 
-def _edit_all(suite: list[ast.stmt], edits: list[Edit], beside: _Beside) -> None:
+def _edit_all(suite: list[ast.stmt], edits: list[Edit], beside: _Beside, made: _Made) -> None:
     for statement in suite:
         for inner in suites_of(statement):
             # the body of `if x: y` stands on its header's line, and a line names the outermost statement
             if inner[0].lineno != statement.lineno:
-                _edit_all(inner, edits, beside)
+                _edit_all(inner, edits, beside, made)
     suite[:] = [_reshaped(statement, edits) for statement in suite]
+    parameters = [edit for edit in edits if isinstance(edit, ChangeParameters)]
+    made += [(statement, edit) for statement in suite for edit in parameters if edit.line == statement.lineno]
     by_line = {statement.lineno: statement for statement in suite}
     instead = {line: _left_of(by_line[line], edits) for line in _given_up(edits) if line in by_line}
     blocks = [edit for edit in edits if isinstance(edit, Block) and _start(edit) in by_line]

@@ -23,8 +23,8 @@ def check_parameters(outline: Outline, function: Function, edit: ChangeParameter
 
     Types in comments speak of the parameters as they are, and stop the edit.
     """
-    last = first_line(function.body[0])
-    if any(_TYPES.search(outline.lines[line]) for line in range(function.lineno, last + 1)):
+    end = max(first_line(function.body[0]), function.lineno + 1)
+    if any(_TYPES.search(outline.lines[line]) for line in range(function.lineno, end)):
         raise ComposeError(f"a comment declares the types of the function on line {edit.line}", edit.line)
     changed_parameters(function.args, edit)
 

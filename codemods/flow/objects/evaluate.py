@@ -187,6 +187,8 @@ class Evaluation:
         for session in self.record.sessions:
             known = before.get(session.number, SessionStanding())
             note(self.world, session.number, scheduled=node.lineno, uncommitted=known.uncommitted)
+        for origin in list(self.world.objects):
+            stand(self.world, origin, scheduled=node.lineno)
 
     def is_something(self, node: ast.expr) -> None:
         """An attribute of it was asked for: it is not None, or we are not here."""
@@ -328,8 +330,8 @@ class Evaluation:
         for one in base:
             if not isinstance(one, One):
                 continue
-            self.touched(one, line)
             known = mapped(one.class_, self.project) if one.class_ is not None else None
+            self.touched(one, line, writes=known is None or bool(one.names) or known.may_have(attribute))
             if known is not None and attribute in known.relationships:
                 if not one.names:
                     standing = self.world.standing(one.origin)
@@ -337,14 +339,17 @@ class Evaluation:
                 for other in objects(given):
                     self.tie(one.origin, other.origin, line)
 
-    def touched(self, one: One, line: int) -> None:
-        """An object is changed."""
+    def touched(self, one: One, line: int, *, writes: bool = True) -> None:
+        """An object is changed; `writes`: that is something for the database."""
         standing = self.world.standing(one.origin)
+        if writes and standing.scheduled and not standing.changed_since:
+            stand(self.world, one.origin, changed_since=line)
         if one.origin.how is not How.MADE or standing.attached or standing.may_be_attached:
             if not standing.changed:
                 stand(self.world, one.origin, changed=line, touched=standing.touched or line)
         self.session_calls.wrote(self.number(one.origin), line)
-        self.session_calls.unsaved(self.home(one.origin), line)
+        if writes:
+            self.session_calls.unsaved(self.home(one.origin), line)
 
     def tie(self, one: Origin, other: Origin, line: int) -> None:
         """A relationship leads from one object to the other: what adds the one adds the other (save-update)."""

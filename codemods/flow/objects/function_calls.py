@@ -133,6 +133,8 @@ class FunctionCalls:
                 self._all.session_calls.handed_back(other.origin, standing, node.lineno, number)
                 if standing.touched or standing.changed:
                     self._all.session_calls.wrote(self._all.number(other.origin), node.lineno)
+                if standing.changed:
+                    self._all.session_calls.unsaved(self._all.home(other.origin), node.lineno)
         moved = self._arrived(node, called, summary, number)
         self._all.record.nodes.setdefault((node.lineno, node.col_offset), node)
         text = ast.unparse(node.func)

@@ -39,6 +39,7 @@ from codemods.project.link import Place, is_annotated
 from codemods.project.mapped_classes import mapped
 from codemods.project.sessions import (
     ClassMeaning,
+    External,
     FunctionMeaning,
     GeneratorMeaning,
     InstanceMeaning,
@@ -401,7 +402,15 @@ class _Runner:
                 self.all.bind(item.optional_vars, frozenset(entered) if entered else UNKNOWN)
                 if isinstance(item.optional_vars, ast.Name) and not entered:
                     self.record.lenders.add(item.optional_vars.id)
+        points: list[World | None] = [self.all.world.copy()]
+        suppresses = any(self._suppresses(item.context_expr) for item in node.items)
+        if suppresses:
+            self.raising.append(points)
         self.suite(node.body)
+        if suppresses:
+            # what it raises does not get further: every statement may be the last one
+            self.raising.pop()
+            self._go(joined([*points, None if self.dead else self.all.world], named_only=True))
         if self.dead:
             return
         self.record.ends[node] = joined([self.record.ends.get(node), self.all.world]) or self.all.world
@@ -414,6 +423,11 @@ class _Runner:
             if session is not None and session.commits:
                 self.all.session_calls.commit(number, node.end_lineno or node.lineno)
             self.all.session_calls.emptied(number, node.end_lineno or node.lineno, ends=True)
+
+    def _suppresses(self, node: ast.expr) -> bool:
+        """`contextlib.suppress(...)`."""
+        called = self.scope.callee(node) if isinstance(node, ast.Call) else None
+        return isinstance(called, External) and called.dotted == "contextlib.suppress"
 
     def _opened(self, node: ast.With | ast.AsyncWith, item: ast.withitem) -> int:
         """The number of the session that an item of a `with` opens; 0: it opens none of its own."""

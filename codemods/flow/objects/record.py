@@ -79,6 +79,7 @@ class Effects:
     rolls_back: int = 0
     detaches: int = 0
     writes: int = 0
+    saves: bool = False  # it surely commits
     uncommitted: int = 0  # something that is written, and not committed when the function ends
 
 

@@ -99,7 +99,7 @@ class SessionCalls:
                         self.cascade(one.origin, line, into=number)
             case "flush":
                 self.flush(number)
-            case "commit":
+            case "commit" if self._is_run(node, number):
                 self.commit(number, line)
             case "rollback":
                 self._rolled_back(number, line)
@@ -127,6 +127,12 @@ class SessionCalls:
             case _:
                 return PLAIN if method in READING else value(Unknown(f"session.{method}()", number))
         return PLAIN
+
+    def _is_run(self, node: ast.Call, number: int) -> bool:
+        """Whether the call does what it says: of an async session it has to be awaited."""
+        session = self._all.session_of(number)
+        above = self._all.scope.parents.of(node)
+        return session is None or not session.is_async or not isinstance(above, ast.Expr)
 
     # --- reading -------------------------------------------------------------------------------------------------
 
@@ -313,7 +319,7 @@ class SessionCalls:
 
     def commit(self, number: int, line: int) -> None:
         session = self._all.session_of(number)
-        note(self._all.world, number, committed=line, uncommitted=0)
+        note(self._all.world, number, committed=line, saved=True, uncommitted=0)
         self._written(number)
         for origin, standing in self._in(number):
             if standing.expunged and (standing.changed or standing.pending):
@@ -420,8 +426,8 @@ class SessionCalls:
                 stand(self._all.world, origin, changed=0, pending=0)
             if session is None or session.expire_on_commit is not False:
                 self._expire(number, line, "commit")
-        if effects.commits or effects.rolls_back:
-            note(self._all.world, number, uncommitted=0)
+        if effects.saves:
+            note(self._all.world, number, saved=True, uncommitted=0)
         if effects.uncommitted:
             self.unsaved(number, line)
         if effects.detaches:

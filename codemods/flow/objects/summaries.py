@@ -154,6 +154,7 @@ def _summed(record: Record, scope: Scope, is_async: bool, is_bound: bool) -> Sum
                 effects.rolls_back or session.rolled_back,
                 effects.detaches or session.detached,
                 effects.writes or session.wrote,
+                effects.saves or session.saved,
                 effects.uncommitted or session.uncommitted,
             )
     node = scope.node

@@ -28,6 +28,8 @@ class Standing:
     expunged: bool = False
     may_be_expunged: int = 0
     merged: int = 0  # given to `merge`
+    scheduled: int = 0  # line of the last call that runs something later
+    changed_since: int = 0  # line of a change behind that call
     lost: int = 0  # expunged with a change or an INSERT pending, which the commit on this line would have written
     loaded: frozenset[str] = frozenset()  # relationships that were loaded or set by hand
 
@@ -42,6 +44,7 @@ class SessionStanding:
     detached: int = 0  # line of an expunge, `expunge_all` or `close`, or of a call that may do such a thing
     committed: int = 0
     rolled_back: int = 0
+    saved: bool = False  # it has surely been committed
     uncommitted: int = 0  # line of the first thing since the last commit that is, or may be, to be written
     scheduled: int = 0  # line of the last call that runs something later
 
@@ -97,7 +100,10 @@ def joined(worlds: Iterable[World | None], *, named_only: bool = False, also: It
             result.objects[origin] = standing if known is None else _either(known, standing)
         for number, session in other.sessions.items():
             before = result.sessions.get(number)
-            result.sessions[number] = session if before is None else _either_session(before, session)
+            both = replace(session, saved=False) if before is None else _either_session(before, session)
+            result.sessions[number] = both
+        for number in result.sessions.keys() - other.sessions.keys():
+            result.sessions[number] = replace(result.sessions[number], saved=False)
         for origin, tied in other.related.items():
             result.related[origin] = result.related.get(origin, frozenset()) | tied
     return result
@@ -117,13 +123,16 @@ def _either(one: Standing, other: Standing) -> Standing:
     if one == other:
         return one
     surely = one.expunged and other.expunged
+    by = (one.expired_by, other.expired_by)
     return Standing(
         attached=one.attached and other.attached,
         may_be_attached=one.may_be_attached or other.may_be_attached,
         pending=one.pending or other.pending,
         flushed=one.flushed or other.flushed,
         expired=one.expired or other.expired,
-        expired_by=one.expired_by or other.expired_by,
+        expired_by="rollback"
+        if "rollback" in (one.expired_by, other.expired_by)
+        else one.expired_by or other.expired_by,
         changed=one.changed or other.changed,
         touched=one.touched or other.touched,
         deleted=one.deleted or other.deleted,
@@ -131,6 +140,8 @@ def _either(one: Standing, other: Standing) -> Standing:
         expunged=surely,
         may_be_expunged=one.may_be_expunged or other.may_be_expunged,
         merged=one.merged or other.merged,
+        scheduled=one.scheduled or other.scheduled,
+        changed_since=one.changed_since or other.changed_since,
         lost=one.lost or other.lost,
         loaded=one.loaded & other.loaded,
     )
@@ -144,6 +155,7 @@ def _either_session(one: SessionStanding, other: SessionStanding) -> SessionStan
         detached=one.detached or other.detached,
         committed=one.committed or other.committed,
         rolled_back=one.rolled_back or other.rolled_back,
+        saved=one.saved and other.saved,
         uncommitted=one.uncommitted or other.uncommitted,
         scheduled=one.scheduled or other.scheduled,
     )

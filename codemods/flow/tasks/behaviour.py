@@ -11,7 +11,7 @@ from codemods.flow.objects.record import Record
 from codemods.flow.objects.values import Nothing, Plain
 from codemods.flow.objects.world import SessionStanding, World
 from codemods.flow.scope import Scope
-from codemods.project.expressions import last_name
+from codemods.project.expressions import expression, last_name
 from codemods.project.link import Project
 from codemods.project.mapped_classes import below, mapped
 from codemods.project.name_uses import Role
@@ -32,11 +32,30 @@ class Transient:
 
 
 def unmapped_reads(
-    scope: Scope, name: str, class_: ClassMeaning, readers: Readers, depth: int = _DEEP
+    scope: Scope,
+    name: str,
+    class_: ClassMeaning,
+    readers: Readers,
+    by_hand: frozenset[str] = frozenset(),
+    depth: int = _DEEP,
 ) -> Iterator[Transient]:
-    """What the function, and what it hands the object on to, reads of it that is neither mapped nor of its class."""
+    """What the function, and what it hands the object on to, reads of it that is neither mapped nor of its class.
+
+    `by_hand` are attributes that are set on the object before it is handed over.
+    """
     project = scope.project
+    known = mapped(class_, project)
     for use in scope.uses(name):
+        if use.role is Role.ARGUMENT and use.call is not None and last_name(expression(use.call.func)) == "getattr":
+            told = (
+                use.call.args[1].value if len(use.call.args) > 1 and isinstance(use.call.args[1], ast.Constant) else ""
+            )
+            if isinstance(told, str) and told and _transient(class_, told, project, readers):
+                yield Transient(f"{name}.{told}", scope.place.path, use.line)
+        if use.role is Role.ATTRIBUTE and use.attribute in by_hand and known is not None:
+            if not known.may_have(use.attribute):
+                yield Transient(f"{name}.{use.attribute}", scope.place.path, use.line)
+                continue
         if use.role in (Role.ATTRIBUTE, Role.METHOD) and use.attribute:
             if found := _transient(class_, use.attribute, project, readers):
                 yield Transient(f"{name}.{use.attribute}", scope.place.path, use.line)
@@ -49,7 +68,7 @@ def unmapped_reads(
             inner = readers.summaries.scope(FunctionMeaning(called.module, called.qualname))
             parameter = _parameter(inner, use.position, use.keyword, bound=called.bound) if inner is not None else ""
             if inner is not None and parameter:
-                yield from unmapped_reads(inner, parameter, class_, readers, depth - 1)
+                yield from unmapped_reads(inner, parameter, class_, readers, by_hand, depth - 1)
 
 
 def _parameter(scope: Scope, position: int | None, keyword: str | None, *, bound: bool) -> str:
@@ -66,11 +85,7 @@ def _transient(class_: ClassMeaning, name: str, project: Project, readers: Reade
     known = mapped(class_, project)
     if known is None:
         return None
-    if name in known.columns or name in known.relationships or name in known.proxies or name in known.synonyms:
-        return False
-    if name in known.hybrids or name in known.column_properties or name in _OF_EVERY_CLASS or name.startswith("__"):
-        return False
-    if any(one.name in ("", name) for one in known.unknown):
+    if known.may_have(name) or name in _OF_EVERY_CLASS or name.startswith("__"):
         return False
     if any(_transient_below(other, name, project) for other in below(class_, project)):
         return False

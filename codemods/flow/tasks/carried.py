@@ -29,7 +29,15 @@ from codemods.flow.objects.values import (
 from codemods.flow.objects.world import SessionStanding, Standing, World
 from codemods.flow.scheduling import Argument, Scheduling
 from codemods.flow.scope import Scope, With
-from codemods.project.sessions import ClassMeaning, FunctionMeaning
+from codemods.project.keeping import parameter_name
+from codemods.project.link import Place, Project
+from codemods.project.mapped_classes import mapped
+from codemods.project.mapping import Direction
+from codemods.project.models import is_schema
+from codemods.project.session_holders import holds_session
+from codemods.project.sessions import ClassMeaning, External, FunctionMeaning, InstanceMeaning, SessionMeaning
+
+_PLAIN = ("builtins.", "uuid.", "datetime.", "decimal.", "enum.", "pathlib.", "fastapi.UploadFile", "pydantic.")
 
 
 class What(enum.StrEnum):
@@ -71,6 +79,14 @@ class Given:
         return self.what not in (What.PLAIN, What.OTHER)
 
 
+@dataclass(frozen=True, slots=True)
+class Owner:
+    """`service` in `service.send`."""
+
+    text: str
+    what: What
+
+
 @dataclass(frozen=True, eq=False)
 class Site:
     """One call that runs something later, in the function `scope`, which was run as `record` says."""
@@ -80,7 +96,7 @@ class Site:
     scheduling: Scheduling
     given: tuple[Given, ...]
     captured: tuple[str, ...] = ()  # names of sessions and entities that the nested function, or lambda, holds
-    owner: str = ""  # the object whose method is run, where that holds a session or is an entity
+    owner: Owner | None = None  # the object whose method is run, where that matters
 
     @property
     def path(self) -> str:
@@ -120,11 +136,20 @@ class Site:
         """
         if at_once:
             seen = self.record.seen.get(self.scheduling.call)
-            return self._in(seen.world) if seen is not None else self.line
+            return (self._in(seen.world) if seen is not None else self.line) or self._changed_since()
         for left in self.record.exits.values():
             if (line := self._in(left.world)) and not self._commits(left.statement):
                 return line
         return self._in(self.record.end) if self.record.end is not None else 0
+
+    def _changed_since(self) -> int:
+        """The line behind the call that changes an entity which goes along: the task may run before or after that."""
+        worlds = [left.world for left in self.record.exits.values()]
+        for world in [*worlds, *([self.record.end] if self.record.end is not None else [])]:
+            for one in self.given:
+                if one.one is not None and (line := world.standing(one.one.origin).changed_since):
+                    return line
+        return 0
 
     def _in(self, world: World) -> int:
         for number in sorted(self.numbers):
@@ -168,17 +193,49 @@ def watched(schedulings: Iterable[Scheduling]) -> Watched:
 
 def site(scope: Scope, record: Record, scheduling: Scheduling) -> Site:
     """What the call hands over."""
-    given = tuple(_given(one, record) for one in scheduling.arguments)
-    return Site(scope, record, scheduling, given, _captured(scope, record, scheduling), _owner(record, scheduling))
+    given = tuple(_given(one, record, scope) for one in scheduling.arguments)
+    owner = _owner(scope, record, scheduling)
+    return _as_declared(Site(scope, record, scheduling, given, _captured(scope, record, scheduling), owner))
 
 
-def _given(argument: Argument, record: Record) -> Given:
+def _as_declared(site: Site) -> Site:
+    """What the argument does not say, the parameter may: `session: AsyncSession`, `order: Order`."""
+    function = site.function
+    if function is None:
+        return site
+    project = site.scope.project
+    definitions = project.symbols.functions(function.module, function.qualname)
+    if len(definitions) != 1:
+        return site
+    outside = Place(function.module, definitions[0].parent)
+    told: list[Given] = []
+    for one in site.given:
+        name = parameter_name(definitions[0], function, one.argument.position, one.argument.keyword)
+        parameter = next((each for each in definitions[0].parameters if each.name == name), None)
+        if one.what is What.OTHER and parameter is not None and parameter.annotation is not None:
+            means = project.declared(parameter.annotation, outside)
+            if isinstance(means, SessionMeaning):
+                one = replace(one, what=What.SESSION)
+            elif isinstance(means, InstanceMeaning) and isinstance(means.of, ClassMeaning):
+                if mapped(means.of, project) is not None:
+                    one = replace(one, what=What.UNTOLD)
+                elif holds_session(means.of, project):
+                    one = replace(one, what=What.HOLDER)
+        told.append(one)
+    return replace(site, given=tuple(told))
+
+
+def _given(argument: Argument, record: Record, scope: Scope) -> Given:
     seen = record.seen.get(argument.value)
+    told = _by_type(argument.value, scope)
+    if told is not None and (seen is None or not any(_what(one) not in (What.OTHER, What.PLAIN) for one in seen.value)):
+        return Given(argument, told)
     if seen is None:
         return Given(argument, What.OTHER)
     world = seen.world
     optional = any(isinstance(one, (Nothing, Unbound)) for one in seen.value)
     held = frozenset(one for one in seen.value if not isinstance(one, (Nothing, Unbound)))
+    optional = optional or any(isinstance(one, Many) and Nothing() in one.element for one in held)
     kinds = {_what(one) for one in held}
     if not kinds:
         return Given(argument, What.PLAIN, optional=optional)
@@ -195,8 +252,43 @@ def _given(argument: Argument, record: Record) -> Given:
             return Given(argument, What.MIXED, session=number)
         ones = sorted(found, key=lambda one: (one.origin.place, one.names))
         standing = _worst([world.standing(one.origin) for one in ones])
+        if optional and what is What.ENTITY and _is_always_there(held, scope.project):
+            optional = any(isinstance(one, Unbound) for one in seen.value)
         return Given(argument, what, ones[0], optional, number, standing)
     return Given(argument, what, optional=optional, session=number)
+
+
+def _is_always_there(held: Value, project: Project) -> bool:
+    """Whether what a relationship leads to cannot be None: its foreign key says so."""
+    for one in held:
+        if not isinstance(one, One) or len(one.names) != 1 or one.origin.class_ is None:
+            return False
+        known = mapped(one.origin.class_, project)
+        relationship = known.relationships.get(one.names[0]) if known is not None else None
+        if known is None or relationship is None or relationship.direction is not Direction.MANY_TO_ONE:
+            return False
+        keys = [
+            column
+            for column in known.columns.values()
+            if column.foreign_keys and column.name.startswith(f"{relationship.name}_")
+        ]
+        if not keys or any(column.nullable is not False for column in keys):
+            return False
+    return True
+
+
+def _by_type(node: ast.expr, scope: Scope) -> What | None:
+    """What the declared type of a name says of it."""
+    means = scope.meaning(node) if isinstance(node, (ast.Name, ast.Attribute)) else None
+    of = means.of if isinstance(means, InstanceMeaning) else None
+    if isinstance(of, External) and of.dotted.startswith(_PLAIN):
+        return What.PLAIN
+    if isinstance(of, ClassMeaning):
+        if is_schema(of, scope.project):
+            return What.PLAIN
+        if mapped(of, scope.project) is None and holds_session(of, scope.project):
+            return What.HOLDER
+    return None
 
 
 def _what(one: Alternative) -> What:
@@ -207,7 +299,9 @@ def _what(one: Alternative) -> What:
             return What.OTHER
         case One():
             return What.ENTITY
-        case Many(element=element) if {_what(each) for each in element} == {What.ENTITY}:
+        case Many(element=element) if {_what(each) for each in element if not isinstance(each, Nothing)} == {
+            What.ENTITY
+        }:
             return What.ENTITIES
         case Plain():
             return What.PLAIN
@@ -277,16 +371,25 @@ def _captured(scope: Scope, record: Record, scheduling: Scheduling) -> tuple[str
     return tuple(names)
 
 
-def _owner(record: Record, scheduling: Scheduling) -> str:
+def _owner(scope: Scope, record: Record, scheduling: Scheduling) -> Owner | None:
     """`service` in `service.send`, where that object holds a session, is one, or is an entity."""
     target = scheduling.target
     if not isinstance(target, ast.Attribute):
-        return ""
+        return None
     seen = record.seen.get(target.value)
-    held = seen.value if seen is not None else EMPTY
-    if any(_what(one) in (What.SESSION, What.ENTITY, What.HOLDER, What.UNTOLD) for one in held):
-        return ast.unparse(target.value)
-    return ""
+    for one in seen.value if seen is not None else EMPTY:
+        if (what := _what(one)) in (What.SESSION, What.ENTITY, What.HOLDER, What.UNTOLD):
+            return Owner(ast.unparse(target.value), what)
+    means = scope.meaning(target.value)
+    of = means.of if isinstance(means, InstanceMeaning) else None
+    if isinstance(target.value, ast.Name) and target.value.id == "self":
+        of = ClassMeaning(scope.place.path, scope.place.qualname.rpartition(".")[0])
+        function = scope.meaning(target)
+        if isinstance(function, FunctionMeaning) and not function.bound:
+            return None
+    if isinstance(of, ClassMeaning) and mapped(of, scope.project) is None and holds_session(of, scope.project):
+        return Owner(ast.unparse(target.value), What.HOLDER)
+    return None
 
 
 def is_own_parameter(given: Given) -> bool:

@@ -117,7 +117,9 @@ class _Examination:
         needs = list(task.needs)
         if task.in_place:
             needs += [(NAME, one.site.path, one.site.line) for one in others if one.site is not site]
-        reasons = ["the task works in a session of its own: see that it needs nothing but what is committed"]
+        reasons = ["the task gets only the key of what it was given"]
+        if task.own is not None:
+            reasons = ["the task works in a session of its own: see that it needs nothing but what is committed"]
         reasons += task.reasons
         reasons += self._patched(site)
         where = self.view.site(site.scheduling.call, site.scope)

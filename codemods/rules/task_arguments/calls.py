@@ -146,8 +146,12 @@ def _parameter_dropped(accepted: Accepted, view: ModuleView) -> tuple[list[Edit]
     dependencies = view.customs.dependencies
     for definition in view.project.symbols.functions(path, scope.place.qualname):
         parameter = next((one for one in definition.parameters if one.name == name), None)
-        if parameter is None or not dependencies.is_injected(parameter, outside) or not definition.decorators:
+        if parameter is None or not definition.decorators:
             return [], []
+        target = dependencies.injected(parameter, outside)
+        lent = view.project.symbols.functions(target.module, target.qualname) if target is not None else []
+        if len(lent) != 1 or lent[0].parameters or lent[0].lends is None or lent[0].lends.set_up:
+            return [], []  # it may be there for more than its session
     if view.tasks.uses(FunctionMeaning(path, scope.place.qualname)).others or scope.place.qualname.count("."):
         return [], []
     argument = next(one for one in [*node.args.posonlyargs, *node.args.args, *node.args.kwonlyargs] if one.arg == name)

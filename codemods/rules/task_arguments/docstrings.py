@@ -6,20 +6,20 @@ import re
 from collections.abc import Mapping, Sequence
 
 
-def described(text: str, renamed: Mapping[str, Sequence[str]]) -> str:
+def described(text: str, renamed: Mapping[str, Sequence[tuple[str, str]]]) -> str:
     """The docstring, a literal as it is written, with the parts about parameters adjusted.
 
-    `renamed` says by the name of a parameter what takes its place: the name of the first key, or nothing. What is said
-    of one that goes, goes; a section that is left empty goes, too.
+    `renamed` says by the name of a parameter what takes its place: names and types; of several the first one. What is
+    said of one that goes, goes; a section that is left empty goes, too.
     """
     newline = "\r\n" if "\r\n" in text else "\n"
     lines = text.split(newline)
     for name, new in renamed.items():
-        lines = _changed(lines, name, new[0] if new else "")
+        lines = _changed(lines, name, *(new[0] if new else ("", "")))
     return newline.join(_without_empty_sections(lines))
 
 
-def _changed(lines: list[str], name: str, new: str) -> list[str]:
+def _changed(lines: list[str], name: str, new: str, type_: str) -> list[str]:
     sphinx = re.compile(rf"^(\s*):(param|type|arg|argument)(\s+[^:]*?)?\s+{re.escape(name)}:(.*)$")
     google = re.compile(rf"^(\s+){re.escape(name)}(\s*\([^)]*\))?:(.*)$")
     numpy = re.compile(rf"^(\s*){re.escape(name)}(\s*:.*)?$")
@@ -30,19 +30,24 @@ def _changed(lines: list[str], name: str, new: str) -> list[str]:
         if found := sphinx.match(line):
             end = _end(lines, index, len(found[1]))
             if new and found[2] != "type":
-                made.append(f"{found[1]}:{found[2]} {new}:{found[4]}")
+                told = f" {type_}" if found[3] and found[3].strip() and type_ else ""
+                made.append(f"{found[1]}:{found[2]}{told} {new}:{found[4]}")
                 made += lines[index + 1 : end]
+            elif new and type_:
+                made.append(f"{found[1]}:type {new}: {type_}")
             index = end
         elif (found := google.match(line)) and _section(lines, index) == "google":
             end = _end(lines, index, len(found[1]))
             if new:
-                made.append(f"{found[1]}{new}:{found[3]}")
+                told = f" ({type_})" if found[2] and type_ else ""
+                made.append(f"{found[1]}{new}{told}:{found[3]}")
                 made += lines[index + 1 : end]
             index = end
         elif (found := numpy.match(line)) and _section(lines, index) == "numpy":
             end = _end(lines, index, len(found[1]))
             if new:
-                made.append(f"{found[1]}{new}")
+                told = f" : {type_}" if found[2] and type_ else ""
+                made.append(f"{found[1]}{new}{told}")
                 made += lines[index + 1 : end]
             index = end
         else:

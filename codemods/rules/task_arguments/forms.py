@@ -17,6 +17,7 @@ from codemods.plan import (
 )
 from codemods.project.facts import FunctionFacts, Parameter
 from codemods.rules.task_arguments.docstrings import described
+from codemods.rules.task_arguments.layout import laid_out
 from codemods.rules.task_arguments.task import Task
 
 _STEP = "    "
@@ -45,7 +46,7 @@ def _in_place(task: Task) -> tuple[tuple[Edit, ...], tuple[Request, ...]]:
         requests += [*one.requests, *(request for key in one.keys for request in key.requests)]
         annotation = arguments[one.name].annotation
         if annotation is not None:
-            requests += openings.annotation_imports(annotation)
+            requests += openings.annotation_imports(_evaluated(annotation))
     edits: list[Edit] = [ChangeParameters(path, node.lineno, tuple(changes), view.settings.line_length)]
     body = list(node.body)
     if ast.get_docstring(node, clean=False) is not None:
@@ -53,7 +54,9 @@ def _in_place(task: Task) -> tuple[tuple[Edit, ...], tuple[Request, ...]]:
         assert isinstance(docstring, ast.Expr)
         span = view.span(docstring.value)
         text = view.source_text(docstring.value)
-        changed = described(text, {one.name: tuple(key.name for key in one.keys) for one in task.replaced})
+        changed = described(
+            text, {one.name: tuple((key.name, key.annotation) for key in one.keys) for one in task.replaced}
+        )
         if changed != text:
             edits.append(ReplaceExpression(path, span, changed))
     for one in task.replaced:
@@ -66,13 +69,23 @@ def _in_place(task: Task) -> tuple[tuple[Edit, ...], tuple[Request, ...]]:
         name = task.session_name
         uses_session = task.fetched or any(task.scope.uses(one.name) for one in task.replaced if not one.keys)
         if uses_session:
-            if task.own.local:
-                edits.append(InsertBefore(path, body[0].lineno, task.own.local))
+            if task.local:
+                edits.append(InsertBefore(path, body[0].lineno, "\n".join(task.local)))
             first, last = body[0].lineno, body[-1].lineno
-            prologue = "\n".join(task.fetch())
+            prologue = "\n".join(task.fetch(2 * len(_STEP)))
             edits.append(OpenBlock(path, None, first, last, task.is_async, name, task.own.context, prologue=prologue))
             requests += task.own.requests
     return tuple(edits), tuple(dict.fromkeys(requests))
+
+
+def _evaluated(annotation: ast.expr) -> ast.expr:
+    """The annotation, out of its quotes where it stands in such."""
+    if isinstance(annotation, ast.Constant) and isinstance(annotation.value, str):
+        try:
+            return ast.parse(annotation.value, mode="eval").body
+        except SyntaxError:
+            return annotation
+    return annotation
 
 
 def _wrapper(task: Task) -> tuple[tuple[Edit, ...], tuple[Request, ...]]:
@@ -89,12 +102,15 @@ def _wrapper(task: Task) -> tuple[tuple[Edit, ...], tuple[Request, ...]]:
         owner = "cls." if "classmethod" in static else f"{task.definition.in_class.rpartition('.')[2]}."
         if "classmethod" in static:
             parameters.insert(0, "cls")
-    lines.append(f"{wait}def {name_of(task)}({', '.join(parameters)}) -> None:")
+    margin = len(_STEP) if task.definition.in_class else 0
+    header = f"{wait}def {name_of(task)}({', '.join(parameters)}) -> None:"
+    lines += laid_out(header, margin, task.view.settings.line_length)
     call = f"{'await ' if task.scope.is_async else ''}{owner}{node.name}({', '.join(handed)})"
-    inner = [*task.fetch(), call]
+    within = margin + len(_STEP) * (2 if task.own is not None else 1)
+    inner = [*task.fetch(within), *laid_out(call, within, task.view.settings.line_length)]
     if task.own is not None:
-        if task.own.local:
-            lines.append(f"{_STEP}{task.own.local}")
+        if task.local:
+            lines += [f"{_STEP}{one}" for one in task.local]
             lines.append("")
         block = "async with" if task.is_async else "with"
         lines.append(f"{_STEP}{block} {task.own.context} as {task.session_name}:")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from codemods.flow.scheduling import Kind
 from codemods.flow.session_factory import Factory, factory_behind, sole_factory
@@ -19,7 +19,7 @@ from codemods.rules.base import ModuleView
 
 BY_ID = "give it the id, and let it open a session of its own"
 _LATER = {
-    Kind.THREAD: ("goes to a thread", "hand over the values that it needs"),
+    Kind.THREAD: ("goes to a thread or process", "hand over the values that it needs"),
     Kind.QUEUE: ("goes to a queue", "give it the id, and let the job open a session of its own"),
 }
 
@@ -45,13 +45,14 @@ class Accepted:
     assumed: tuple[str, ...] = ()
 
 
-def judged(site: Site, view: ModuleView) -> Accepted | Refusal:
-    """What can be said of the call alone, without looking at what the task does."""
-    return _Judging(site, view).result()
+def judged(site: Site, view: ModuleView, active: frozenset[FunctionMeaning] = frozenset()) -> Accepted | Refusal:
+    """What can be said of the call alone, without looking at what the task does. `active`: the tasks on the way."""
+    return _Judging(site, view, active).result()
 
 
 class _Judging:
-    def __init__(self, site: Site, view: ModuleView) -> None:
+    def __init__(self, site: Site, view: ModuleView, active: frozenset[FunctionMeaning]) -> None:
+        self.active = active
         self.site = site
         self.view = view
         self.project = view.project
@@ -97,8 +98,9 @@ class _Judging:
         if self.site.captured:
             names = " and ".join(f"`{name}`" for name in self.site.captured)
             return Refusal(f"{_target_text(self.site)} captures {names}, and runs later")
-        if self.site.owner:
-            return Refusal(f"`{self.site.owner}`, whose method runs later, holds a session or is loaded through one")
+        if self.site.owner is not None:
+            how = "is an entity" if self.site.owner.what is What.ENTITY else "holds a session"
+            return Refusal(f"`{self.site.owner.text}` {how}, and its method runs later")
         if not scheduling.proved:
             return Refusal(f"`{scheduling.name}()` is not in view: it may run `{what.strip('`')}` later")
         if scheduling.in_bulk:
@@ -124,7 +126,7 @@ class _Judging:
             return Refusal(f"{text} is a nested function: what it captures cannot be replaced by ids")
         if definition.in_class and not _is_static(definition.decorators):
             return Refusal(f"{text} is a method: what its object holds cannot be seen here")
-        if self.project.overrides(function):
+        if self.project.overrides(replace(function, bound=bool(definition.in_class))):
             return Refusal(f"{text} is overridden")
         if not isinstance(target, (ast.Name, ast.Attribute)):
             return Refusal(f"{text} is chosen where it is called")
@@ -138,6 +140,8 @@ class _Judging:
             case What.SESSION:
                 if given.optional:
                     return Refusal(f"{text} may be None")
+                if not given.session:
+                    return Refusal(f"it cannot be told which factory makes {text}")
                 return None
             case What.ENTITY | What.ENTITIES:
                 return self._entity(given)
@@ -148,7 +152,7 @@ class _Judging:
             case What.MIXED:
                 return Refusal(f"{text} may be one of several things")
             case _:
-                return Refusal(f"it cannot be told what {text} is: it was had through a session")
+                return Refusal(f"it cannot be told what {text} is")
 
     def _entity(self, given: Given) -> Refusal | None:
         text = f"`{given.text}`"
@@ -203,8 +207,26 @@ class _Judging:
                     self.assumed.append(f"the dependency behind `{name}` is not in view: it should give a loaded row")
                     return None
                 return self._dependency(name, target)
+        if self._is_of_task(name):
+            return None
         reason = f"`{given.text}` is a parameter: whether its row is committed cannot be seen here"
         return Refusal(reason, "hand the id through from where the row is known to be committed")
+
+    def _is_of_task(self, name: str) -> bool:
+        """Whether the function is a task itself, given the entity by calls that all change: then it has fetched it."""
+        place = self.site.scope.place
+        function = FunctionMeaning(place.path, place.qualname)
+        uses = self.view.tasks.uses(function)
+        if uses.others or not uses.sites or function in self.active:
+            return False
+        if self.site.scheduling.kind is Kind.BACKGROUND:
+            return False  # it schedules on the request whose task it is
+        for site in uses.sites:
+            beside = self.view.beside(site.path)
+            outer = judged(site, beside, self.active | {function}) if beside is not None else None
+            if not isinstance(outer, Accepted) or name not in outer.carried:
+                return False
+        return True
 
     def _dependency(self, name: str, target: FunctionMeaning) -> Refusal | None:
         summary = self.view.summaries.of(target)
@@ -212,6 +234,8 @@ class _Judging:
             self.assumed.append(f"what `{target.qualname}()` does cannot be followed: it should give a loaded row")
             return None
         for standing in summary.standings.values():
+            if standing.expired and standing.expired_by == "commit":
+                return Refusal(f"`{name}` is expired by a commit of `{target.qualname}()` (line {standing.expired})")
             if line := standing.pending or standing.flushed or standing.changed:
                 return Refusal(f"`{name}` is changed by `{target.qualname}()` (line {line}), and not committed there")
         return None
@@ -249,7 +273,23 @@ class _Judging:
                 f"{commits.line}): FastAPI up to 0.105 and from 0.118 on runs the task before that"
             )
             return Refusal(reason, advice)
-        return Refusal(f"{what} is not committed when the task starts", advice)
+        reason = f"{what} is not committed when the task starts"
+        if self._task_commits():
+            reason += ": the task's own commit writes it"
+        return Refusal(reason, advice)
+
+    def _task_commits(self) -> bool:
+        """Whether the task commits the session that it is given: what was pending is written then."""
+        function = self.site.function
+        scope = self.view.summaries.scope(FunctionMeaning(function.module, function.qualname)) if function else None
+        if function is None or scope is None:
+            return False
+        (definition,) = self.project.symbols.functions(function.module, function.qualname)
+        for one in self.site.given:
+            name = parameter_name(definition, function, one.argument.position, one.argument.keyword)
+            if one.what is What.SESSION and name is not None:
+                return any(use.attribute == "commit" for use in scope.uses(name))
+        return False
 
 
 def keys_of(given: Given, view: ModuleView) -> tuple[Column, ...] | None:
@@ -265,7 +305,8 @@ def keys_of(given: Given, view: ModuleView) -> tuple[Column, ...] | None:
 def told(site: Site) -> str:
     """What goes along, as it is written: "`item` and `session`"."""
     texts = [f"`{one.text}`" for one in site.given if one.matters]
-    texts = texts or [f"`{name}`" for name in site.captured] or [f"`{site.owner}`"]
+    texts = texts or [f"`{name}`" for name in site.captured]
+    texts = texts or ([f"`{site.owner.text}`"] if site.owner is not None else ["what it runs"])
     return texts[0] if len(texts) == 1 else f"{', '.join(texts[:-1])} and {texts[-1]}"
 
 

@@ -6,9 +6,11 @@ import ast
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
-from codemods.flow.loader_names import class_written, written
+from codemods.flow.class_import import class_named
+from codemods.flow.loader_names import written
 from codemods.flow.loader_options import loaded_by, missing
 from codemods.flow.own_session import OwnSession, own_session
+from codemods.flow.scheduling import Kind
 from codemods.flow.scope import Scope
 from codemods.flow.tasks.behaviour import (
     changed,
@@ -21,13 +23,16 @@ from codemods.flow.tasks.behaviour import (
 )
 from codemods.flow.tasks.carried import Given, What
 from codemods.plan import Fact, Request
+from codemods.project.expressions import chained
 from codemods.project.facts import FunctionFacts
 from codemods.project.keeping import Fate, handed
+from codemods.project.link import Place
 from codemods.project.mapping import Column
 from codemods.project.name_uses import Role
-from codemods.project.sessions import ClassMeaning, FunctionMeaning
+from codemods.project.sessions import ClassMeaning, External, FunctionMeaning
 from codemods.rules.base import ModuleView
-from codemods.rules.task_arguments.judging import Accepted, Refusal, keys_of
+from codemods.rules.task_arguments.judging import Accepted, Refusal, judged, keys_of
+from codemods.rules.task_arguments.layout import laid_out
 
 _PLAIN_TYPES = frozenset({"int", "str", "bool", "float", "bytes"})
 
@@ -58,6 +63,7 @@ class Replaced:
     options: tuple[str, ...] = ()
     requests: tuple[Request, ...] = ()
     class_text: str = ""
+    local: str = ""  # the import of the class that must stand in the function
 
 
 @dataclass(slots=True, eq=False)
@@ -91,24 +97,34 @@ class Task:
     def fetched(self) -> tuple[Replaced, ...]:
         return tuple(one for one in self.replaced if one.keys and not (one.only_key and self.in_place))
 
-    def fetch(self) -> list[str]:
-        """The statements that fetch the entities, and leave when one is gone."""
+    @property
+    def local(self) -> tuple[str, ...]:
+        """The imports that must stand in the function itself."""
+        own = [self.own.local] if self.own is not None and self.own.local else []
+        return tuple(dict.fromkeys([*own, *(one.local for one in self.fetched if one.local)]))
+
+    def fetch(self, margin: int) -> list[str]:
+        """The statements that fetch the entities, and leave when one is gone; to be indented by `margin`."""
+        limit = self.view.settings.line_length
         lines: list[str] = []
         logger = logger_of(self.scope)
         wait = "await " if self.is_async else ""
         for one in self.fetched:
             names = [key.name for key in one.keys]
             if one.what is What.ENTITIES:
-                lines += self._fetch_all(one, wait)
+                for line in self._fetch_all(one, wait):
+                    lines += laid_out(line, margin, limit)
                 continue
             key = names[0] if len(names) == 1 else f"({', '.join(names)})"
             options = f", options=[{', '.join(one.options)}]" if one.options else ""
-            lines.append(f"{one.name} = {wait}{self.session_name}.get({one.class_text}, {key}{options})")
+            got = f"{one.name} = {wait}{self.session_name}.get({one.class_text}, {key}{options})"
+            lines += laid_out(got, margin, limit)
             lines.append(f"if {one.name} is None:")
             if logger:
                 told = ", ".join(["%s"] * len(names))
                 label = one.class_text.rpartition(".")[2]
-                lines.append(f'    {logger}.warning("{label} {told} no longer exists", {", ".join(names)})')
+                warning = f'{logger}.warning("{label} {told} no longer exists", {", ".join(names)})'
+                lines += [f"    {line}" for line in laid_out(warning, margin + 4, limit)]
             lines.append("    return")
         return lines
 
@@ -116,12 +132,11 @@ class Task:
         (key,) = one.keys
         options = f".options({', '.join(one.options)})" if one.options else ""
         column = f"{one.class_text}.{key.attribute}"
-        each = key.name.removesuffix("s")
+        each = one.name.removesuffix("s") if one.name.endswith("s") else "each"
         statement = f"select({one.class_text}){options}.where({column}.in_({key.name}))"
         return [
-            f"found = {wait}{self.session_name}.scalars({statement})",
-            f"by_id = {{each.{key.attribute}: each for each in found}}",
-            f"{one.name} = [by_id[{each}] for {each} in {key.name} if {each} in by_id]",
+            f"{one.name} = list({wait}{self.session_name}.scalars({statement}))",
+            f"{one.name}.sort(key=lambda {each}: {key.name}.index({each}.{key.attribute}))",
         ]
 
 
@@ -153,9 +168,18 @@ class _Reading:
     def task(self) -> Task | Refusal:
         if refused := self._differing() or self._behaviour():
             return refused
+        if self._is_in_place():
+            task = self._made(in_place=True)
+            if isinstance(task, Refusal) or not self._clash(task):
+                return task
+        task = self._made(in_place=False)
+        if isinstance(task, Task) and (clash := self._clash(task)):
+            return Refusal(clash)
+        return task
+
+    def _made(self, *, in_place: bool) -> Task | Refusal:
         carried = self.first.carried
         has_session = any(one.what is What.SESSION for one in carried.values())
-        in_place = self._is_in_place()
         replaced: list[Replaced] = []
         for parameter in self.definition.parameters:
             given = carried.get(parameter.name)
@@ -192,7 +216,7 @@ class _Reading:
         is_async = factory.is_async if factory is not None else self.scope.is_async
         for accepted in self.accepted:
             self.reasons += [reason for reason in accepted.assumed if reason not in self.reasons]
-        task = Task(
+        return Task(
             self.function,
             self.scope,
             self.view,
@@ -202,12 +226,9 @@ class _Reading:
             is_async,
             in_place,
             tuple(sorted(self.needs)),
-            self.reasons,
+            list(dict.fromkeys(self.reasons)),
             plain,
         )
-        if clash := self._clash(task):
-            return Refusal(clash)
-        return task
 
     # --- what the task does --------------------------------------------------------------------------------------
 
@@ -232,15 +253,30 @@ class _Reading:
             return Refusal(f"{self.name} gets more than one session")
         if line := raises_for_http(self.scope):
             return Refusal(f"{self.name} raises HTTPException at line {line}: nobody answers a request there")
-        for name in self.first.carried:
-            if refused := self._fate(name, is_session=name in sessions):
-                return refused
         numbers = {session.name: session.number for session in self.record.sessions}
         for name, given in entities:
             assert given.class_ is not None
-            for read in unmapped_reads(self.scope, name, given.class_, self.view.readers):
+            by_hand = frozenset(
+                use.attribute
+                for one in self.accepted
+                if isinstance(node := one.carried[name].argument.value, ast.Name)
+                for use in one.site.scope.uses(node.id)
+                if use.role is Role.SET
+            )
+            for read in unmapped_reads(self.scope, name, given.class_, self.view.readers, by_hand):
                 where = f"{read.path}:{read.line}"
                 return Refusal(f"`{read.text}` is no column ({where}): it does not come along with the id")
+        for name in sessions if entities else ():
+            for use in self.scope.uses(name):
+                if use.attribute == "begin":
+                    reason = (
+                        f"{self.name} begins a transaction at line {use.line}: what is fetched before has begun one"
+                    )
+                    return Refusal(reason, "fetch in the transaction by hand")
+        for name in self.first.carried:
+            if refused := self._fate(name, is_session=name in sessions):
+                return refused
+        for name, _ in entities:
             if not sessions and (line := changed(self.record, name)):
                 return Refusal(f"{self.name} changes `{name}` without a commit (line {line})", "commit it in the task")
         for name in sessions:
@@ -258,8 +294,14 @@ class _Reading:
             for site in self.view.tasks.sites(self.function.module)
             if site.scope.place == self.scope.place and any(name in _names(one.argument.value) for one in site.given)
         ]
+        for site in inner:
+            result = judged(site, self.view)
+            if isinstance(result, Refusal) and (is_session or site.scheduling.kind is not Kind.AWAITED):
+                how = f"{self.name} hands `{name}` on to `{site.scheduling.name}()` ({site.path}:{site.line})"
+                return Refusal(f"{how}: {result.reason}", result.advice)
+            if isinstance(result, Accepted):
+                self.needs.add(("task-arguments", site.path, site.line))
         if inner and found.fate is Fate.SCHEDULED:
-            self.needs |= {("task-arguments", site.path, site.line) for site in inner}
             return None
         if found.fate is Fate.SCHEDULED:
             return Refusal(f"{self.name} hands `{name}` on to something that runs later{where}")
@@ -278,8 +320,7 @@ class _Reading:
         assert isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef))
         if self.stays or definition.parent or definition.decorators or gives_something(self.record):
             return False
-        facts = self.project.symbols.facts[self.function.module]
-        if facts.public is not None and definition.name in facts.public:
+        if self._is_exported():
             return False
         if node.body[0].lineno == node.lineno:
             return False
@@ -295,6 +336,18 @@ class _Reading:
                 return False
         return not any(isinstance(one, (ast.Global, ast.Nonlocal)) for one in self.scope.statements())
 
+    def _is_exported(self) -> bool:
+        """Whether the name is in the `__all__` of a module that has the function: others may call it."""
+        name, symbols = self.definition.name, self.project.symbols
+        return any(
+            facts.public is not None and name in facts.public and self.project.member(path, name) == self._plain
+            for path, facts in symbols.facts.items()
+        )
+
+    @property
+    def _plain(self) -> FunctionMeaning:
+        return FunctionMeaning(self.function.module, self.function.qualname)
+
     def _replaced(self, name: str, given: Given, *, in_place: bool) -> Replaced | Refusal:
         if given.what is What.SESSION:
             return Replaced(name, What.SESSION)
@@ -308,14 +361,20 @@ class _Reading:
         if only and in_place:
             return Replaced(name, given.what, class_, keys, only_key=True)
         place = self.scope if in_place else self.view.scopes[0]
-        text = class_written(class_, place, self.view.tree, self.view.source)
+        text = class_named(class_, place, self.view.tree, self.view.source)
         if isinstance(text, str):
             return Refusal(text)
         options = self._options(name, class_, text.text, place)
         if isinstance(options, Refusal):
             return options
         texts, requests = options
-        return Replaced(name, given.what, class_, keys, only, texts, (*text.requests, *requests), text.text)
+        if many:
+            select = self.view.openings(place).standard("sqlalchemy", "select", "sqlmodel", "sqlalchemy.future")
+            if select is None or select[0] != "select":
+                return Refusal(f"`select` means something else in {self.view.source.path}")
+            requests = (*requests, *select[1])
+        imports = (*text.requests, *requests)
+        return Replaced(name, given.what, class_, keys, only, texts, imports, text.text, text.local)
 
     def _options(
         self, name: str, class_: ClassMeaning, class_text: str, place: Scope
@@ -358,7 +417,11 @@ class _Reading:
         module, _, name = column.python_type.rpartition(".")
         if not module:
             return "", ()
+        means = self.project.meaning(chained(column.python_type), Place(self.view.source.path))
         openings = self.view.openings(self.view.scopes[0])
+        facts = self.project.symbols.facts[self.view.source.path]
+        if means == External(column.python_type) and any(one.name == module and not one.scope for one in facts.imports):
+            return column.python_type, ()
         found = openings.standard(module, name, above=self.scope.node.lineno)  # type: ignore[union-attr]
         return found if found is not None else ("", ())
 
@@ -367,7 +430,7 @@ class _Reading:
         new = [key.name for one in task.replaced for key in one.keys]
         if len(set(new)) < len(new):
             return f"two of the new parameters of {self.name} would have one name"
-        taken = set(self.scope.parameters)
+        taken = set(self.scope.parameters) - {one.name for one in task.replaced}
         if task.in_place:
             node = self.scope.node
             taken |= {one.id for one in ast.walk(node) if isinstance(one, ast.Name)}

@@ -1,0 +1,49 @@
+"""How a mapped class of the project is named in a function of a file that may not import it yet. Decides no edit."""
+
+from __future__ import annotations
+
+import ast
+from dataclasses import dataclass
+
+from codemods.flow.import_circle import would_circle
+from codemods.flow.import_place import ImportStatement, is_bound, own_place, top_imports
+from codemods.flow.loader_names import class_written
+from codemods.flow.module_names import module_name
+from codemods.flow.scope import Scope
+from codemods.plan import Request, Source
+from codemods.project.sessions import ClassMeaning
+
+
+@dataclass(frozen=True, slots=True)
+class Named:
+    """The text of the class, and the imports that it needs; `local` is one that must stand in the function."""
+
+    text: str
+    requests: tuple[Request, ...] = ()
+    local: str = ""
+
+
+def class_named(class_: ClassMeaning, scope: Scope, tree: ast.Module, source: Source) -> Named | str:
+    """How the class is named; or the reason why it cannot be."""
+    known = class_written(class_, scope, tree, source)
+    if not isinstance(known, str):
+        return Named(known.text, known.requests)
+    name, project = class_.qualname, scope.project
+    if "." in name or name.startswith("_"):
+        return known
+    written = module_name(class_.module, tree, source, project)
+    if not written:
+        return known
+    if is_bound(tree, name):
+        # imported for type checking only: there may be a reason why it is not imported at the top
+        means = project.name(name, scope.place)
+        return Named(name, (), f"from {written} import {name}") if means == class_ else known
+    if would_circle(source.path, class_.module, project.symbols):
+        return Named(name, (), f"from {written} import {name}")
+
+    def is_own(statement: ImportStatement) -> bool:
+        module = statement.module if isinstance(statement, ast.ImportFrom) else statement.names[0].name
+        return project.symbols.module_path(module or "", source.path) is not None
+
+    place = own_place(source.path, top_imports(tree), written, name, is_own)
+    return known if place is None else Named(name, (place,))
