@@ -428,6 +428,7 @@ class Finding:
     requires: tuple[str, ...] = ()  # keys of findings without which this one must not be made
     # (rule, path, line) of places that a finding must change in the same run, or this one must not be made
     requires_at: tuple[tuple[str, str, int], ...] = ()
+    unless: str = ""  # why it is not made, when one of those places is left alone; "": told in general words
     indifferent: bool = False  # left alone, but in nobody's way: who has this place in `requires_at` need not wait
 
     @property

@@ -98,7 +98,8 @@ def _unmet(
         for place in finding.requires_at:
             _, path, line = place
             if place not in places and place not in right:
-                gone[finding.key] = f"{path}:{line} would have to change with it, and is left alone"
+                general = f"{path}:{line} would have to change with it, and is left alone"
+                gone[finding.key] = finding.unless or general
             elif place in places and bounds and path not in bounds:
                 gone[finding.key] = f"{path}:{line} would have to change with it, and was not asked for (--cross-paths)"
     return gone

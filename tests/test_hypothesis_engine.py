@@ -483,7 +483,9 @@ def test_every_session_comes_to_exactly_one_end(tmp_path: Path, function: str) -
     about_sessions = ("session-scope", "session-dependency")
     sites = [entry.site for entry in plan.ledger.entries if entry.rule in about_sessions]
     assert len(sites) == len(set(sites)) == made
-    assert sum(plan.ledger.counts().values()) == len(plan.ledger.entries)
+    # what the other rules looked at is there once, too
+    looked_at = [(entry.rule, entry.site) for entry in plan.ledger.entries]
+    assert len(looked_at) == len(set(looked_at))
 
 
 @pytest.mark.parametrize("level", [Level.SAFE, Level.REVIEW])

@@ -46,7 +46,7 @@ def closure(life: Lifetime, holder: ast.AST | None, held: Sequence[NameUse]) -> 
 
 def values_of(life: Lifetime, statements: Sequence[ast.stmt]) -> Values:
     """What the names of the function carry, with what its closures give and put into them, and the other way round."""
-    found = Values(life.scope, [life.name], statements, is_async=life.is_async)
+    found = Values(life.scope, [life.name], statements, is_async=life.is_async, freed=life.freed)
     if not life.closures:
         return found
     known: dict[str, Carry] = {}
@@ -55,7 +55,7 @@ def values_of(life: Lifetime, statements: Sequence[ast.stmt]) -> Values:
         before = dict(known), dict(gives)
         for one in life.closures:
             _run(one, life, found, known, gives)
-        found = Values(life.scope, [life.name], statements, is_async=life.is_async, known=known, gives=gives)
+        found = Values(life.scope, [life.name], statements, is_async=life.is_async, known=known, gives=gives, freed=life.freed)
         _raise(known, found.names)
         if (known, gives) == before:
             return found

@@ -233,12 +233,14 @@ def _iterated_here(life: Lifetime, use: NameUse) -> bool:
 
 def _scheduled(life: Lifetime, use: NameUse, call: ast.Call) -> bool:
     """Whether a call around the use runs it later; says so when it does."""
+    if any(around in life.freed for around in [call, *life.scope.parents.chain(call)]):
+        return True
     found = scheduled_by(life.scope, call)
     if found is None:
         return False
     name, line, how = found
     kind = "runs it later" if how == "task" else "may run it later"
-    life.stop(f"handed to `{name}()` at line {line}, which {kind}", line, TO_TASK)
+    life.stop_for_task(f"handed to `{name}()` at line {line}, which {kind}", line)
     return True
 
 

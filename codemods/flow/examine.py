@@ -27,16 +27,18 @@ def examine(
     given: bool = False,
     branch: ast.If | None = None,
     lent: bool = False,
+    freed: frozenset[ast.Call] = frozenset(),
 ) -> Lifetime:
     """The life of the session that `statement` (an assignment or a `with`) binds to `name`.
 
     With `tidy` a session that is closed in `finally` is looked at as if it still had to be taken into a block; it stays
     right where that cannot be done. `given`: the statement keeps the session of the caller, if there is one; `branch`
     is the `if` around the statement, where that is what asks for it.
-    `lent`: handing it out by `yield` or `return` is what the function is for.
+    `lent`: handing it out by `yield` or `return` is what the function is for. `freed`: calls that run something later,
+    and will be given neither the session nor what is loaded through it.
     """
     seat = scope.seat(statement if branch is None else branch)
-    life = Lifetime(scope, name, statement, seat, is_async, given=given, lent=lent, branch=branch)
+    life = Lifetime(scope, name, statement, seat, is_async, given=given, lent=lent, branch=branch, freed=freed)
     seen, held = _gather_uses(life)
     if life.obstacles:
         return life

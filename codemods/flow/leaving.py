@@ -164,6 +164,8 @@ def _call_leaves(life: Lifetime, call: ast.Call) -> None:
     """`cache.append(user)`, `create_task(notify(user))`, `scheduler.add_job(service.clear)`."""
     values, scope = life.values, life.scope
     assert values is not None
+    if any(around in life.freed for around in [call, *scope.parents.chain(call)]):
+        return
     arguments = [*call.args, *(keyword.value for keyword in call.keywords)]
     # the session itself is looked at use by use
     arguments = [one for one in arguments if not values.is_session(one)]
@@ -177,7 +179,7 @@ def _call_leaves(life: Lifetime, call: ast.Call) -> None:
     if how:
         what = "something loaded" if given is Carry.LOADED else f"what holds `{life.name}`"
         when = "runs later" if how == "task" else "may run later"
-        life.stop(f"{what} goes to `{name}()` at line {call.lineno}, which {when}", call.lineno, TO_TASK)
+        life.stop_for_task(f"{what} goes to `{name}()` at line {call.lineno}, which {when}", call.lineno)
     elif last in KEEPING and isinstance(call.func, ast.Attribute) and not isinstance(called, FunctionMeaning):
         root = _root(call.func.value)
         if root == life.name:

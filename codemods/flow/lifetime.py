@@ -39,6 +39,7 @@ class Obstacle:
     line: int
     advice: str = TAKE_CARE
     returned: bool = False  # the session is returned, or what holds it
+    scheduled: int = 0  # line of the call that runs something later, when that is all that stands in the way
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +74,7 @@ class Lifetime:
     branch: ast.If | None = None  # `if session is None:` around the statement, all of which a block takes the place of
     around: Lifetime | None = None  # that of the function around, when this is what a nested one does with the session
     lent: bool = False  # handed out on purpose, by the `yield` of a generator or the `return` of a dependency
+    freed: frozenset[ast.Call] = frozenset()  # calls that run something later, and are to be given ids instead
     inline: bool = False  # made inside of `statement`, which is part of the block; `name` is the one it would be given
     uses: list[NameUse] = field(default_factory=list)
     closures: list[Closure] = field(default_factory=list)
@@ -94,6 +96,10 @@ class Lifetime:
     def stop(self, reason: str, line: int, advice: str = TAKE_CARE) -> None:
         """Notes an obstacle."""
         self.obstacles.append(Obstacle(reason, line, advice))
+
+    def stop_for_task(self, reason: str, line: int) -> None:
+        """Notes that the call on this line runs something later with the session, or with what was loaded in it."""
+        self.obstacles.append(Obstacle(reason, line, TO_TASK, scheduled=line))
 
     @property
     def block(self) -> Sequence[ast.stmt]:

@@ -152,12 +152,15 @@ class Values:
         made: ast.expr | None = None,
         known: Mapping[str, Carry] | None = None,
         gives: Mapping[ast.Call, Carry] | None = None,
+        freed: frozenset[ast.Call] = frozenset(),
     ) -> None:
         """`sessions`: the names of the session; `statements`: those in which it lives (others cannot load from it).
 
         `made` is the expression that gives it, when it has no name; `known` is what names carry for
         another reason; `gives` says of calls of nested functions what they give, as these use the session by its name.
+        `freed` are calls that carry nothing, whatever they are given.
         """
+        self._freed = freed
         self._gives = gives or {}
         self._made = made
         self.scope = scope
@@ -463,6 +466,8 @@ class Values:
     # --- calls -------------------------------------------------------------------------------------------------
 
     def _call(self, node: ast.Call, *, awaited: bool) -> Carry:
+        if node in self._freed:
+            return Carry.PLAIN
         given = self._most([*node.args, *(keyword.value for keyword in node.keywords)])
         if node in self._gives:
             return max(self._gives[node], min(given, Carry.LOADED) if awaited else given)

@@ -36,6 +36,7 @@ from codemods.project.sessions import FunctionMeaning, Ownership
 from codemods.rules.base import Keys, ModuleView
 
 _WHOSE = "see what it gives: one that it makes belongs into a block, one that someone else holds does not"
+TASKS = "task-arguments"  # the rule that takes the session from tasks
 IN_A_BLOCK = "open the session with a block around the statements that use it"
 
 
@@ -57,6 +58,7 @@ class Block:
     told_of: ast.expr | None = None  # the expression that people are told of, where it is not what makes the session
     needs: tuple[tuple[str, str, int], ...] = ()  # (rule, path, line) of places that have to change in the same run
     message: str = ""  # in place of the usual one; what opens the block follows it
+    unless: str = ""  # why there is no block, when one of those places stays as it is
 
 
 class Blocks:
@@ -121,6 +123,32 @@ class Blocks:
         stays = life.inline or life.late
         first = life.first if stays or movable(made, life) else life.seat.index + 1
         return Block(life, made, first, life.last)
+
+    def sites(self, life: Lifetime) -> dict[int, ast.Call]:
+        """The calls by which the function runs something later with this session, and at which another rule looks, by
+        their lines.
+
+        Without that rule the block would lose what the task writes, in silence (semantics E6).
+        """
+        lines = {one.scheduled for one in life.obstacles if one.scheduled}
+        if TASKS not in self.view.running or not lines:
+            return {}
+        known = {
+            site.line: site.scheduling.call
+            for site in self.view.tasks.sites(self.view.source.path)
+            if site.line in lines and site.scope.place == self.scope.place and site.is_carrying
+        }
+        return {line: self._own(call) for line, call in known.items()}
+
+    def _own(self, call: ast.Call) -> ast.Call:
+        """The same call in the tree of this scope."""
+        place = (call.lineno, call.col_offset, call.end_lineno, call.end_col_offset)
+        return next(
+            node
+            for node in self.scope.watched()
+            if isinstance(node, ast.Call)
+            and (node.lineno, node.col_offset, node.end_lineno, node.end_col_offset) == place
+        )
 
     def _object_session_reader(self) -> str:
         """A place that reads the session of an entity behind its back, in a module that calls this function (C7)."""
@@ -226,6 +254,7 @@ class Blocks:
             edits=tuple(edits),
             requests=tuple(requests),
             requires_at=block.needs,
+            unless=block.unless,
         )
 
     def fitted(self, blocks: list[Block]) -> Iterator[Finding]:

@@ -84,7 +84,7 @@ from codemods.project.sessions import (
     SessionMeaning,
 )
 from codemods.rules.base import Keys, ModuleView
-from codemods.rules.blocks import IN_A_BLOCK, Block, Blocks
+from codemods.rules.blocks import IN_A_BLOCK, TASKS, Block, Blocks
 
 NAME = "session-scope"
 DEPENDENCIES = "session-dependency"  # the rule that looks at what this one leaves to it
@@ -393,7 +393,22 @@ class _Scope:
             return self._returned(made, statement)
         if life.obstacles and self._left_by_exit(life):
             return self.blocks.right(made.node, "closed when the object is left")
-        return self.blocks.judged(life, made, statement)
+        return self._without_tasks(life, statement, made) or self.blocks.judged(life, made, statement)
+
+    def _without_tasks(self, life: Lifetime, statement: ast.stmt, made: Made) -> Block | None:
+        """The block that there can be when the tasks which the function starts get ids instead."""
+        sites = self.blocks.sites(life)
+        if not sites:
+            return None
+        freed = frozenset(sites.values())
+        alone = examine(self.scope, statement, life.name, is_async=made.session.is_async, freed=freed)
+        block = self.blocks.judged(alone, made, statement) if not alone.right else None
+        if not isinstance(block, Block):
+            return None
+        path = self.view.source.path
+        block.needs = tuple((TASKS, path, line) for line in sorted(sites))
+        block.unless = next(one.reason for one in life.obstacles if one.scheduled)
+        return block
 
     def _optional(self, statement: ast.stmt, name: str, made: Made, branch: ast.If | None = None) -> Examined | Block:
         """`session = session or F()`: the caller's is left alone, an own one has to be closed."""

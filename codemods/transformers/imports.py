@@ -1,7 +1,7 @@
 """Adds imports that edits need and drops those that nothing uses any more. Pure: text of a file in, text out.
 
 Works on the text AFTER the statement edits. Those never drop or move an import past another, so the n-th import of the
-original is the n-th import of the edited text, but for those in functions that were added.
+original is the n-th import of the edited text, but for those that they bring into functions.
 """
 
 from __future__ import annotations
@@ -186,7 +186,9 @@ def _write(source: Source, sites: list[_Site], lines: list[str]) -> None:
                 made += newline
             made = _with_added(site, made, newline, follows)
             following = lines[end] if end < len(lines) else ""
-            if following.strip() and any(need.apart and not need.above for need in site.added):
+            # what takes the place of an import that goes stands beside the next one
+            ends = [need for need in site.added if not need.above] or (site.added if site.gone else [])
+            if following.strip() and any(need.apart for need in ends):
                 made += newline
         elif site.gone and id(site.suite) in emptied and site.node is site.suite[-1] and _needs_body(site):
             made = site.before + "pass" + follows
@@ -227,7 +229,7 @@ def _with_added(site: _Site, made: str, newline: str, follows: str) -> str:
     above = sorted((need for need in site.added if need.above), key=lambda need: need.module)
     below = [need for need in site.added if not need.above]
     top = "".join(line + newline for line in lines(above))
-    if above and any(need.apart for need in above):
+    if (made or below) and any(need.apart for need in above):
         top += newline
     if not below:
         return top + made

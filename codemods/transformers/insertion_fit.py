@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from codemods.plan import Edit, InsertAfter, InsertBefore, OpenBlock
 from codemods.transformers.errors import ComposeError
 from codemods.transformers.outline import Outline, Place, first_line, suites_of
-from codemods.transformers.statement_fit import check_code
+from codemods.transformers.statement_fit import check_code, only_imports
 
 _DEFINITIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
 _SIGNATURE = re.compile(r"\s*#\s*type:\s*\(")
@@ -17,8 +17,13 @@ _SIGNATURE = re.compile(r"\s*#\s*type:\s*\(")
 
 def check_insertion(outline: Outline, place: Place, edit: InsertBefore | InsertAfter, edits: Sequence[Edit]) -> None:
     """Raise ComposeError unless the code of `edit` can be read and can stand beside the statement of `place`."""
-    check_code(edit.code, edit.line)
     statement, line = place.statement, edit.line
+    if isinstance(edit, InsertBefore) and _imports_in_function(place, edit):
+        # what is made above the import cannot come from it
+        if any(isinstance(one, OpenBlock) and one.creation is not None and one.first == line for one in edits):
+            raise ComposeError(f"the import above line {line} would stand between a creation and its block", line)
+    else:
+        check_code(edit.code, line)
     if any(inner[0].lineno == line for inner in suites_of(statement)):
         raise ComposeError(f"the statement on line {line} shares its line with what it holds", line)
     if isinstance(edit, InsertAfter):
@@ -31,6 +36,18 @@ def check_insertion(outline: Outline, place: Place, edit: InsertBefore | InsertA
     if place.suite.owner is None:
         raise ComposeError(f"line {line} begins the module", line)
     _check_first(outline, place, line, goes_above_comments=True)
+
+
+def _imports_in_function(place: Place, edit: InsertBefore) -> bool:
+    """Whether the code is nothing but imports, for a function of its own: those of a module are asked for elsewhere."""
+    try:
+        imports = bool(ast.parse(edit.code).body) and only_imports(edit.code)
+    except SyntaxError:
+        return False
+    owner = place.suite.owner
+    while owner is not None and not isinstance(owner.statement, ast.FunctionDef | ast.AsyncFunctionDef):
+        owner = owner.suite.owner
+    return imports and owner is not None
 
 
 def check_opening(outline: Outline, place: Place, edit: OpenBlock) -> None:

@@ -37,6 +37,7 @@ from codemods.transformers.expression_spans import ExpressionEdit, find_expressi
 from codemods.transformers.outline import suites_of
 from codemods.transformers.parameter_fit import Function, changed_parameters
 from codemods.transformers.physical_lines import split_lines
+from codemods.transformers.statement_fit import only_imports
 
 Block = OpenBlock | WidenBlock | GuardBlock
 _Adding = Growing | ChangeParameters
@@ -53,21 +54,22 @@ def check_statements(before: str, after: str, edits: Iterable[Edit]) -> None:
 
 
 def added_imports(before: str, after: str, edits: Iterable[Edit]) -> frozenset[int]:
-    """The imports of `after` that stand in functions that were added: their places among all imports, from 0.
+    """The imports of `after` that the edits brought along into functions: their places among all imports, from 0.
 
     `after` has to be what `check_statements` lets pass. Raises ComposeError unless its other imports are those of
     `before`, in their order.
     """
-    made = list(edits)
-    if not any(isinstance(edit, AddFunction) and "import" in edit.code for edit in made):
+    asked = list(edits)
+    if not any(isinstance(edit, AddFunction | InsertBefore) and "import" in edit.code for edit in asked):
         return frozenset()
-    expected = ast.parse(before)
+    expected, found = ast.parse(before), ast.parse(after)
     known = set(_imports(expected.body))
-    _edit_all(expected.body, made, _Beside(made), [])
-    wanted, found = list(_imports(expected.body)), list(_imports(ast.parse(after).body))
-    if [ast.dump(one) for one in wanted] != [ast.dump(one) for one in found]:
+    _make(expected, before, asked)
+    for tree in (expected, found):
+        _without(tree.body, (ast.Pass,))
+    if ast.dump(expected) != ast.dump(found):
         raise ComposeError("the edited text does not hold the imports that it ought to hold")
-    return frozenset(index for index, one in enumerate(wanted) if one not in known)
+    return frozenset(index for index, one in enumerate(_imports(expected.body)) if one not in known)
 
 
 def _imports(suite: list[ast.stmt]) -> Iterator[ast.Import | ast.ImportFrom]:
@@ -123,10 +125,16 @@ def _counterparts(
 def _intended(before: str, edits: list[Edit]) -> tuple[ast.Module, _Made]:
     """The tree that the edits ought to give, and what they made of expressions and definitions."""
     expected = ast.parse(before)
-    made = _edit_expressions(expected, before, [edit for edit in edits if isinstance(edit, ExpressionEdit)])
-    _edit_all(expected.body, edits, _Beside(edits), made)
+    made = _make(expected, before, edits)
     _without_fillers(expected.body)
     return expected, made
+
+
+def _make(tree: ast.Module, text: str, edits: list[Edit]) -> _Made:
+    """Make the edits in the tree of a text."""
+    made = _edit_expressions(tree, text, [edit for edit in edits if isinstance(edit, ExpressionEdit)])
+    _edit_all(tree.body, edits, _Beside(edits), made)
+    return made
 
 
 def _edit_expressions(tree: ast.Module, text: str, edits: list[ExpressionEdit]) -> _Made:
@@ -288,15 +296,21 @@ class _Beside:
     """The statements that are put before and after others, each handed out once."""
 
     def __init__(self, edits: list[Edit]) -> None:
+        self._above: dict[int, list[ast.stmt]] = {}
         self._before: dict[int, list[ast.stmt]] = {}
         self._behind: dict[int, list[ast.stmt]] = {}
         self._after: dict[int, list[ast.stmt]] = {}
         for edit in edits:
             if isinstance(edit, InsertBefore | InsertAfter):
                 kept = self._before if isinstance(edit, InsertBefore) else self._after
+                kept = self._above if isinstance(edit, InsertBefore) and only_imports(edit.code) else kept
                 kept.setdefault(edit.line, []).extend(ast.parse(edit.code).body)
             if isinstance(edit, AddFunction):
                 self._behind.setdefault(edit.line, []).extend(ast.parse(edit.code).body)
+
+    def above(self, line: int) -> list[ast.stmt]:
+        """Imports stand above a block that begins with a statement."""
+        return self._above.pop(line, [])
 
     def before(self, line: int) -> list[ast.stmt]:
         return self._before.pop(line, [])
@@ -319,6 +333,7 @@ def _nest(
         line = statement.lineno
         if line <= reached:
             continue
+        made += beside.above(line)
         block = next((block for block in blocks if _start(block) == line), None)
         if block is None:
             made += [*beside.before(line), *instead.get(line, [statement]), *beside.after(line)]
@@ -370,7 +385,11 @@ def _guarded(block: GuardBlock, body: list[ast.stmt]) -> ast.stmt:
 
 
 def _without_fillers(suite: list[ast.stmt]) -> None:
-    suite[:] = [statement for statement in suite if not isinstance(statement, ast.Import | ast.ImportFrom | ast.Pass)]
+    _without(suite, (ast.Import, ast.ImportFrom, ast.Pass))
+
+
+def _without(suite: list[ast.stmt], kinds: tuple[type[ast.stmt], ...]) -> None:
+    suite[:] = [statement for statement in suite if not isinstance(statement, kinds)]
     for statement in suite:
         for inner in suites_of(statement):
-            _without_fillers(inner)
+            _without(inner, kinds)

@@ -16,6 +16,7 @@ __all__ = ["Item", "Side", "Statement"]
 class Side(enum.Enum):
     """Where an item stands, seen from the original statement of its line."""
 
+    ABOVE = enum.auto()  # imports, above what is put before it and outside of a block that begins with it
     BEFORE = enum.auto()
     ITSELF = enum.auto()
     BEHIND = enum.auto()  # a function that goes with it, above the comments that end the suite

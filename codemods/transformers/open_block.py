@@ -228,10 +228,11 @@ class SuiteAssembly:
 def _starts_at(block: Block, item: Item) -> bool:
     """Whether `item` is the first that goes into a block, or the block that takes others in.
 
-    What is put before a statement goes with it, below the prologue of a block; before a block that stands already, or a
+    What is put before a statement goes with it, below the prologue of a block, but for imports, which the block itself
+    may use; before a block that stands already, or a
     creation that becomes one, it stays outside.
     """
-    if block_start(block) != item.line or item.side in (Side.BEHIND, Side.AFTER):
+    if block_start(block) != item.line or item.side not in (Side.BEFORE, Side.ITSELF):
         return False
     outside = isinstance(block, WidenBlock) or (isinstance(block, OpenBlock) and block.creation == block.first)
     return item.side is Side.ITSELF or not outside

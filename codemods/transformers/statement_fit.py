@@ -105,6 +105,11 @@ def check_code(code: str, line: int) -> None:
         raise ComposeError(f"the code for line {line} imports something", line)
 
 
+def only_imports(code: str) -> bool:
+    """Whether a code that can be read is nothing but imports."""
+    return all(isinstance(statement, ast.Import | ast.ImportFrom) for statement in ast.parse(code).body)
+
+
 def check_one_shape(edits: Sequence[Edit]) -> None:
     """Raise ComposeError where a statement is to take two shapes, or one and to go."""
     shaped = [edit.line for edit in edits if isinstance(edit, Reshaping)]

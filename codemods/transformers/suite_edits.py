@@ -192,7 +192,7 @@ class SuiteEdits(cst.CSTTransformer):
         for before, after in zip(original, updated, strict=True):
             assert isinstance(after, cst.SimpleStatementLine | cst.BaseCompoundStatement)
             line = self._lines[before]
-            items += self._beside(line, InsertBefore)
+            items += sorted(self._beside(line, InsertBefore), key=lambda item: item.side is not Side.ABOVE)
             items.append(self._item(before, after))
             items += [
                 added(edit, step=self._file_step, newline=self._newline, is_module=is_module)

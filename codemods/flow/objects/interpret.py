@@ -403,7 +403,7 @@ class _Runner:
                 if isinstance(item.optional_vars, ast.Name) and not entered:
                     self.record.lenders.add(item.optional_vars.id)
         points: list[World | None] = [self.all.world.copy()]
-        suppresses = any(self._suppresses(item.context_expr) for item in node.items)
+        suppresses = _commits(node.body) and any(self._suppresses(item.context_expr) for item in node.items)
         if suppresses:
             self.raising.append(points)
         self.suite(node.body)
@@ -515,6 +515,13 @@ class _Runner:
                 numbers = [one.number for one in held if isinstance(one, SessionValue)]
                 return numbers[0] if len(numbers) == 1 else None
         return None
+
+
+def _commits(suite: Sequence[ast.stmt]) -> bool:
+    """Whether something in the suite commits: that is what has to be told when it may be left anywhere."""
+    return any(
+        isinstance(node, ast.Attribute) and node.attr == "commit" for statement in suite for node in ast.walk(statement)
+    )
 
 
 def _names_none(annotation: ast.expr) -> bool:

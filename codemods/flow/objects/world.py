@@ -130,9 +130,7 @@ def _either(one: Standing, other: Standing) -> Standing:
         pending=one.pending or other.pending,
         flushed=one.flushed or other.flushed,
         expired=one.expired or other.expired,
-        expired_by="rollback"
-        if "rollback" in (one.expired_by, other.expired_by)
-        else one.expired_by or other.expired_by,
+        expired_by="rollback" if "rollback" in by else one.expired_by or other.expired_by,
         changed=one.changed or other.changed,
         touched=one.touched or other.touched,
         deleted=one.deleted or other.deleted,

@@ -6,8 +6,9 @@ import ast
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
+from codemods.flow.objects.values import Origin
 from codemods.flow.scheduling import Kind
-from codemods.flow.session_factory import Factory, factory_behind, sole_factory
+from codemods.flow.session_factory import Factory, factory_behind, factory_given_to, sole_factory
 from codemods.flow.tasks.carried import Given, Site, What
 from codemods.plan import Fact
 from codemods.project.keeping import parameter_name
@@ -18,6 +19,7 @@ from codemods.project.sessions import FunctionMeaning
 from codemods.rules.base import ModuleView
 
 BY_ID = "give it the id, and let it open a session of its own"
+_DEEP = 4  # functions through which an entity is followed to where it is loaded
 _LATER = {
     Kind.THREAD: ("goes to a thread or process", "hand over the values that it needs"),
     Kind.QUEUE: ("goes to a queue", "give it the id, and let the job open a session of its own"),
@@ -57,6 +59,7 @@ class _Judging:
         self.view = view
         self.project = view.project
         self.assumed: list[str] = []
+        self.injected: dict[Origin, FunctionMeaning] = {}  # the entities that dependencies give
 
     def result(self) -> Accepted | Refusal:
         function = self.site.function
@@ -206,6 +209,7 @@ class _Judging:
                 if target is None:
                     self.assumed.append(f"the dependency behind `{name}` is not in view: it should give a loaded row")
                     return None
+                self.injected[given.one.origin] = target
                 return self._dependency(name, target)
         if self._is_of_task(name):
             return None
@@ -247,16 +251,37 @@ class _Judging:
         if len(numbers) > 1:
             return Refusal("what it is given belongs to more than one session")
         session = self.site.session(numbers[0]) if numbers else None
-        found = (
-            factory_behind(self.site.scope, session, self.view.customs)
-            if session is not None
-            else sole_factory(self.project, self.view.customs)
-        )
+        if session is not None:
+            found = factory_behind(self.site.scope, session, self.view.customs)
+        else:
+            found = self._factory_of_entity()
         if isinstance(found, str):
             return Refusal(found)
         if found.assumed:
             self.assumed.append("the task's session comes from the project's only factory: nothing here says so")
         return found
+
+    def _factory_of_entity(self) -> Factory | str:
+        """The factory of the session in which an entity was loaded that another function gave."""
+        customs = self.view.customs
+        for given in self.site.given:
+            if given.one is None:
+                continue
+            origin, record = given.one.origin, self.site.record
+            for _ in range(_DEEP):
+                if origin not in record.called:
+                    break
+                function, index = record.called[origin]
+                summary = self.view.summaries.of(function)
+                scope = self.view.summaries.scope(FunctionMeaning(function.module, function.qualname))
+                if summary is None or scope is None or index >= len(summary.origins):
+                    break
+                origin, record = summary.origins[index], self.view.readers.run(scope).record
+                if 0 < origin.session <= len(record.sessions):
+                    return factory_behind(scope, record.sessions[origin.session - 1], customs)
+            if given.one.origin in self.injected:
+                return factory_given_to(self.injected[given.one.origin], self.project, customs)
+        return sole_factory(self.project, customs)
 
     def _committed(self, factory: Factory | None) -> Refusal | None:
         """The task's own session sees what is committed, and nothing else (semantics E4)."""
