@@ -760,6 +760,41 @@ FUNCTIONS = [
 LOCAL = "def z():\n    from app.db import F\n\n    return F\n"
 IMPORTING = [
     case(
+        "imports_above_near_and_apart",
+        "from m import M\n\n\ndef f(s):\n    return M\n",
+        taking("def f", ("s", None)),
+        needs("from m", "app.db", "F", above=True),
+        needs("from m", "x", "y", above=True, apart=True),
+        after="from x import y\n\nfrom app.db import F\nfrom m import M\n\n\ndef f():\n    return M\n",
+    ),
+    case(
+        "imports_below_near_and_apart",
+        "from m import M\n\n\ndef f(s):\n    return M\n",
+        taking("def f", ("s", None)),
+        needs("from m", "n", "N"),
+        needs("from m", "app.db", "F", apart=True),
+        after="from m import M\nfrom n import N\n\nfrom app.db import F\n\n\ndef f():\n    return M\n",
+    ),
+    case(
+        "imports_near_and_apart_in_the_place_of_one_that_goes",
+        "from m import M\n\n\ndef f(s: M):\n    return 1\n",
+        taking("def f", ("s", None)),
+        drop("from m", "M"),
+        needs("from m", "app.db", "F", above=True),
+        needs("from m", "x", "y", above=True, apart=True),
+        needs("from m", "z", "Z", apart=True),
+        after="from x import y\n\nfrom app.db import F\n\nfrom z import Z\n\n\ndef f():\n    return 1\n",
+    ),
+    case(
+        "import_apart_from_the_line_above_one_that_goes",
+        "import a\nfrom x import R\nfrom x.y import S\n\n\ndef f(s: S, r: R):\n    return a\n",
+        taking("def f", ("s", None), ("r", None)),
+        drop("from x.y", "S"),
+        drop("from x import", "R"),
+        needs("from x.y", "app.db", "F", apart=True),
+        after="import a\n\nfrom app.db import F\n\n\ndef f():\n    return a\n",
+    ),
+    case(
         "import_in_the_place_of_one_that_goes",
         "from x import S\n\nfrom y import T\n\n\ndef f(s: S):\n    return T\n",
         taking("def f", ("s", None)),

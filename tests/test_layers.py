@@ -117,13 +117,17 @@ def wrong_directions(imports: list[Import]) -> list[str]:
     return wrong
 
 
+# what rules share
+_SHARED = ("codemods.rules.base", "codemods.rules.blocks", "codemods.rules.own_session")
+
+
 def rules_that_import_rules(imports: list[Import]) -> list[str]:
     return [
         f"{one.importer}:{one.line} imports {one.imported}"
         for one in imports
         if one.importer.startswith("codemods.rules.")
         and one.imported.startswith("codemods.rules.")
-        and one.imported not in ("codemods.rules.base", "codemods.rules.blocks")  # what rules share
+        and not one.imported.startswith(_SHARED)
         and one.importer.split(".")[:3] != one.imported.split(".")[:3]  # a rule may be a package
     ]
 

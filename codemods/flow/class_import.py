@@ -6,12 +6,31 @@ import ast
 from dataclasses import dataclass
 
 from codemods.flow.import_circle import would_circle
-from codemods.flow.import_place import ImportStatement, is_bound, own_place, top_imports
+from codemods.flow.import_place import ImportStatement, installed_place, is_bound, own_place, top_imports
 from codemods.flow.loader_names import class_written
 from codemods.flow.module_names import module_name
 from codemods.flow.scope import Scope
 from codemods.plan import Request, Source
-from codemods.project.sessions import ClassMeaning
+from codemods.project.link import Place
+from codemods.project.sessions import ClassMeaning, External
+
+
+def sqlalchemy_name(
+    name: str, scope: Scope, tree: ast.Module, source: Source, module: str = "sqlalchemy"
+) -> tuple[Request, ...] | None:
+    """The import that gives a function of SQLAlchemy its own name here, if it takes one; None: the name is taken."""
+    means = scope.project.name(name, Place(source.path))
+    if isinstance(means, External) and means.dotted.startswith(("sqlalchemy.", "sqlmodel.")):
+        return () if means.dotted.endswith(f".{name}") else None
+    if is_bound(tree, name):
+        return None
+    place = installed_place(source.path, top_imports(tree), module, name, lambda one: _is_own(one, scope, source))
+    return None if place is None else (place,)
+
+
+def _is_own(statement: ImportStatement, scope: Scope, source: Source) -> bool:
+    module = statement.module if isinstance(statement, ast.ImportFrom) else statement.names[0].name
+    return scope.project.symbols.module_path(module or "", source.path) is not None
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,10 +59,5 @@ def class_named(class_: ClassMeaning, scope: Scope, tree: ast.Module, source: So
         return Named(name, (), f"from {written} import {name}") if means == class_ else known
     if would_circle(source.path, class_.module, project.symbols):
         return Named(name, (), f"from {written} import {name}")
-
-    def is_own(statement: ImportStatement) -> bool:
-        module = statement.module if isinstance(statement, ast.ImportFrom) else statement.names[0].name
-        return project.symbols.module_path(module or "", source.path) is not None
-
-    place = own_place(source.path, top_imports(tree), written, name, is_own)
+    place = own_place(source.path, top_imports(tree), written, name, lambda one: _is_own(one, scope, source))
     return known if place is None else Named(name, (place,))

@@ -55,7 +55,9 @@ def values_of(life: Lifetime, statements: Sequence[ast.stmt]) -> Values:
         before = dict(known), dict(gives)
         for one in life.closures:
             _run(one, life, found, known, gives)
-        found = Values(life.scope, [life.name], statements, is_async=life.is_async, known=known, gives=gives, freed=life.freed)
+        found = Values(
+            life.scope, [life.name], statements, is_async=life.is_async, known=known, gives=gives, freed=life.freed
+        )
         _raise(known, found.names)
         if (known, gives) == before:
             return found

@@ -93,6 +93,28 @@ def own_place(
     return NeedsImport(path, imports[-1].lineno, written, name, apart=True) if imports else None
 
 
+def installed_place(
+    path: str,
+    imports: Sequence[ImportStatement],
+    module: str,
+    name: str,
+    is_own: Callable[[ImportStatement], bool],
+) -> NeedsImport | None:
+    """Where `from module import name`, of an installed package, goes among the imports of the file."""
+    for one in imports:
+        if isinstance(one, ast.ImportFrom) and written_module(one) == module:
+            return NeedsImport(path, one.lineno, module, name)
+    absolute = [one for one in imports if not (isinstance(one, ast.ImportFrom) and one.level) and not _is_future(one)]
+    own = [one for one in absolute if is_own(one)]
+    standard = [one for one in absolute if one not in own and _root(one) in sys.stdlib_module_names]
+    installed = [one for one in absolute if one not in own and one not in standard]
+    if installed:
+        return _among(path, installed, module, name)
+    if standard:
+        return NeedsImport(path, standard[-1].lineno, module, name, apart=True)
+    return NeedsImport(path, imports[0].lineno, module, name, above=True, apart=True) if imports else None
+
+
 def written_module(statement: ast.ImportFrom) -> str:
     """The module as it is written after `from`, dots included."""
     return "." * statement.level + (statement.module or "")

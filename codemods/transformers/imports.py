@@ -176,6 +176,12 @@ def _write(source: Source, sites: list[_Site], lines: list[str]) -> None:
         for site in sites
         if all(any(one.node is statement and one.gone and not one.added for one in sites) for statement in site.suite)
     }
+    leaving = {
+        line
+        for site in sites
+        if site.gone and not site.added
+        for line in range(site.node.lineno - 1, last_line(site.node))
+    }
     for site in reversed(sites):
         start, end = site.node.lineno - 1, last_line(site.node)
         follows = site.after[len(site.after.rstrip("\r\n")) :]
@@ -184,7 +190,9 @@ def _write(source: Source, sites: list[_Site], lines: list[str]) -> None:
         if site.added:
             if made and not follows and any(not need.above for need in site.added):
                 made += newline
-            made = _with_added(site, made, newline, follows)
+            line_above = next((line for line in range(start - 1, -1, -1) if line not in leaving), None)
+            stands_close = bool(made) or (line_above is not None and bool(lines[line_above].strip()))
+            made = _with_added(site, made, newline, follows, stands_close=stands_close)
             following = lines[end] if end < len(lines) else ""
             # what takes the place of an import that goes stands beside the next one
             ends = [need for need in site.added if not need.above] or (site.added if site.gone else [])
@@ -220,21 +228,30 @@ def _blank(lines: list[str], places: Iterable[int]) -> list[int]:
     return list(takewhile(lambda line: not lines[line].strip(), places))
 
 
-def _with_added(site: _Site, made: str, newline: str, follows: str) -> str:
-    """The text of an import with those that are added above and below it."""
+def _with_added(site: _Site, made: str, newline: str, follows: str, *, stands_close: bool) -> str:
+    """The text of an import, "" when it goes, with those that are added above and below it.
+
+    `stands_close` says that those below would stand directly below the import or, when it goes, the line above it.
+    """
 
     def lines(needs: list[NeedsImport]) -> list[str]:
         return [f"{site.before}from {need.module} import {need.name}" for need in needs]
 
     above = sorted((need for need in site.added if need.above), key=lambda need: need.module)
     below = [need for need in site.added if not need.above]
-    top = "".join(line + newline for line in lines(above))
-    if (made or below) and any(need.apart for need in above):
-        top += newline
+    # those that stand apart are farther away than those that do not
+    top = [line + newline for line in lines([need for need in above if need.apart])]
+    if top and len(top) < len(above) + len(below) + bool(made):
+        top.append(newline)
+        stands_close = stands_close and bool(made)
+    near_above = [line + newline for line in lines([need for need in above if not need.apart])]
+    top += near_above
     if not below:
-        return top + made
-    gap = newline if made and any(need.apart for need in below) else ""
-    return top + made + gap + newline.join(lines(below)) + follows
+        return "".join(top) + made
+    near, apart = (lines([need for need in below if need.apart is far]) for far in (False, True))
+    if apart and (stands_close or near_above or near):
+        near.append("")
+    return "".join(top) + made + newline.join([*near, *apart]) + follows
 
 
 def _needs_body(site: _Site) -> bool:

@@ -102,6 +102,8 @@ def step(known: Selection, node: ast.Call, method: str, scope: Scope, evaluate: 
         return replace(known, joined=known.joined or other)
     if method == "yield_per":
         return replace(known, unique=False)
+    if method == "with_for_update":
+        return replace(known, locks=True)
     if method in _SAME:
         return known
     if method in _JOINING:

@@ -155,6 +155,7 @@ class SessionCalls:
                     self._all.record.executed.setdefault(one.anchor, set()).add(one.options)
                     if one.writes:
                         self.wrote(number, node.lineno)
+                    if one.writes or one.locks:
                         self.unsaved(number, node.lineno)
                 case Plain():
                     selection = None
@@ -191,6 +192,8 @@ class SessionCalls:
         known = self._all.world.sessions.get(number)
         before = known.loaded if known is not None else 0
         self._loaded(number, node.lineno)
+        if any(keyword.arg == "with_for_update" for keyword in node.keywords):
+            self.unsaved(number, node.lineno)  # nobody else can write the row until the next commit
         self._all.record.nodes[(node.lineno, node.col_offset)] = node
         entity = node.args[0] if node.args else None
         found: list[Value] = []

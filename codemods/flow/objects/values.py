@@ -146,6 +146,7 @@ class Selection:
     unique: bool = False  # of a legacy query: it never repeats an object (semantics D2)
     sqlmodel: bool = False
     deletes: ClassMeaning | None = None  # a statement that deletes rows of this class
+    locks: bool = False  # `with_for_update`: nobody else can write the rows until the next commit
     writes: bool = False  # an INSERT, UPDATE or DELETE
     options: tuple[tuple[int, int], ...] = ()  # the ends of the calls of `options`
     foreign: str = ""  # the function of the project that made it

@@ -8,9 +8,11 @@ from dataclasses import dataclass
 
 from codemods.flow.objects.readers import Readers
 from codemods.flow.objects.record import Record
+from codemods.flow.objects.summaries import FunctionSummaries
 from codemods.flow.objects.values import Nothing, Plain
 from codemods.flow.objects.world import SessionStanding, World
 from codemods.flow.scope import Scope
+from codemods.plan import Fact
 from codemods.project.expressions import expression, last_name
 from codemods.project.link import Project
 from codemods.project.mapped_classes import below, mapped
@@ -162,8 +164,30 @@ def gives_plain(record: Record) -> bool:
     return all(isinstance(one, (Nothing, Plain)) for left in record.exits.values() for one in left.value)
 
 
-def raises_for_http(scope: Scope) -> int:
-    """The line on which the function raises an HTTPException; 0: it does not."""
+def deferred_reads(scope: Scope, name: str, class_: ClassMeaning, readers: Readers) -> Iterator[tuple[str, int]]:
+    """The deferred columns that the function reads of the object, each once, with the line."""
+    known = mapped(class_, scope.project)
+    seen: set[str] = set()
+    for use in scope.uses(name):
+        column = known.columns.get(use.attribute) if known is not None and use.role is Role.ATTRIBUTE else None
+        if column is not None and column.deferred and column.name not in seen:
+            seen.add(column.name)
+            yield column.name, use.line
+
+
+def raises_for_http(scope: Scope, summaries: FunctionSummaries, depth: int = 2) -> Fact | None:
+    """Where the function, or one of the project that it calls, raises an HTTPException; None: it does not."""
+    for node in scope.watched() if depth else ():
+        called = scope.callee(node) if isinstance(node, ast.Call) else None
+        if isinstance(called, FunctionMeaning):
+            inner = summaries.scope(FunctionMeaning(called.module, called.qualname))
+            if inner is not None and (fact := raises_for_http(inner, summaries, depth - 1)):
+                return fact
+    line = _raises(scope)
+    return Fact(scope.place.path, line, "raises HTTPException") if line else None
+
+
+def _raises(scope: Scope) -> int:
     for statement in scope.statements():
         if isinstance(statement, ast.Raise) and statement.exc is not None:
             call = statement.exc.func if isinstance(statement.exc, ast.Call) else statement.exc

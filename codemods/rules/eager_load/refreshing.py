@@ -8,7 +8,7 @@ from codemods.flow.loader_options import Missing
 from codemods.flow.objects.readers import Reading
 from codemods.flow.objects.record import Exit, Record
 from codemods.flow.objects.values import One, Origin, objects
-from codemods.flow.scope import Scope, inside
+from codemods.flow.scope import Scope, With, inside
 from codemods.plan import Finding, InsertAfter
 from codemods.rules.base import ModuleView
 from codemods.rules.eager_load.verdicts import Verdicts
@@ -42,6 +42,8 @@ def refreshed(
         why = "what is read lies deeper than `refresh` loads"
     elif anchor is None or not name or not called:
         why = "it cannot be told after which line it would have to be refreshed"
+    elif _is_in_transaction(scope, anchor):
+        why = "its block commits at its end, and lets nothing be read behind another commit"
     elif any(
         left.world.standing(origin).expunged and not _is_left(record, left, origin) for left in _exits(record, origin)
     ):
@@ -53,6 +55,21 @@ def refreshed(
     call = f"{called}.refresh({name}, attribute_names=[{names}])"
     edit = InsertAfter(view.source.path, anchor.lineno, f"await {call}" if session.is_async else call)
     return verdicts.made(where, readings, (edit,), f"refresh of {names}", requires=requires)
+
+
+def _is_in_transaction(scope: Scope, anchor: ast.Expr) -> bool:
+    """Whether the line is a commit in a block of `begin()`: that raises when it is used any further (semantics B12)."""
+    if "commit" not in ast.unparse(anchor):
+        return False
+    current = scope.owner_statement(anchor)
+    while current is not None:
+        if isinstance(current, With):
+            for item in current.items:
+                match item.context_expr:
+                    case ast.Call(func=ast.Attribute(attr="begin")):
+                        return True
+        current = scope.owner_statement(current)
+    return False
 
 
 def _exits(record: Record, origin: Origin) -> list[Exit]:

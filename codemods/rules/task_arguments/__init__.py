@@ -56,10 +56,12 @@ from codemods.plan import Examined, Fact, Finding, Level, Right
 from codemods.project.openers import replaced_by
 from codemods.project.sessions import FunctionMeaning
 from codemods.rules.base import Keys, ModuleView
-from codemods.rules.task_arguments.calls import call_edits, call_text
-from codemods.rules.task_arguments.forms import edits_of, name_of
-from codemods.rules.task_arguments.judging import Accepted, Refusal, judged, told
-from codemods.rules.task_arguments.task import Task, task_of
+from codemods.rules.own_session.accepted import Accepted, Refusal
+from codemods.rules.own_session.calls import call_edits, call_text
+from codemods.rules.own_session.forms import edits_of, name_of
+from codemods.rules.own_session.task import Task
+from codemods.rules.task_arguments.judging import judged, told
+from codemods.rules.task_arguments.reading import task_of
 
 NAME = "task-arguments"
 _PAGE = __doc__ or ""
@@ -107,6 +109,8 @@ class _Examination:
         task, others = self._task(accepted.function)
         if isinstance(task, Refusal):
             return self._manual(site, task)
+        if refused := self._with_it(site):
+            return self._manual(site, refused)
         mine = next((one for one in others if one.site is site), None)
         if mine is None:
             return self._manual(site, Refusal(f"`{task.function.qualname}()` is given other things by other calls"))
@@ -136,6 +140,19 @@ class _Examination:
             requests=(*edits[1], *requests),
             requires_at=tuple(dict.fromkeys(needs)),
         )
+
+    def _with_it(self, site: Site) -> Refusal | None:
+        """Another task on the same session, which leaves what it changes for this one, or for anyone, to commit."""
+        for other in self.view.tasks.sites(site.path):
+            if other is site or other.scope.place != site.scope.place or not other.numbers & site.numbers:
+                continue
+            accepted = judged(other, self.view)
+            if not isinstance(accepted, Accepted):
+                continue
+            task, _ = self._task(accepted.function)
+            if isinstance(task, Refusal) and task.leaves_unsaved:
+                return Refusal(f"the task of line {other.line} works on the same session: {task.reason}", task.advice)
+        return None
 
     def _task(self, function: FunctionMeaning) -> tuple[Task | Refusal, list[Accepted]]:
         """What becomes of a function that runs later, and the calls of it that change."""

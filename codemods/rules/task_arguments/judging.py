@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from codemods.flow.objects.values import Origin
 from codemods.flow.scheduling import Kind
@@ -17,34 +16,13 @@ from codemods.project.mapped_classes import mapped
 from codemods.project.mapping import Column
 from codemods.project.sessions import FunctionMeaning
 from codemods.rules.base import ModuleView
+from codemods.rules.own_session.accepted import Accepted, Refusal
 
-BY_ID = "give it the id, and let it open a session of its own"
 _DEEP = 4  # functions through which an entity is followed to where it is loaded
 _LATER = {
     Kind.THREAD: ("goes to a thread or process", "hand over the values that it needs"),
     Kind.QUEUE: ("goes to a queue", "give it the id, and let the job open a session of its own"),
 }
-
-
-@dataclass(frozen=True, slots=True)
-class Refusal:
-    """Why a place is left alone, and what to do by hand."""
-
-    reason: str
-    advice: str = BY_ID
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Accepted:
-    """A call whose session and entities can be replaced. `carried` says by the name of the task's parameter what goes
-    there; `plain` are the parameters that get anything else. `assumed` are reasons for a person to look."""
-
-    site: Site
-    function: FunctionMeaning
-    carried: Mapping[str, Given]
-    plain: frozenset[str]
-    factory: Factory | None  # None: nothing needs a session
-    assumed: tuple[str, ...] = ()
 
 
 def judged(site: Site, view: ModuleView, active: frozenset[FunctionMeaning] = frozenset()) -> Accepted | Refusal:
@@ -238,8 +216,11 @@ class _Judging:
             self.assumed.append(f"what `{target.qualname}()` does cannot be followed: it should give a loaded row")
             return None
         for standing in summary.standings.values():
-            if standing.expired and standing.expired_by == "commit":
-                return Refusal(f"`{name}` is expired by a commit of `{target.qualname}()` (line {standing.expired})")
+            if standing.expired and standing.expired_by.startswith("commit"):
+                factory = factory_given_to(target, self.project, self.view.customs)
+                if isinstance(factory, str) or (factory.is_async and factory.expire_on_commit is not False):
+                    where = f"`{target.qualname}()` (line {standing.expired})"
+                    return Refusal(f"`{name}` is expired by the commit in {where}: reading its id raises")
             if line := standing.pending or standing.flushed or standing.changed:
                 return Refusal(f"`{name}` is changed by `{target.qualname}()` (line {line}), and not committed there")
         return None
@@ -290,7 +271,7 @@ class _Judging:
         if not line:
             return None
         advice = f"put `await session.commit()` before line {self.site.line}"
-        what = f"what line {line} writes, or may write,"
+        what = f"what line {line} writes or locks, or may write,"
         commits: Fact | None = factory.commits if factory is not None else None
         if commits is not None and kind is Kind.BACKGROUND:
             reason = (

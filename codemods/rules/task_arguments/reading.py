@@ -1,12 +1,11 @@
-"""What becomes of a function that is run later: its new parameters, and how it fetches what it needs. Decides only."""
+"""What becomes of a function that is run later, by what it does and by who else uses it. Decides only."""
 
 from __future__ import annotations
 
 import ast
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
 
-from codemods.flow.class_import import class_named
+from codemods.flow.class_import import class_named, sqlalchemy_name
 from codemods.flow.loader_names import written
 from codemods.flow.loader_options import loaded_by, missing
 from codemods.flow.own_session import OwnSession, own_session
@@ -14,8 +13,8 @@ from codemods.flow.scheduling import Kind
 from codemods.flow.scope import Scope
 from codemods.flow.tasks.behaviour import (
     changed,
+    deferred_reads,
     gives_something,
-    logger_of,
     raises_for_http,
     reads_only_key,
     unmapped_reads,
@@ -24,120 +23,17 @@ from codemods.flow.tasks.behaviour import (
 from codemods.flow.tasks.carried import Given, What
 from codemods.plan import Fact, Request
 from codemods.project.expressions import chained
-from codemods.project.facts import FunctionFacts
 from codemods.project.keeping import Fate, handed
 from codemods.project.link import Place
 from codemods.project.mapping import Column
 from codemods.project.name_uses import Role
 from codemods.project.sessions import ClassMeaning, External, FunctionMeaning
 from codemods.rules.base import ModuleView
-from codemods.rules.task_arguments.judging import Accepted, Refusal, judged, keys_of
-from codemods.rules.task_arguments.layout import laid_out
+from codemods.rules.own_session.accepted import Accepted, Refusal
+from codemods.rules.own_session.task import Key, Replaced, Task
+from codemods.rules.task_arguments.judging import judged, keys_of
 
 _PLAIN_TYPES = frozenset({"int", "str", "bool", "float", "bytes"})
-
-
-@dataclass(frozen=True, slots=True)
-class Key:
-    """One new parameter: a column of a primary key."""
-
-    name: str
-    attribute: str
-    annotation: str  # "" when the type cannot be told, or would have to be imported and cannot be
-    requests: tuple[Request, ...] = ()
-
-    @property
-    def text(self) -> str:
-        return f"{self.name}: {self.annotation}" if self.annotation else self.name
-
-
-@dataclass(frozen=True, slots=True)
-class Replaced:
-    """One parameter that carries a session (no keys) or an entity, and what takes its place."""
-
-    name: str
-    what: What
-    class_: ClassMeaning | None = None
-    keys: tuple[Key, ...] = ()
-    only_key: bool = False  # the task reads nothing but the key
-    options: tuple[str, ...] = ()
-    requests: tuple[Request, ...] = ()
-    class_text: str = ""
-    local: str = ""  # the import of the class that must stand in the function
-
-
-@dataclass(slots=True, eq=False)
-class Task:
-    """A function that is run later, with all that is known of it. `replaced` is in the order of its parameters."""
-
-    function: FunctionMeaning
-    scope: Scope
-    view: ModuleView
-    definition: FunctionFacts
-    replaced: tuple[Replaced, ...]
-    own: OwnSession | None
-    is_async: bool
-    in_place: bool
-    needs: tuple[tuple[str, str, int], ...] = ()  # sites inside of it that have to change, too
-    reasons: list[str] = field(default_factory=list)
-    plain: frozenset[str] = frozenset()  # what the sites give beside that
-
-    @property
-    def node(self) -> ast.FunctionDef | ast.AsyncFunctionDef:
-        assert isinstance(self.scope.node, (ast.FunctionDef, ast.AsyncFunctionDef))
-        return self.scope.node
-
-    @property
-    def session_name(self) -> str:
-        """What the task's own session is called."""
-        named = [one.name for one in self.replaced if one.what is What.SESSION]
-        return named[0] if named else "session"
-
-    @property
-    def fetched(self) -> tuple[Replaced, ...]:
-        return tuple(one for one in self.replaced if one.keys and not (one.only_key and self.in_place))
-
-    @property
-    def local(self) -> tuple[str, ...]:
-        """The imports that must stand in the function itself."""
-        own = [self.own.local] if self.own is not None and self.own.local else []
-        return tuple(dict.fromkeys([*own, *(one.local for one in self.fetched if one.local)]))
-
-    def fetch(self, margin: int) -> list[str]:
-        """The statements that fetch the entities, and leave when one is gone; to be indented by `margin`."""
-        limit = self.view.settings.line_length
-        lines: list[str] = []
-        logger = logger_of(self.scope)
-        wait = "await " if self.is_async else ""
-        for one in self.fetched:
-            names = [key.name for key in one.keys]
-            if one.what is What.ENTITIES:
-                for line in self._fetch_all(one, wait):
-                    lines += laid_out(line, margin, limit)
-                continue
-            key = names[0] if len(names) == 1 else f"({', '.join(names)})"
-            options = f", options=[{', '.join(one.options)}]" if one.options else ""
-            got = f"{one.name} = {wait}{self.session_name}.get({one.class_text}, {key}{options})"
-            lines += laid_out(got, margin, limit)
-            lines.append(f"if {one.name} is None:")
-            if logger:
-                told = ", ".join(["%s"] * len(names))
-                label = one.class_text.rpartition(".")[2]
-                warning = f'{logger}.warning("{label} {told} no longer exists", {", ".join(names)})'
-                lines += [f"    {line}" for line in laid_out(warning, margin + 4, limit)]
-            lines.append("    return")
-        return lines
-
-    def _fetch_all(self, one: Replaced, wait: str) -> list[str]:
-        (key,) = one.keys
-        options = f".options({', '.join(one.options)})" if one.options else ""
-        column = f"{one.class_text}.{key.attribute}"
-        each = one.name.removesuffix("s") if one.name.endswith("s") else "each"
-        statement = f"select({one.class_text}){options}.where({column}.in_({key.name}))"
-        return [
-            f"{one.name} = list({wait}{self.session_name}.scalars({statement}))",
-            f"{one.name}.sort(key=lambda {each}: {key.name}.index({each}.{key.attribute}))",
-        ]
 
 
 def task_of(accepted: Sequence[Accepted], refused: int, others: Sequence[Fact], view: ModuleView) -> Task | Refusal:
@@ -251,8 +147,9 @@ class _Reading:
         ]
         if len(sessions) > 1:
             return Refusal(f"{self.name} gets more than one session")
-        if line := raises_for_http(self.scope):
-            return Refusal(f"{self.name} raises HTTPException at line {line}: nobody answers a request there")
+        if fact := raises_for_http(self.scope, self.view.summaries):
+            where = f"{fact.path}:{fact.line}"
+            return Refusal(f"{self.name} raises HTTPException ({where}): nobody answers a request there")
         numbers = {session.name: session.number for session in self.record.sessions}
         for name, given in entities:
             assert given.class_ is not None
@@ -278,12 +175,13 @@ class _Reading:
                 return refused
         for name, _ in entities:
             if not sessions and (line := changed(self.record, name)):
-                return Refusal(f"{self.name} changes `{name}` without a commit (line {line})", "commit it in the task")
+                reason = f"{self.name} changes `{name}` without a commit (line {line})"
+                return Refusal(reason, "commit it in the task", leaves_unsaved=True)
         for name in sessions:
             if line := unsaved(self.record, numbers.get(name, 0)):
                 what = entities[0][0] if entities else name
                 reason = f"{self.name} changes `{what}` without a commit behind line {line}"
-                return Refusal(reason, "commit in the task")
+                return Refusal(reason, "commit in the task", leaves_unsaved=True)
         return None
 
     def _fate(self, name: str, *, is_session: bool) -> Refusal | None:
@@ -369,10 +267,10 @@ class _Reading:
             return options
         texts, requests = options
         if many:
-            select = self.view.openings(place).standard("sqlalchemy", "select", "sqlmodel", "sqlalchemy.future")
-            if select is None or select[0] != "select":
+            select = sqlalchemy_name("select", place, self.view.tree, self.view.source)
+            if select is None:
                 return Refusal(f"`select` means something else in {self.view.source.path}")
-            requests = (*requests, *select[1])
+            requests = (*requests, *select)
         imports = (*text.requests, *requests)
         return Replaced(name, given.what, class_, keys, only, texts, imports, text.text, text.local)
 
@@ -399,6 +297,12 @@ class _Reading:
                 return Refusal(option)
             texts.append(option.text)
             requests += [request for request in option.requests if request not in requests]
+        for column, line in deferred_reads(self.scope, name, class_, self.view.readers):
+            undefer = sqlalchemy_name("undefer", place, self.view.tree, self.view.source, "sqlalchemy.orm")
+            if undefer is None:
+                return Refusal(f"{self.name} reads `{name}.{column}` (line {line}), which is deferred")
+            texts.append(f"undefer({class_text}.{column})")
+            requests += [request for request in undefer if request not in requests]
         return tuple(texts), tuple(requests)
 
     def _key(self, name: str, column: Column, *, many: bool) -> Key:
@@ -408,12 +312,16 @@ class _Reading:
             return Key(f"{singular}_{column.name}s", column.name, f"list[{inner}]" if inner else "", requests)
         new = column.name if column.name.startswith(f"{name}_") else f"{name}_{column.name}"
         annotation, requests = self._type(column)
+        if not any(parameter.annotation is not None for parameter in self.definition.parameters):
+            annotation, requests = "", ()
         return Key(new, column.name, annotation, requests)
 
     def _type(self, column: Column) -> tuple[str, tuple[Request, ...]]:
         """How the type of a key is written in the task's file."""
         if column.python_type in _PLAIN_TYPES:
             return column.python_type, ()
+        if not column.python_type:
+            return "", ()
         module, _, name = column.python_type.rpartition(".")
         if not module:
             return "", ()

@@ -58,8 +58,7 @@ def _call(prefix: str, call: ast.Call, suffix: str, margin: int, limit: int) -> 
         return [one]
     chain = _chain(call)
     if len(chain) > 2 and not prefix:
-        first, *links = chain
-        return [first + links[0], *(f"{link}" for link in links[1:-1]), f"{links[-1]}{suffix}"]
+        return [*chain[:-1], f"{chain[-1]}{suffix}"]
     given = [*call.args, *call.keywords]
     inner = ", ".join(ast.unparse(each) for each in given)
     head = f"{prefix}{ast.unparse(call.func)}("

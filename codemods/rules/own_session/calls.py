@@ -19,9 +19,9 @@ from codemods.project.link import Place
 from codemods.project.name_uses import Role
 from codemods.project.sessions import FunctionMeaning, ModuleMeaning
 from codemods.rules.base import ModuleView
-from codemods.rules.task_arguments.forms import defaults_of, name_of
-from codemods.rules.task_arguments.judging import Accepted, Refusal
-from codemods.rules.task_arguments.task import Replaced, Task
+from codemods.rules.own_session.accepted import Accepted, Refusal
+from codemods.rules.own_session.forms import defaults_of, name_of
+from codemods.rules.own_session.task import Replaced, Task
 
 
 def call_edits(accepted: Accepted, task: Task, view: ModuleView) -> tuple[list[Edit], list[Request]] | Refusal:

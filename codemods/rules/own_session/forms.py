@@ -16,9 +16,9 @@ from codemods.plan import (
     Request,
 )
 from codemods.project.facts import FunctionFacts, Parameter
-from codemods.rules.task_arguments.docstrings import described
-from codemods.rules.task_arguments.layout import laid_out
-from codemods.rules.task_arguments.task import Task
+from codemods.rules.own_session.docstrings import described
+from codemods.rules.own_session.layout import laid_out
+from codemods.rules.own_session.task import Task
 
 _STEP = "    "
 
