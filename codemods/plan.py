@@ -240,7 +240,8 @@ class InsertBefore:
     """Put the statements of `code`, written without indentation, before the statement on this line.
 
     They stand above the comments and blank lines that lead the statement; first in a suite, below its header.
-    Compound statements in `code` are indented by the file's own step.
+    Compound statements in `code` are indented by the file's own step. Nothing but imports, in a function, stands above
+    the block that begins there, with a blank line below.
     """
 
     path: str
@@ -306,8 +307,8 @@ class ChainCall:
 
 @dataclass(frozen=True, slots=True)
 class ArgumentChange:
-    """One argument of a call, by its place among all as they are written, from 0. `text` is the whole new argument,
-    `item_id=item.id` or `item.id`; None takes it away."""
+    """One argument of a call, by its place among all as they are written, from 0. `text` is the whole new argument, or
+    several with commas between, `item_id=item.id` or `item.id`; None takes it away."""
 
     index: int
     text: str | None
@@ -328,7 +329,8 @@ class ChangeArguments:
 
 @dataclass(frozen=True, slots=True)
 class ParameterChange:
-    """One parameter of a function, by its name. `text` is the whole new one, `item_id: int`; None takes it away."""
+    """One parameter of a function, by its name. `text` is the whole new one, `item_id: int`, or several with commas
+    between; None takes it away."""
 
     name: str
     text: str | None
@@ -338,7 +340,7 @@ class ParameterChange:
 class ChangeParameters:
     """The function whose `def` stands on this line gets other parameters. Those that are not named stay, comments too.
 
-    A `*` that is followed by no parameter any more goes. `limit` is that of `AddArgument`.
+    A `*` or `/` that separates nothing any more goes. `limit` is that of `AddArgument`.
     """
 
     path: str

@@ -11,8 +11,16 @@ from codemods.rules.eager_load import EagerLoad
 from codemods.rules.expunge_return import ExpungeReturn
 from codemods.rules.session_dependency import SessionDependency
 from codemods.rules.session_scope import SessionScope
+from codemods.rules.shared_session import SharedSession
 from codemods.rules.task_arguments import TaskArguments
 
-RULES: tuple[Rule, ...] = (SessionScope(), SessionDependency(), TaskArguments(), EagerLoad(), ExpungeReturn())
+RULES: tuple[Rule, ...] = (
+    SessionScope(),
+    SessionDependency(),
+    TaskArguments(),
+    SharedSession(),
+    EagerLoad(),
+    ExpungeReturn(),
+)
 
 __all__ = ["RULES", "ModuleView", "Rule"]

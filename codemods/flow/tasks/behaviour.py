@@ -9,11 +9,13 @@ from dataclasses import dataclass
 from codemods.flow.objects.readers import Readers
 from codemods.flow.objects.record import Record
 from codemods.flow.objects.summaries import FunctionSummaries
-from codemods.flow.objects.values import Nothing, Plain
+from codemods.flow.objects.values import Nothing, Plain, Value, parts
 from codemods.flow.objects.world import SessionStanding, World
 from codemods.flow.scope import Scope
+from codemods.flow.values import gives_plain as declared_plain
 from codemods.plan import Fact
 from codemods.project.expressions import expression, last_name
+from codemods.project.facts import FunctionFacts
 from codemods.project.link import Project
 from codemods.project.mapped_classes import below, mapped
 from codemods.project.name_uses import Role
@@ -159,9 +161,28 @@ def gives_something(record: Record) -> bool:
     return any(left.statement.value is not None and left.value != {Nothing()} for left in record.exits.values())
 
 
-def gives_plain(record: Record) -> bool:
-    """Whether everything that the function gives is plain, or None."""
-    return all(isinstance(one, (Nothing, Plain)) for left in record.exits.values() for one in left.value)
+def gives_plain(record: Record, definition: FunctionFacts, function: FunctionMeaning, project: Project) -> bool:
+    """Whether everything that the function gives is plain: as it is declared, or as far as can be seen."""
+    return declared_plain(definition, function, project) or all(_is_plain(left.value) for left in record.exits.values())
+
+
+def _is_plain(of: Value) -> bool:
+    for one in of:
+        inner = parts(one)
+        if not isinstance(one, (Nothing, Plain)) and not inner:
+            return False
+        if any(not _is_plain(each) for each in inner):
+            return False
+    return True
+
+
+def only_reads(record: Record, number: int) -> bool:
+    """Whether the function does nothing with the session of this number but to read through it."""
+    for world in _ends(record):
+        known = world.sessions.get(number, SessionStanding())
+        if known.uncommitted or known.committed or known.rolled_back or known.detached:
+            return False
+    return number not in record.escapes
 
 
 def deferred_reads(scope: Scope, name: str, class_: ClassMeaning, readers: Readers) -> Iterator[tuple[str, int]]:

@@ -97,6 +97,7 @@ class Site:
     given: tuple[Given, ...]
     captured: tuple[str, ...] = ()  # names of sessions and entities that the nested function, or lambda, holds
     owner: Owner | None = None  # the object whose method is run, where that matters
+    shared: frozenset[str] = frozenset()  # the sessions that go along, in whatever form, by what tells them apart
 
     @property
     def path(self) -> str:
@@ -195,7 +196,27 @@ def site(scope: Scope, record: Record, scheduling: Scheduling) -> Site:
     """What the call hands over."""
     given = tuple(_given(one, record, scope) for one in scheduling.arguments)
     owner = _owner(scope, record, scheduling)
-    return _as_declared(Site(scope, record, scheduling, given, _captured(scope, record, scheduling), owner))
+    captured = _captured(scope, record, scheduling)
+    shared = _sessions(scope, record, scheduling, captured, owner)
+    return _as_declared(Site(scope, record, scheduling, given, captured, owner, shared))
+
+
+def _sessions(
+    scope: Scope, record: Record, scheduling: Scheduling, captured: tuple[str, ...], owner: Owner | None
+) -> frozenset[str]:
+    """The sessions that the call hands over: by their numbers, or by the object that has one of its own."""
+    target = scheduling.target
+    nodes = [one.value for one in scheduling.arguments]
+    nodes += [target.value] if isinstance(target, ast.Attribute) else []
+    found = {number for node in nodes if node in record.seen for number in sessions(record.seen[node].value)}
+    seen = record.seen.get(scheduling.call)
+    for name in captured if seen is not None else ():
+        assert seen is not None
+        found |= sessions(seen.world.names.get(name, EMPTY))
+    keys = {f"{number}" for number in found}
+    if owner is not None and owner.what is What.HOLDER and not found:
+        keys.add(owner.text)
+    return frozenset(keys)
 
 
 def _as_declared(site: Site) -> Site:

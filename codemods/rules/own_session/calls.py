@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 
+from codemods.flow.scope import Scope
 from codemods.flow.tasks.carried import Site, What
 from codemods.plan import (
     ArgumentChange,
@@ -25,7 +26,23 @@ from codemods.rules.own_session.task import Replaced, Task
 
 
 def call_edits(accepted: Accepted, task: Task, view: ModuleView) -> tuple[list[Edit], list[Request]] | Refusal:
-    """What changes at the call, and the imports of its file."""
+    """What changes at the call, and with the parameter that gave it its session; and the imports of its file."""
+    found = arguments_changed(accepted, task, view)
+    if isinstance(found, Refusal):
+        return found
+    sessions = [one for one in accepted.carried.values() if one.what is What.SESSION]
+    if len(sessions) != 1 or not isinstance(sessions[0].argument.value, ast.Name):
+        return found
+    name, scope = sessions[0].argument.value.id, accepted.site.scope
+    uses = [use for use in scope.uses(name) if use.role is not Role.BOUND]
+    if len(uses) != 1 or uses[0].node is not sessions[0].argument.value:
+        return found
+    dropped = parameter_dropped(scope, name, view)
+    return [*found[0], *dropped[0]], [*found[1], *dropped[1]]
+
+
+def arguments_changed(accepted: Accepted, task: Task, view: ModuleView) -> tuple[list[Edit], list[Request]] | Refusal:
+    """What changes at the call itself, and the imports of its file."""
     site = accepted.site
     holder = site.scheduling.holder
     assert holder is not None
@@ -43,9 +60,6 @@ def call_edits(accepted: Accepted, task: Task, view: ModuleView) -> tuple[list[E
             return renamed
         edits += renamed[0]
         requests += renamed[1]
-    dropped = _parameter_dropped(accepted, view)
-    edits += dropped[0]
-    requests += dropped[1]
     return edits, requests
 
 
@@ -128,19 +142,10 @@ def _binds(node: ast.AST, name: str) -> bool:
     return False
 
 
-def _parameter_dropped(accepted: Accepted, view: ModuleView) -> tuple[list[Edit], list[Request]]:
-    """The `Depends` parameter of an endpoint that only gave the task its session goes, too."""
-    site = accepted.site
-    scope, path = site.scope, view.source.path
-    sessions = [one for one in accepted.carried.values() if one.what is What.SESSION]
-    if len(sessions) != 1 or not isinstance(sessions[0].argument.value, ast.Name):
-        return [], []
-    name = sessions[0].argument.value.id
-    node = scope.node
+def parameter_dropped(scope: Scope, name: str, view: ModuleView) -> tuple[list[Edit], list[Request]]:
+    """The `Depends` parameter of an endpoint goes, which gives a session that nothing uses any more."""
+    path, node = view.source.path, scope.node
     if name not in scope.parameters or not isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
-        return [], []
-    uses = [use for use in scope.uses(name) if use.role is not Role.BOUND]
-    if len(uses) != 1 or uses[0].node is not sessions[0].argument.value:
         return [], []
     outside = Place(path, scope.place.qualname.rpartition(".")[0])
     dependencies = view.customs.dependencies

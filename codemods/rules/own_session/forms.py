@@ -26,7 +26,7 @@ _STEP = "    "
 def name_of(task: Task) -> str:
     """What the calls run from now on."""
     name = task.function.qualname.rpartition(".")[2]
-    return name if task.in_place else f"{name}_background"
+    return name if task.in_place else f"{name}{task.suffix}"
 
 
 def edits_of(task: Task) -> tuple[tuple[Edit, ...], tuple[Request, ...]]:
@@ -103,9 +103,14 @@ def _wrapper(task: Task) -> tuple[tuple[Edit, ...], tuple[Request, ...]]:
         if "classmethod" in static:
             parameters.insert(0, "cls")
     margin = len(_STEP) if task.definition.in_class else 0
-    header = f"{wait}def {name_of(task)}({', '.join(parameters)}) -> None:"
+    result = "None"
+    if task.gives:
+        result = task.view.source_text(node.returns) if node.returns is not None else ""
+    arrow = f" -> {result}" if result else ""
+    header = f"{wait}def {name_of(task)}({', '.join(parameters)}){arrow}:"
     lines += laid_out(header, margin, task.view.settings.line_length)
-    call = f"{'await ' if task.scope.is_async else ''}{owner}{node.name}({', '.join(handed)})"
+    leading = f"{'return ' if task.gives else ''}{'await ' if task.scope.is_async else ''}"
+    call = f"{leading}{owner}{node.name}({', '.join(handed)})"
     within = margin + len(_STEP) * (2 if task.own is not None else 1)
     inner = [*task.fetch(within), *laid_out(call, within, task.view.settings.line_length)]
     if task.own is not None:

@@ -60,6 +60,8 @@ class Task:
     needs: tuple[tuple[str, str, int], ...] = ()  # sites inside of it that have to change, too
     reasons: list[str] = field(default_factory=list)
     plain: frozenset[str] = frozenset()  # what the sites give beside that
+    suffix: str = "_background"  # of the wrapper's name
+    gives: bool = False  # the wrapper hands back what the function gives
 
     @property
     def node(self) -> ast.FunctionDef | ast.AsyncFunctionDef:

@@ -1,0 +1,72 @@
+"""Which calls of one function run at the same time with one session. Reads only."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+from codemods.flow.scheduling import Kind
+from codemods.flow.tasks.carried import Site
+from codemods.project.name_uses import Role
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Sharing:
+    """The calls that run at once; those in `sites` have the session, the `others` have none of it."""
+
+    sites: tuple[Site, ...]
+
+
+def sharings(sites: Iterable[Site]) -> Iterator[Sharing]:
+    """Every group of calls of a file that share a session, in source order."""
+    gathered: dict[ast.Call, list[Site]] = {}
+    tasks: dict[str, list[Site]] = {}
+    for site in sites:
+        if not site.shared:
+            continue
+        if site.scheduling.kind is Kind.GATHER:
+            gathered.setdefault(site.scheduling.call, []).append(site)
+        elif site.scheduling.kind is Kind.TASK and site.scheduling.result_used:
+            tasks.setdefault(site.scope.place.qualname, []).append(site)
+    groups = [*gathered.values(), *(_at_once(group) for group in tasks.values())]
+    found = [Sharing(tuple(shared)) for group in groups if (shared := _sharing(group))]
+    yield from sorted(found, key=lambda one: (one.sites[0].line, one.sites[0].scheduling.call.col_offset))
+
+
+def _sharing(group: list[Site]) -> list[Site]:
+    """Those that have a session which another one has, too; a comprehension counts as many."""
+    found = []
+    for site in group:
+        others = [other for other in group if other is not site and other.shared & site.shared]
+        if others or site.scheduling.many:
+            found.append(site)
+    return found
+
+
+def _at_once(group: list[Site]) -> list[Site]:
+    """The tasks of a function that are not awaited before the next one starts."""
+    running: list[Site] = []
+    for place, site in enumerate(group):
+        awaited = _awaited_at(site)
+        following = group[place + 1] if place + 1 < len(group) else None
+        before = running[-1] if running else None
+        if awaited and following is not None and awaited < following.line and before is None:
+            continue
+        if awaited == site.line and following is None and before is None:
+            continue
+        running.append(site)
+    return running if len(running) > 1 or any(one.scheduling.many for one in running) else []
+
+
+def _awaited_at(site: Site) -> int:
+    """The line on which the task is awaited by its name, or right where it is made; 0: it is awaited in another way."""
+    call, scope = site.scheduling.call, site.scope
+    above = scope.parents.of(call)
+    if isinstance(above, ast.Await):
+        return site.line
+    if isinstance(above, ast.Assign) and len(above.targets) == 1 and isinstance(above.targets[0], ast.Name):
+        name = above.targets[0].id
+        lines = [use.line for use in scope.uses(name) if use.role is Role.AWAITED and use.line > site.line]
+        return min(lines, default=0)
+    return 0
