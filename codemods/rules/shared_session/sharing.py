@@ -22,6 +22,7 @@ def sharings(sites: Iterable[Site]) -> Iterator[Sharing]:
     """Every group of calls of a file that share a session, in source order."""
     gathered: dict[ast.Call, list[Site]] = {}
     tasks: dict[str, list[Site]] = {}
+    threads: dict[str, list[Site]] = {}
     for site in sites:
         if not site.shared:
             continue
@@ -29,7 +30,9 @@ def sharings(sites: Iterable[Site]) -> Iterator[Sharing]:
             gathered.setdefault(site.scheduling.call, []).append(site)
         elif site.scheduling.kind is Kind.TASK and site.scheduling.result_used:
             tasks.setdefault(site.scope.place.qualname, []).append(site)
-    groups = [*gathered.values(), *(_at_once(group) for group in tasks.values())]
+        elif site.scheduling.kind is Kind.THREAD:
+            threads.setdefault(site.scope.place.qualname, []).append(site)
+    groups = [*gathered.values(), *(_at_once(group) for group in tasks.values()), *threads.values()]
     found = [Sharing(tuple(shared)) for group in groups if (shared := _sharing(group))]
     yield from sorted(found, key=lambda one: (one.sites[0].line, one.sites[0].scheduling.call.col_offset))
 
