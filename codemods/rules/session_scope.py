@@ -71,6 +71,7 @@ from codemods.plan import (
     Finding,
     Level,
     RemoveStatement,
+    Request,
     Right,
     WidenBlock,
 )
@@ -395,12 +396,15 @@ class _Scope:
             return self.blocks.right(made.node, "closed when the object is left")
         return self._without_tasks(life, statement, made) or self.blocks.judged(life, made, statement)
 
-    def _without_tasks(self, life: Lifetime, statement: ast.stmt, made: Made) -> Block | None:
-        """The block that there can be when the tasks which the function starts get ids instead."""
+    def _without_tasks(self, life: Lifetime, statement: ast.stmt, made: Made) -> Examined | Block | None:
+        """The block that there can be when the tasks which the function starts get ids instead; a session that only
+        went to them is not needed any more."""
         sites = self.blocks.sites(life)
         if not sites:
             return None
         freed = frozenset(sites.values())
+        if all(any(around in freed for around in self.scope.parents.chain(use.node)) for use in life.uses):
+            return self._needless(life, statement, made, sorted(sites))
         alone = examine(self.scope, statement, life.name, is_async=made.session.is_async, freed=freed)
         block = self.blocks.judged(alone, made, statement) if not alone.right else None
         if not isinstance(block, Block):
@@ -409,6 +413,28 @@ class _Scope:
         block.needs = tuple((TASKS, path, line) for line in sorted(sites))
         block.unless = next(one.reason for one in life.obstacles if one.scheduled)
         return block
+
+    def _needless(self, life: Lifetime, statement: ast.stmt, made: Made, lines: list[int]) -> Finding:
+        """The session that is made for tasks alone."""
+        path, openings = self.view.source.path, self.blocks.openings
+        requests: tuple[Request, ...] = ()
+        called = made.call.func
+        if isinstance(called, ast.Name) and (drop := openings.drop(called.id)) is not None:
+            requests = (drop,)
+        if isinstance(statement, ast.AnnAssign):
+            requests = (*requests, *openings.annotation_imports(statement.annotation))
+        site = self.view.site(made.node, self.scope)
+        return Finding(
+            key=self.blocks.key(site, statement, made.node),
+            rule=NAME,
+            site=site,
+            level=Level.SAFE,
+            message=f"session made at line {statement.lineno} only goes to a task, which opens its own -> not made",
+            edits=(RemoveStatement(path, statement.lineno),),
+            requests=requests,
+            requires_at=tuple((TASKS, path, line) for line in lines),
+            unless=next(one.reason for one in life.obstacles if one.scheduled),
+        )
 
     def _optional(self, statement: ast.stmt, name: str, made: Made, branch: ast.If | None = None) -> Examined | Block:
         """`session = session or F()`: the caller's is left alone, an own one has to be closed."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Mapping
 from dataclasses import replace
 from typing import Protocol
 
@@ -48,7 +47,7 @@ from codemods.flow.objects.values import (
     union,
     value,
 )
-from codemods.flow.objects.world import SessionStanding, Standing, World, joined, note, stand
+from codemods.flow.objects.world import SessionStanding, Standing, World, joined, stand
 from codemods.flow.scope import Scope
 from codemods.flow.values import METHODS
 from codemods.project.mapped_classes import mapped
@@ -107,9 +106,9 @@ class Evaluation:
 
     def value(self, node: ast.expr | None) -> Value:
         """What the expression gives; what it does is done to the world."""
-        before = dict(self.world.sessions)
+        before = self.world.copy() if node is not None and node in self.scheduling else None
         given = self._value(node)
-        if node is not None and node in self.scheduling:
+        if node is not None and before is not None:
             self._scheduled(node, before)
         if node is not None and node in self.watched:
             known, world = self.record.seen.get(node), self.world.copy()
@@ -182,11 +181,12 @@ class Evaluation:
                         self.value(child)
                 return PLAIN
 
-    def _scheduled(self, node: ast.expr, before: Mapping[int, SessionStanding]) -> None:
+    def _scheduled(self, node: ast.expr, before: World) -> None:
         """Something is to run later: what it does has not been done yet."""
         for session in self.record.sessions:
-            known = before.get(session.number, SessionStanding())
-            note(self.world, session.number, scheduled=node.lineno, uncommitted=known.uncommitted)
+            known = before.sessions.get(session.number, SessionStanding())
+            self.world.sessions[session.number] = replace(known, scheduled=node.lineno)
+        self.world.objects |= before.objects
         for origin in list(self.world.objects):
             stand(self.world, origin, scheduled=node.lineno)
 

@@ -143,6 +143,12 @@ class Site:
                 return line
         return self._in(self.record.end) if self.record.end is not None else 0
 
+    def is_saved(self, number: int) -> bool:
+        """Whether the session has surely been committed by this function when the call is made."""
+        seen = self.record.seen.get(self.scheduling.call)
+        known = seen.world.sessions.get(number) if seen is not None else None
+        return known is not None and known.saved
+
     def _changed_since(self) -> int:
         """The line behind the call that changes an entity which goes along: the task may run before or after that."""
         worlds = [left.world for left in self.record.exits.values()]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 from dataclasses import replace
 
-from codemods.flow.objects.values import Origin
+from codemods.flow.objects.values import How, Origin
 from codemods.flow.scheduling import Kind
 from codemods.flow.session_factory import Factory, factory_behind, factory_given_to, sole_factory
 from codemods.flow.tasks.carried import Given, Site, What
@@ -37,6 +37,7 @@ class _Judging:
         self.view = view
         self.project = view.project
         self.assumed: list[str] = []
+        self.of_task: Factory | None = None  # of the session in which the function, a task itself, fetches the entity
         self.injected: dict[Origin, FunctionMeaning] = {}  # the entities that dependencies give
 
     def result(self) -> Accepted | Refusal:
@@ -154,9 +155,9 @@ class _Judging:
             return Refusal(f"{text} is not in the database yet: line {standing.pending} adds it", advice)
         if standing.deleted:
             return Refusal(f"{text} is deleted by line {standing.deleted}", "hand over the values that it needs")
-        if given.one.origin.how.value == "given":
+        if given.one.origin.how is How.GIVEN:
             return self._parameter(given)
-        if given.one.origin.how.value == "made" and not standing.attached:
+        if given.one.origin.how is How.MADE and not standing.attached:
             return Refusal(f"{text} is not in the database yet: nothing adds it here")
         return None
 
@@ -194,6 +195,33 @@ class _Judging:
         reason = f"`{given.text}` is a parameter: whether its row is committed cannot be seen here"
         return Refusal(reason, "hand the id through from where the row is known to be committed")
 
+    def _is_injected(self, given: Given) -> bool:
+        """Whether nothing but this function has done anything in the session: it has made it, or FastAPI gives it."""
+        session, scope = self.site.session(given.session), self.site.scope
+        if session is None or not isinstance(session.node, ast.Name) or session.node.id not in scope.parameters:
+            return session is None or session.own or isinstance(session.node, ast.Call)
+        outside = Place(scope.place.path, scope.place.qualname.rpartition(".")[0])
+        dependencies = self.view.customs.dependencies
+        return any(
+            parameter.name == session.node.id and dependencies.is_injected(parameter, outside)
+            for definition in self.project.symbols.functions(scope.place.path, scope.place.qualname)
+            for parameter in definition.parameters
+        ) or self._is_session_of_task(session.node.id)
+
+    def _is_session_of_task(self, name: str) -> bool:
+        """Whether the function is a task itself, which will open the session."""
+        place = self.site.scope.place
+        function = FunctionMeaning(place.path, place.qualname)
+        uses = self.view.tasks.uses(function)
+        if uses.others or not uses.sites or function in self.active:
+            return False
+        for site in uses.sites:
+            beside = self.view.beside(site.path)
+            outer = judged(site, beside, self.active | {function}) if beside is not None else None
+            if not isinstance(outer, Accepted) or name not in outer.carried:
+                return False
+        return True
+
     def _is_of_task(self, name: str) -> bool:
         """Whether the function is a task itself, given the entity by calls that all change: then it has fetched it."""
         place = self.site.scope.place
@@ -208,6 +236,7 @@ class _Judging:
             outer = judged(site, beside, self.active | {function}) if beside is not None else None
             if not isinstance(outer, Accepted) or name not in outer.carried:
                 return False
+            self.of_task = outer.factory
         return True
 
     def _dependency(self, name: str, target: FunctionMeaning) -> Refusal | None:
@@ -260,6 +289,8 @@ class _Judging:
                 origin, record = summary.origins[index], self.view.readers.run(scope).record
                 if 0 < origin.session <= len(record.sessions):
                     return factory_behind(scope, record.sessions[origin.session - 1], customs)
+            if self.of_task is not None and given.one.origin.how is How.GIVEN:
+                return self.of_task  # it is fetched with the session of the task that this is
             if given.one.origin in self.injected:
                 return factory_given_to(self.injected[given.one.origin], self.project, customs)
         return sole_factory(self.project, customs)
@@ -267,6 +298,10 @@ class _Judging:
     def _committed(self, factory: Factory | None) -> Refusal | None:
         """The task's own session sees what is committed, and nothing else (semantics E4)."""
         kind = self.site.scheduling.kind
+        for given in self.site.given:
+            if given.what is What.SESSION and not self._is_injected(given) and not self.site.is_saved(given.session):
+                reason = f"`{given.text}` is a parameter: what its callers have not committed cannot be seen here"
+                return Refusal(reason, f"put `await session.commit()` before line {self.site.line}")
         line = self.site.unwritten(at_once=kind is not Kind.BACKGROUND)
         if not line:
             return None
