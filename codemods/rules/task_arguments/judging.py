@@ -202,11 +202,22 @@ class _Judging:
             return session is None or session.own or isinstance(session.node, ast.Call)
         outside = Place(scope.place.path, scope.place.qualname.rpartition(".")[0])
         dependencies = self.view.customs.dependencies
-        return any(
-            parameter.name == session.node.id and dependencies.is_injected(parameter, outside)
-            for definition in self.project.symbols.functions(scope.place.path, scope.place.qualname)
-            for parameter in definition.parameters
-        ) or self._is_session_of_task(session.node.id)
+        return (
+            any(
+                parameter.name == session.node.id and dependencies.is_injected(parameter, outside)
+                for definition in self.project.symbols.functions(scope.place.path, scope.place.qualname)
+                for parameter in definition.parameters
+            )
+            or self._is_of_framework()
+            or self._is_session_of_task(session.node.id)
+        )
+
+    def _is_of_framework(self) -> bool:
+        """Whether a decorator registers the function, and nobody else calls it: `@router.message()`."""
+        place = self.site.scope.place
+        definitions = self.project.symbols.functions(place.path, place.qualname)
+        decorated = bool(definitions) and all(one.decorators for one in definitions)
+        return decorated and not self.view.tasks.uses(FunctionMeaning(place.path, place.qualname)).others
 
     def _is_session_of_task(self, name: str) -> bool:
         """Whether the function is a task itself, which will open the session."""
