@@ -52,7 +52,7 @@ ENDS = {
     "suppressed": End.SUPPRESSED,
     "refused": End.REFUSED,
 }
-KEYS_OF_ALL = frozenset({"level", "right", "alone", "settings", *ENDS})
+KEYS_OF_ALL = frozenset({"level", "right", "alone", "settings", "rules", *ENDS})
 KEYS_OF_ONE = {
     "changed": frozenset({"path", "line", "level", "message", "reason"}),
     "held_back": frozenset({"path", "line", "level", "message", "reason"}),
@@ -86,6 +86,7 @@ class Case:
     level: Level = Level.REVIEW
     right: int = 0
     alone: bool = True
+    rules: tuple[str, ...] = ()  # those that run in the case, when it is not its own alone
     settings: dict[str, Any] = field(default_factory=dict, hash=False)
     expected: tuple[Expected, ...] = ()
 
@@ -129,6 +130,7 @@ def read_case(folder: Path) -> Case:
         level=Level[data.get("level", "review").upper()],
         right=data.get("right", 0),
         alone=data.get("alone", True),
+        rules=tuple(data.get("rules", ())),
         settings=data.get("settings", {}),
         expected=tuple(sorted(expected, key=lambda one: (one.path, one.line, one.end))),
     )
@@ -186,7 +188,7 @@ def outcome(case: Case, files: dict[str, bytes], *, every_rule: bool = False) ->
             config.write_text(_table("tool.session-codemods", case.settings), "utf-8")
         settings = load(root, config, rules=RULE_NAMES)
         if not every_rule:
-            settings = replace(settings, select=(case.rule,))
+            settings = replace(settings, select=case.rules or (case.rule,))
         plan = run(RunRequest(root, (), settings, case.level))
     return Outcome(plan, files | {change.path: change.after for change in plan.changes})
 

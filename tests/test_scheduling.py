@@ -453,6 +453,19 @@ def test_a_group_that_is_a_parameter_is_waited_for_elsewhere(tmp_path: Path) -> 
     ]
 
 
+def test_where_it_is_waited_for(tmp_path: Path) -> None:
+    text = """
+        async def endpoint(item):
+            async with TaskGroup() as group:
+                task = group.create_task(process(item))
+                await task
+            create_task(process(item))
+    """
+    first, second = found(tmp_path, text, "endpoint")
+    assert [type(one) for one in first.waits] == [ast.Await, ast.AsyncWith]
+    assert second.waits == ()
+
+
 def test_either_of_two_coroutines(tmp_path: Path) -> None:
     assert in_function(tmp_path, "create_task(process(item) if item else count(session))", "item, session") == [
         "TASK create_task: process(0=item)",

@@ -15,7 +15,6 @@ from codemods.flow.scope import Scope
 from codemods.flow.waited_for import repeated_by, several, waiting
 from codemods.project.expressions import dotted, expression, last_name
 from codemods.project.handing_on import handed_on
-from codemods.project.link import Place
 from codemods.project.name_uses import Role
 from codemods.project.scheduler_names import SIGNATURES, Form, Kind, Runner
 from codemods.project.schedulers import handing_runner, runner
@@ -69,6 +68,7 @@ class Scheduling:
     proved: bool = True  # False: only the name suggests it
     many: bool = False  # several at once: it stands in a comprehension, or in a loop that does not wait for each
     in_thread: bool = False  # what it runs is run in a thread, also where that is awaited or gathered
+    waits: tuple[ast.AST, ...] = ()  # where `result_used` is seen; a `with` of a task group waits at its end
 
 
 def schedulings(scope: Scope) -> tuple[Scheduling, ...]:
@@ -137,17 +137,10 @@ class _Sites:
             for node in scope.parents.definitions
             if not isinstance(node, ast.ClassDef) and node.name == definitions[0].name
         ]
-        if len(nodes) != 1 or len(definitions) != 1 or definitions[0].decorators:
+        if len(nodes) != 1:
             return None
         told = handed_on(nodes[0], scope.parents)
-        if told is None:
-            return None
-        place = Place(means.module, means.qualname)
-        inner = runner(told.scheduler, scope.project.meaning(told.scheduler, place), place, scope.project)
-        form = Form.COROUTINE if told.called else Form.CALLABLE
-        if inner is None or not inner.proved or inner.form is not form or inner.target != told.position:
-            return None
-        return handing_runner(definitions[0], means, told.parameter, inner.kind)
+        return None if told is None else handing_runner(means, told, scope.project)
 
     def is_plausible(self, call: ast.Call, found: Runner) -> bool:
         """Whether something that is called like a scheduler may be one, by what it is given."""
@@ -521,14 +514,15 @@ class _Sites:
     # --- the sites ---------------------------------------------------------------------------------------------
 
     def sites(self, call: ast.Call, how: Runner, work: _Work) -> Iterator[Scheduling]:
-        kind, many, used = how.kind, work.many, False
+        kind, many, waits = how.kind, work.many, tuple[ast.AST, ...]()
         in_thread = work.in_thread or kind is Kind.THREAD
         if kind in (Kind.TASK, Kind.THREAD):
             if how.awaitable and self.is_awaited_at_once(call, kind):
                 kind = Kind.AWAITED
             else:
                 places = waiting(self.scope, call)
-                many, used = many or several(self.scope, call, places), bool(places)
+                many = many or several(self.scope, call, places)
+                waits = tuple(place.node for place in places)
         elif kind is not Kind.GATHER:
             many = any(True for _ in repeated_by(self.scope, call))
         if last_name(expression(call.func)) == "map" and kind is Kind.THREAD:
@@ -536,7 +530,18 @@ class _Sites:
         proved = how.proved and not self.is_in_lambda(call)
         name = dotted(expression(call.func)) or ast.unparse(call.func)
         site = Scheduling(
-            kind, call, name, work.target, work.holder, work.arguments, work.in_bulk, used, proved, many, in_thread
+            kind,
+            call,
+            name,
+            work.target,
+            work.holder,
+            work.arguments,
+            work.in_bulk,
+            result_used=bool(waits),
+            proved=proved,
+            many=many,
+            in_thread=in_thread,
+            waits=waits,
         )
         yield site
         for inner in self.handed_along(work):

@@ -158,6 +158,8 @@ def column_type(arguments: tuple[Expression, ...], place: Place, project: Projec
         means = project.meaning(node, place)
         if isinstance(means, External) and means.dotted.startswith("sqlalchemy."):
             name = last_name(node) and means.dotted.rpartition(".")[2].upper()
+            if name == "UUID" and isinstance(argument, Call) and argument.keyword("as_uuid") == Literal(True):
+                return True, "uuid.UUID"
             if name in COLUMN_TYPES:
                 return True, COLUMN_TYPES[name]
             if name in ("FOREIGNKEY", "SEQUENCE", "IDENTITY", "COMPUTED"):

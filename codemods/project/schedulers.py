@@ -18,6 +18,7 @@ from codemods.project.facts import (
     Name,
     Passed,
 )
+from codemods.project.handing_on import HandedOn
 from codemods.project.link import Place, Project
 from codemods.project.scheduler_names import (
     ACTOR_METHODS,
@@ -291,10 +292,19 @@ def _calling_on(definition: FunctionFacts, function: FunctionMeaning) -> Runner 
     return replace(_callable(definition, position, positional[-1].name, Kind.TASK), proved=False)
 
 
-def handing_runner(definition: FunctionFacts, function: FunctionMeaning, name: str, kind: Kind) -> Runner | None:
-    """The runner that a function is of which it is known that it hands `name, *args, **kwargs` on as they are."""
-    position = _position(definition, function, name)
-    return None if position is None else _callable(definition, position, name, kind)
+def handing_runner(function: FunctionMeaning, told: HandedOn, project: Project) -> Runner | None:
+    """The runner that a function is which hands its callable, `*args` and `**kwargs` on as `told` says; None when
+    where they go is no scheduler, or the function may be another one."""
+    definitions = project.symbols.functions(function.module, function.qualname)
+    if len(definitions) != 1 or definitions[0].decorators or project.overrides(function):
+        return None
+    place = Place(function.module, function.qualname)
+    inner = runner(told.scheduler, project.meaning(told.scheduler, place), place, project)
+    form = Form.COROUTINE if told.called else Form.CALLABLE
+    if inner is None or not inner.proved or inner.form is not form or inner.target != told.position:
+        return None
+    position = _position(definitions[0], function, told.parameter)
+    return None if position is None else _callable(definitions[0], position, told.parameter, inner.kind)
 
 
 def _callable(definition: FunctionFacts, position: int, name: str, kind: Kind) -> Runner:

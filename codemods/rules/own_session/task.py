@@ -116,6 +116,13 @@ class Task:
         each = one.name.removesuffix("s") if one.name.endswith("s") else "each"
         statement = f"select({one.class_text}){options}.where({column}.in_({key.name}))"
         return [
-            f"{one.name} = list({wait}{self.session_name}.scalars({statement}))",
-            f"{one.name}.sort(key=lambda {each}: {key.name}.index({each}.{key.attribute}))",
+            f"found = {wait}{self.session_name}.scalars({statement})",
+            f"by_id = {{{each}.{key.attribute}: {each} for {each} in found}}",
+            f"{one.name} = [by_id[{_singular(key.name)}] for {_singular(key.name)} in {key.name}"
+            f" if {_singular(key.name)} in by_id]",
         ]
+
+
+def _singular(name: str) -> str:
+    """`item_id`, of `item_ids`."""
+    return name.removesuffix("s")

@@ -344,6 +344,8 @@ class _Reading:
             taken |= {one.id for one in ast.walk(node) if isinstance(one, ast.Name)}
             if task.fetched and not any(one.what is What.SESSION for one in task.replaced):
                 new.append("session")
+        if any(one.what is What.ENTITIES for one in task.fetched):
+            new += ["found", "by_id"]
         for name in new:
             if name in taken:
                 return f"`{name}` means something else in {self.name}"
