@@ -720,7 +720,7 @@ HANDED_ON = {
     ),
     "a callable, in another file": (
         "jobs.later(session, process, item)",
-        "BACKGROUND jobs.later: process(0=item) suspected",
+        "BACKGROUND jobs.later: process(0=item)",
     ),
     "a callable": ("here(session, process, item, session=1)", "BACKGROUND here: process(0=item, session=1)"),
     "a callable that is called": ("starting(process, item)", "TASK starting: process(0=item)"),

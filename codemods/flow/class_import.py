@@ -10,7 +10,7 @@ from codemods.flow.import_place import ImportStatement, installed_place, is_boun
 from codemods.flow.loader_names import class_written
 from codemods.flow.module_names import module_name
 from codemods.flow.scope import Scope
-from codemods.plan import Request, Source
+from codemods.plan import DropIfUnused, Request, Source
 from codemods.project.link import Place
 from codemods.project.sessions import ClassMeaning, External
 
@@ -55,8 +55,14 @@ def class_named(class_: ClassMeaning, scope: Scope, tree: ast.Module, source: So
         return known
     if is_bound(tree, name):
         # imported for type checking only: there may be a reason why it is not imported at the top
-        means = project.name(name, scope.place)
-        return Named(name, (), f"from {written} import {name}") if means == class_ else known
+        if project.name(name, scope.place) != class_:
+            return known
+        drops = tuple(
+            DropIfUnused(source.path, one.line, name)
+            for one in project.symbols.imports(source.path, "", name)
+            if one.attribute is not None
+        )
+        return Named(name, drops, f"from {written} import {name}")
     if would_circle(source.path, class_.module, project.symbols):
         return Named(name, (), f"from {written} import {name}")
     place = own_place(source.path, top_imports(tree), written, name, lambda one: _is_own(one, scope, source))

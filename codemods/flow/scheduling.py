@@ -14,10 +14,9 @@ from codemods.flow.bound_once import bound_once
 from codemods.flow.scope import Scope
 from codemods.flow.waited_for import repeated_by, several, waiting
 from codemods.project.expressions import dotted, expression, last_name
-from codemods.project.handing_on import handed_on
 from codemods.project.name_uses import Role
 from codemods.project.scheduler_names import SIGNATURES, Form, Kind, Runner
-from codemods.project.schedulers import handing_runner, runner
+from codemods.project.schedulers import runner
 from codemods.project.sessions import (
     CoroutineMeaning,
     External,
@@ -120,27 +119,9 @@ class _Sites:
         scope = self.scope
         called = expression(call.func)
         found = runner(called, scope.callee(call), scope.place, scope.project)
-        if found is not None and not found.proved:
-            found = self.proved_here(call) or found
         if found is None or (not found.proved and not self.is_plausible(call, found)):
             return None
         return found
-
-    def proved_here(self, call: ast.Call) -> Runner | None:
-        """A function of this file that hands on `f, *args, **kwargs` just as it got them."""
-        scope, means = self.scope, self.scope.callee(call)
-        if not isinstance(means, FunctionMeaning) or means.module != scope.place.path:
-            return None
-        definitions = scope.project.symbols.functions(means.module, means.qualname)
-        nodes = [
-            node
-            for node in scope.parents.definitions
-            if not isinstance(node, ast.ClassDef) and node.name == definitions[0].name
-        ]
-        if len(nodes) != 1:
-            return None
-        told = handed_on(nodes[0], scope.parents)
-        return None if told is None else handing_runner(means, told, scope.project)
 
     def is_plausible(self, call: ast.Call, found: Runner) -> bool:
         """Whether something that is called like a scheduler may be one, by what it is given."""

@@ -253,6 +253,16 @@ class RouteCall:
 
 
 @dataclass(frozen=True, slots=True)
+class HandedOn:
+    """The parameter with a callable, and the call that it goes to together with `*args` and `**kwargs`."""
+
+    parameter: str
+    scheduler: Expression
+    position: int  # of what runs later, in the call of the scheduler
+    called: bool  # it is the coroutine `f(*args)` that goes there, not the function
+
+
+@dataclass(frozen=True, slots=True)
 class FunctionFacts:
     qualname: str
     line: int
@@ -271,6 +281,7 @@ class FunctionFacts:
     lends: GeneratorScope | None
     streams: int = 0  # line of a call that by its name makes a streaming response
     suspected_later: int = 0  # line of a call in it, nested functions included, that by its name may run things later
+    hands_on: HandedOn | None = None  # a callable that it takes, with all its arguments, goes to one call as it came
 
     @property
     def name(self) -> str:

@@ -6,21 +6,10 @@ A function is told by its own tree; whether what it hands to is a scheduler is f
 from __future__ import annotations
 
 import ast
-from dataclasses import dataclass
 
 from codemods.project.expressions import expression
-from codemods.project.facts import Expression
+from codemods.project.facts import HandedOn
 from codemods.project.name_uses import Function, Parents
-
-
-@dataclass(frozen=True, slots=True)
-class HandedOn:
-    """The parameter with the callable, and the call that it goes to together with `*args` and `**kwargs`."""
-
-    parameter: str
-    scheduler: Expression
-    position: int  # of what runs later, in the call of the scheduler
-    called: bool  # it is the coroutine `f(*args)` that goes there, not the function
 
 
 def handed_on(node: Function, parents: Parents) -> HandedOn | None:

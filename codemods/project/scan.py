@@ -30,6 +30,7 @@ from codemods.project.facts import (
 )
 from codemods.project.field_expressions import class_attributes, field_value, returned_value, type_expression
 from codemods.project.fixed_names import fixed_names
+from codemods.project.handing_on import handed_on
 from codemods.project.lending import lending
 from codemods.project.name_uses import Function, NameUse, Parents, Role, name_uses
 from codemods.project.named_in_tests import is_test, named_by_text
@@ -258,6 +259,7 @@ class _Scanner:
                 lends=lending(node) if yields else None,
                 streams=_first_call(node, STREAMING),
                 suspected_later=_first_call(node, SUSPECTED),
+                hands_on=handed_on(node, self.parents),
             )
         )
         for written in node.decorator_list:

@@ -14,11 +14,11 @@ from codemods.project.facts import (
     Entered,
     Expression,
     FunctionFacts,
+    HandedOn,
     Literal,
     Name,
     Passed,
 )
-from codemods.project.handing_on import HandedOn
 from codemods.project.link import Place, Project
 from codemods.project.scheduler_names import (
     ACTOR_METHODS,
@@ -247,6 +247,10 @@ def _look_for_handing_on(function: FunctionMeaning, project: Project, depth: int
     if depth == 0 or len(definitions) != 1 or project.overrides(function):
         return None
     [definition] = definitions
+    if definition.hands_on is not None:
+        found = handing_runner(function, definition.hands_on, project)
+        if found is not None:
+            return found
     place = Place(function.module, function.qualname)
     for use in definition.uses:
         for passed in use.passed:

@@ -120,6 +120,21 @@ class Site:
         """Whether a session or an entity goes along."""
         return any(one.matters for one in self.given) or bool(self.captured or self.owner)
 
+    @property
+    def is_waited_for(self) -> bool:
+        """Whether the function waits for it while the sessions that go along are open."""
+        if not self.scheduling.result_used:
+            return False
+        for number in self.numbers:
+            session = self.session(number)
+            block = session.block if session is not None else None
+            if block is not None and not any(self._is_in(wait, block) for wait in self.scheduling.waits):
+                return False
+        return True
+
+    def _is_in(self, wait: ast.AST, block: ast.AST) -> bool:
+        return wait is block or any(around is block for around in self.scope.parents.chain(wait))
+
     def session(self, number: int) -> Session | None:
         return self.record.sessions[number - 1] if 0 < number <= len(self.record.sessions) else None
 

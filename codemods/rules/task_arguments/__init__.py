@@ -91,9 +91,13 @@ class _Examination:
     def examine(self) -> Iterator[Examined]:
         for site in self.view.tasks.sites(self.view.source.path):
             scheduling = site.scheduling
-            if scheduling.kind is Kind.GATHER or (scheduling.kind is Kind.TASK and scheduling.result_used):
+            if scheduling.kind is Kind.GATHER:
                 continue
             where = self.view.site(scheduling.call, site.scope)
+            if scheduling.kind is Kind.TASK and site.is_waited_for:
+                if site.is_carrying and site.owner is None:
+                    yield Right(NAME, where, "waited for in the same function")
+                continue
             if scheduling.kind is Kind.AWAITED:
                 if site.is_carrying:
                     yield Right(NAME, where, "awaited: it is over before anything goes on")

@@ -85,6 +85,8 @@ class _Judging:
             return Refusal(f"`{self.site.owner.text}` {how}, and its method runs later")
         if not scheduling.proved:
             return Refusal(f"`{scheduling.name}()` is not in view: it may run `{what.strip('`')}` later")
+        if scheduling.holder is None:
+            return Refusal(f"what `{scheduling.name}()` hands over stands in several places")
         if scheduling.in_bulk:
             return Refusal(f"`{scheduling.name}()` hands its arguments on in bulk")
         return None
