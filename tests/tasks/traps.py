@@ -249,7 +249,8 @@ async def rename(
                     task = asyncio.create_task(mark_item(item, session))
                     running.add(task)
                     task.add_done_callback(running.discard)
-                    await asyncio.sleep(0.05)
+                    while running:
+                        await asyncio.sleep(0.01)
                     await session.commit()
                     return {"name": item.name}
                 """,

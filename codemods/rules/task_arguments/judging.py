@@ -192,7 +192,10 @@ class _Judging:
                     return None
                 self.injected[given.one.origin] = target
                 return self._dependency(name, target)
-        if self._is_of_task(name):
+        # what a task schedules on the request whose task it is, is another matter
+        outer = self._outer(name) if self.site.scheduling.kind is not Kind.BACKGROUND else None
+        if outer is not None:
+            self.of_task = outer.factory
             return None
         reason = f"`{given.text}` is a parameter: whether its row is committed cannot be seen here"
         return Refusal(reason, "hand the id through from where the row is known to be committed")
@@ -211,7 +214,7 @@ class _Judging:
                 for parameter in definition.parameters
             )
             or self._is_of_framework()
-            or self._is_session_of_task(session.node.id)
+            or self._outer(session.node.id) is not None
         )
 
     def _is_of_framework(self) -> bool:
@@ -221,36 +224,22 @@ class _Judging:
         decorated = bool(definitions) and all(one.decorators for one in definitions)
         return decorated and not self.view.tasks.uses(FunctionMeaning(place.path, place.qualname)).others
 
-    def _is_session_of_task(self, name: str) -> bool:
-        """Whether the function is a task itself, which will open the session."""
+    def _outer(self, name: str) -> Accepted | None:
+        """The call that gives the function what it has as `name`, where the function is a task itself and all calls of
+        it change: then it has opened the session, and fetched the entity, by its own."""
         place = self.site.scope.place
         function = FunctionMeaning(place.path, place.qualname)
         uses = self.view.tasks.uses(function)
         if uses.others or not uses.sites or function in self.active:
-            return False
+            return None
+        found: Accepted | None = None
         for site in uses.sites:
             beside = self.view.beside(site.path)
             outer = judged(site, beside, self.active | {function}) if beside is not None else None
             if not isinstance(outer, Accepted) or name not in outer.carried:
-                return False
-        return True
-
-    def _is_of_task(self, name: str) -> bool:
-        """Whether the function is a task itself, given the entity by calls that all change: then it has fetched it."""
-        place = self.site.scope.place
-        function = FunctionMeaning(place.path, place.qualname)
-        uses = self.view.tasks.uses(function)
-        if uses.others or not uses.sites or function in self.active:
-            return False
-        if self.site.scheduling.kind is Kind.BACKGROUND:
-            return False  # it schedules on the request whose task it is
-        for site in uses.sites:
-            beside = self.view.beside(site.path)
-            outer = judged(site, beside, self.active | {function}) if beside is not None else None
-            if not isinstance(outer, Accepted) or name not in outer.carried:
-                return False
-            self.of_task = outer.factory
-        return True
+                return None
+            found = outer
+        return found
 
     def _dependency(self, name: str, target: FunctionMeaning) -> Refusal | None:
         summary = self.view.summaries.of(target)
