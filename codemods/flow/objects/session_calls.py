@@ -162,6 +162,7 @@ class SessionCalls:
                     self.wrote(number, node.lineno)
                     if not _reads(statement):
                         self.unsaved(number, node.lineno)
+                        self._may_delete(number, node.lineno, statement)
                 case Query(selection=known):
                     selection = known
                 case _:
@@ -181,6 +182,13 @@ class SessionCalls:
                 found.append(value(result))
         self._loaded(number, node.lineno)
         return union(found)
+
+    def _may_delete(self, number: int, line: int, statement: ast.expr | None) -> None:
+        """A statement that is a text may take rows away."""
+        text = ast.unparse(statement).lower() if statement is not None else ""
+        if "delete" in text or "truncate" in text:
+            for origin, _ in self._in(number):
+                stand(self._all.world, origin, may_be_deleted=line)
 
     def _loaded(self, number: int, line: int) -> None:
         known = self._all.world.sessions.get(number)

@@ -15,7 +15,7 @@ from codemods.flow.scope import Scope
 from codemods.flow.values import gives_plain as declared_plain
 from codemods.plan import Fact
 from codemods.project.expressions import expression, last_name
-from codemods.project.facts import FunctionFacts
+from codemods.project.facts import Call, FunctionFacts
 from codemods.project.link import Project
 from codemods.project.mapped_classes import below, mapped
 from codemods.project.name_uses import Role
@@ -49,6 +49,8 @@ def unmapped_reads(
     """
     project = scope.project
     known = mapped(class_, project)
+    for each in _elements(scope, name):
+        yield from unmapped_reads(scope, each, class_, readers, by_hand, depth)
     for use in scope.uses(name):
         if use.role is Role.ARGUMENT and use.call is not None and last_name(expression(use.call.func)) == "getattr":
             told = (
@@ -75,6 +77,14 @@ def unmapped_reads(
                 yield from unmapped_reads(inner, parameter, class_, readers, by_hand, depth - 1)
 
 
+def _elements(scope: Scope, name: str) -> Iterator[str]:
+    """The names that loops and comprehensions give the elements of a collection."""
+    for node in ast.walk(scope.node):
+        if isinstance(node, (ast.For, ast.AsyncFor, ast.comprehension)) and isinstance(node.target, ast.Name):
+            if isinstance(node.iter, ast.Name) and node.iter.id == name and node.target.id != name:
+                yield node.target.id
+
+
 def _parameter(scope: Scope, position: int | None, keyword: str | None, *, bound: bool) -> str:
     assert isinstance(scope.node, (ast.FunctionDef, ast.AsyncFunctionDef))
     if keyword is not None:
@@ -89,10 +99,12 @@ def _transient(class_: ClassMeaning, name: str, project: Project, readers: Reade
     known = mapped(class_, project)
     if known is None:
         return None
+    if name in known.column_properties and _is_query_expression(class_, name, project):
+        return True
     if known.may_have(name) or name in _OF_EVERY_CLASS or name.startswith("__"):
         return False
     if any(_transient_below(other, name, project) for other in below(class_, project)):
-        return False
+        return True  # a SELECT of the class above does not load it
     for base in project.bases(class_):
         if not isinstance(base, ClassMeaning):
             continue
@@ -107,6 +119,16 @@ def _transient(class_: ClassMeaning, name: str, project: Project, readers: Reade
     if any(not one.startswith(("sqlalchemy", "sqlmodel", "builtins.object", "abc.")) for one in external):
         return None
     return True
+
+
+def _is_query_expression(class_: ClassMeaning, name: str, project: Project) -> bool:
+    """`rank = query_expression()`: only a statement that says so fills it."""
+    for base in project.bases(class_):
+        facts = project.class_facts(base) if isinstance(base, ClassMeaning) else None
+        for attribute in facts.attributes if facts else ():
+            if attribute.name == name and isinstance(attribute.value, Call):
+                return last_name(attribute.value.function) == "query_expression"
+    return False
 
 
 def _transient_below(class_: ClassMeaning, name: str, project: Project) -> bool:

@@ -18,6 +18,7 @@ from codemods.flow.objects.values import (
     Many,
     Nothing,
     One,
+    Pack,
     Plain,
     SessionValue,
     Unbound,
@@ -29,6 +30,8 @@ from codemods.flow.objects.values import (
 from codemods.flow.objects.world import SessionStanding, Standing, World
 from codemods.flow.scheduling import Argument, Scheduling
 from codemods.flow.scope import Scope, With
+from codemods.project.expressions import last_name
+from codemods.project.facts import Expression, Item
 from codemods.project.keeping import parameter_name
 from codemods.project.link import Place, Project
 from codemods.project.mapped_classes import mapped
@@ -222,6 +225,13 @@ def site(scope: Scope, record: Record, scheduling: Scheduling) -> Site:
     return _as_declared(Site(scope, record, scheduling, given, captured, owner, shared))
 
 
+def _element(annotation: Expression) -> Expression:
+    """`User`, of `list[User]`."""
+    if isinstance(annotation, Item) and last_name(annotation.value) in ("list", "List", "Sequence", "Iterable", "set"):
+        return annotation.key
+    return annotation
+
+
 def _sessions(
     scope: Scope, record: Record, scheduling: Scheduling, captured: tuple[str, ...], owner: Owner | None
 ) -> frozenset[str]:
@@ -255,7 +265,7 @@ def _as_declared(site: Site) -> Site:
         name = parameter_name(definitions[0], function, one.argument.position, one.argument.keyword)
         parameter = next((each for each in definitions[0].parameters if each.name == name), None)
         if one.what is What.OTHER and parameter is not None and parameter.annotation is not None:
-            means = project.declared(parameter.annotation, outside)
+            means = project.declared(_element(parameter.annotation), outside)
             if isinstance(means, SessionMeaning):
                 one = replace(one, what=What.SESSION)
             elif isinstance(means, InstanceMeaning) and isinstance(means.of, ClassMeaning):
@@ -277,6 +287,8 @@ def _given(argument: Argument, record: Record, scope: Scope) -> Given:
     world = seen.world
     optional = any(isinstance(one, (Nothing, Unbound)) for one in seen.value)
     held = frozenset(one for one in seen.value if not isinstance(one, (Nothing, Unbound)))
+    if any(isinstance(one, Many) for one in held):
+        held -= {Pack(())}  # the list before anything is put into it
     optional = optional or any(isinstance(one, Many) and Nothing() in one.element for one in held)
     kinds = {_what(one) for one in held}
     if not kinds:

@@ -92,6 +92,9 @@ class _Examination:
         for site in self.view.tasks.sites(self.view.source.path):
             scheduling = site.scheduling
             if scheduling.kind is Kind.GATHER:
+                if site.is_carrying and isinstance(site.scope.parents.of(scheduling.call), ast.Expr):
+                    reason = f"{told(site)} {_go(site)} to `{scheduling.name}()`, which nobody waits for"
+                    yield self._manual(site, Refusal(reason, "await it"))
                 continue
             where = self.view.site(scheduling.call, site.scope)
             if scheduling.kind is Kind.TASK and site.is_waited_for:
@@ -137,7 +140,7 @@ class _Examination:
             rule=NAME,
             site=where,
             level=Level.REVIEW,
-            message=f"{what} {'goes' if what.count('`') == 2 else 'go'} to {name} -> {call_text(mine, task)}",
+            message=f"{what} {_go(site)} to {name} -> {call_text(mine, task)}",
             reason="; ".join(reasons),
             facts=(Fact(task.view.source.path, task.node.lineno, f"{name_of(task)}() takes ids"),),
             edits=(*edits[0], *at_home),
@@ -192,3 +195,7 @@ class _Examination:
         text = f"{site.scope.place.qualname}\0{ast.unparse(site.scheduling.call)}"
         self.counts[text] = self.counts.get(text, 0) + 1
         return self.keys.key(self.view.site(site.scheduling.call, site.scope), site.scheduling.call, self.counts[text])
+
+
+def _go(site: Site) -> str:
+    return "goes" if told(site).count("`") == 2 else "go"

@@ -17,6 +17,7 @@ from codemods.project.mapping import Column
 from codemods.project.sessions import FunctionMeaning
 from codemods.rules.base import ModuleView
 from codemods.rules.own_session.accepted import Accepted, Refusal
+from codemods.rules.task_arguments.between import between
 
 _DEEP = 4  # functions through which an entity is followed to where it is loaded
 _LATER = {
@@ -66,6 +67,8 @@ class _Judging:
         for one in carried.values():
             if refused := self._expired(one, factory):
                 return refused
+        if refused := between(self.site, carried, self.view):
+            return refused
         return Accepted(self.site, function, carried, frozenset(plain), factory, tuple(dict.fromkeys(self.assumed)))
 
     # --- the call ------------------------------------------------------------------------------------------------
@@ -149,14 +152,12 @@ class _Judging:
             return Refusal(f"the primary key of `{given.class_.qualname}` cannot be told")
         if given.optional:
             return Refusal(f"{text} may be None", "leave it out where it is None, then hand over its id")
-        if given.what is What.ENTITIES and (len(keys) > 1 or given.one.names):
+        if given.what is What.ENTITIES and len(keys) > 1:
             return Refusal(f"{text} is a collection whose keys cannot be handed over as one list")
         standing = given.standing
         if standing.pending:
             advice = "put `await session.flush()` behind the `add`, and commit before the task starts"
             return Refusal(f"{text} is not in the database yet: line {standing.pending} adds it", advice)
-        if standing.deleted:
-            return Refusal(f"{text} is deleted by line {standing.deleted}", "hand over the values that it needs")
         if given.one.origin.how is How.GIVEN:
             return self._parameter(given)
         if given.one.origin.how is How.MADE and not standing.attached:

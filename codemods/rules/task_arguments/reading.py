@@ -9,6 +9,7 @@ from codemods.flow.class_import import class_named, sqlalchemy_name
 from codemods.flow.loader_names import written
 from codemods.flow.loader_options import loaded_by, missing
 from codemods.flow.own_session import OwnSession, own_session
+from codemods.flow.quiet import is_quiet
 from codemods.flow.scheduling import Kind
 from codemods.flow.scope import Scope
 from codemods.flow.tasks.behaviour import (
@@ -25,14 +26,18 @@ from codemods.plan import Fact, Request
 from codemods.project.expressions import chained
 from codemods.project.keeping import Fate, handed
 from codemods.project.link import Place
+from codemods.project.mapped_classes import mapped
 from codemods.project.mapping import Column
 from codemods.project.name_uses import Role
-from codemods.project.sessions import ClassMeaning, External, FunctionMeaning
+from codemods.project.sessions import UNKNOWN, ClassMeaning, External, FunctionMeaning, SessionMeaning
 from codemods.rules.base import ModuleView
 from codemods.rules.own_session.accepted import Accepted, Refusal
 from codemods.rules.own_session.task import Key, Replaced, Task
 from codemods.rules.task_arguments.judging import judged, keys_of
 
+_NARROWING = frozenset({"contains_eager", "and_", "with_loader_criteria", "noload", "raiseload", "of_type"})
+_WAITING = (ast.Await, ast.AsyncFor, ast.AsyncWith)
+_ATTACHING = frozenset({"add", "add_all", "delete", "refresh", "expunge"})
 _PLAIN_TYPES = frozenset({"int", "str", "bool", "float", "bytes"})
 
 
@@ -112,6 +117,8 @@ class _Reading:
         is_async = factory.is_async if factory is not None else self.scope.is_async
         for accepted in self.accepted:
             self.reasons += [reason for reason in accepted.assumed if reason not in self.reasons]
+        if fetches:
+            self._note_what_fetching_changes()
         return Task(
             self.function,
             self.scope,
@@ -124,7 +131,27 @@ class _Reading:
             tuple(sorted(self.needs)),
             list(dict.fromkeys(self.reasons)),
             plain,
+            gives=not in_place and self._is_read(),
         )
+
+    def _is_read(self) -> bool:
+        """Whether somebody may read what the task gives: it gives something, and its call is kept."""
+        return gives_something(self.record) and any(
+            one.site.scheduling.kind is Kind.TASK
+            and not isinstance(one.site.scope.parents.of(one.site.scheduling.call), ast.Expr)
+            for one in self.accepted
+        )
+
+    def _note_what_fetching_changes(self) -> None:
+        """What a person should know of the early `return`, and of fetching at all."""
+        first = next((one for one in self.scope.statements() if isinstance(one, ast.Try) and one.finalbody), None)
+        if first is not None:
+            line = first.finalbody[0].lineno
+            self.reasons.append(f"where the row is gone, the `finally` at line {line} does not run")
+        for path, facts in self.project.symbols.facts.items():
+            if "with_loader_criteria" in facts.calls:
+                self.reasons.append(f"a loader criterion ({path}) may hide the row from the task")
+                return
 
     # --- what the task does --------------------------------------------------------------------------------------
 
@@ -154,12 +181,13 @@ class _Reading:
         for name, given in entities:
             assert given.class_ is not None
             by_hand = frozenset(
-                use.attribute
+                node.attr
                 for one in self.accepted
-                if isinstance(node := one.carried[name].argument.value, ast.Name)
-                for use in one.site.scope.uses(node.id)
-                if use.role is Role.SET
+                for node in ast.walk(one.site.scope.node)
+                if isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Store)
             )
+            if refused := self._unseen(name, given, by_hand):
+                return refused
             for read in unmapped_reads(self.scope, name, given.class_, self.view.readers, by_hand):
                 where = f"{read.path}:{read.line}"
                 return Refusal(f"`{read.text}` is no column ({where}): it does not come along with the id")
@@ -170,6 +198,13 @@ class _Reading:
                         f"{self.name} begins a transaction at line {use.line}: what is fetched before has begun one"
                     )
                     return Refusal(reason, "fetch in the transaction by hand")
+        for name in sessions:
+            for use in self.scope.uses(name):
+                if use.attribute == "info":
+                    return Refusal(f"{self.name} reads `{name}.info` at line {use.line}: a new session has another one")
+        for name, _ in entities:
+            if refused := self._put_into_another(name, sessions) or self._read_behind(name):
+                return refused
         for name in self.first.carried:
             if refused := self._fate(name, is_session=name in sessions):
                 return refused
@@ -182,6 +217,86 @@ class _Reading:
                 what = entities[0][0] if entities else name
                 reason = f"{self.name} changes `{what}` without a commit behind line {line}"
                 return Refusal(reason, "commit in the task", leaves_unsaved=True)
+        return None
+
+    def _unseen(self, name: str, given: Given, by_hand: frozenset[str]) -> Refusal | None:
+        """State that goes along with the object in ways that are not followed."""
+        known = mapped(given.class_, self.project) if given.class_ is not None else None
+        unmapped = known is not None and any(not known.may_have(one) for one in by_hand)
+        options = self._loaded_with(given)
+        for use in self.scope.uses(name):
+            called = self.scope.callee(use.call) if use.call is not None else UNKNOWN
+            if unmapped and (use.attribute == "__dict__" or called == External("builtins.vars")):
+                return Refusal(f"{self.name} reads all that is set on `{name}` by hand (line {use.line})")
+            if use.role is Role.ARGUMENT and use.call is not None and options and not isinstance(called, ClassMeaning):
+                if isinstance(called, FunctionMeaning) or is_quiet(called, use.call):
+                    continue
+                if isinstance(called, External) and called.dotted.startswith("builtins."):
+                    continue
+                if isinstance(use.call.func, ast.Attribute) and self._is_session(use.call.func.value):
+                    continue
+                reason = f"{self.name} hands `{name}` on to something that is not in view (line {use.line})"
+                return Refusal(f"{reason}, which may read what the options of line {options} load")
+        if options and given.one is not None and self._narrows(given):
+            if given.class_ is not None and self.view.readers.of_parameter(self.function, name, given.class_):
+                return Refusal(f"line {options} loads a part of a relationship only, and {self.name} reads it")
+        return None
+
+    def _is_session(self, node: ast.expr) -> bool:
+        return isinstance(self.scope.meaning(node), SessionMeaning)
+
+    def _calls_of_options(self, given: Given) -> list[ast.Call]:
+        found = []
+        for one in self.accepted:
+            for each in one.carried.values():
+                if each.class_ == given.class_ and each.one is not None:
+                    options = one.site.record.options
+                    found += [options[end] for end in each.one.origin.options if end in options]
+                    node = one.site.record.nodes.get(each.one.origin.anchor)
+                    if isinstance(node, ast.Call) and any(keyword.arg == "options" for keyword in node.keywords):
+                        found.append(node)
+        return found
+
+    def _loaded_with(self, given: Given) -> int:
+        """The line of loader options of the statement that loads the entity; 0: it has none."""
+        return next((call.lineno for call in self._calls_of_options(given)), 0)
+
+    def _narrows(self, given: Given) -> bool:
+        return any(
+            isinstance(node, ast.Attribute | ast.Name)
+            and (node.attr if isinstance(node, ast.Attribute) else node.id) in _NARROWING
+            for call in self._calls_of_options(given)
+            for node in ast.walk(call)
+        )
+
+    def _put_into_another(self, name: str, sessions: list[str]) -> Refusal | None:
+        """`db.add(item)` with a session that the task opens itself: the object would be in two."""
+        for use in self.scope.uses(name):
+            if use.role is not Role.ARGUMENT or use.call is None or not isinstance(use.call.func, ast.Attribute):
+                continue
+            owner = use.call.func.value
+            if use.call.func.attr in _ATTACHING and not (isinstance(owner, ast.Name) and owner.id in sessions):
+                if self._is_session(owner):
+                    reason = f"{self.name} puts `{name}` into a session of its own at line {use.line}"
+                    return Refusal(reason, "fetch it there by its id")
+        return None
+
+    def _read_behind(self, name: str) -> Refusal | None:
+        """A task that starts at once, and changes what the function around the call reads behind it."""
+        sets = {use.attribute for use in self.scope.uses(name) if use.role is Role.SET}
+        if not sets:
+            return None
+        for one in self.accepted:
+            node = one.carried[name].argument.value
+            if one.site.scheduling.kind is Kind.BACKGROUND or not isinstance(node, ast.Name):
+                continue
+            waits = [each.lineno for each in ast.walk(one.site.scope.node) if isinstance(each, _WAITING)]
+            for use in one.site.scope.uses(node.id):
+                if use.role is Role.BOUND or (use.role in (Role.ATTRIBUTE, Role.SET) and use.attribute not in sets):
+                    continue
+                if any(one.site.line < line <= use.line for line in waits):
+                    reason = f"line {use.line} reads `{node.id}` behind the call, and {self.name} changes it"
+                    return Refusal(reason, "fetch it again there")
         return None
 
     def _fate(self, name: str, *, is_session: bool) -> Refusal | None:
