@@ -16,7 +16,7 @@ from codemods.flow.waited_for import repeated_by, several, waiting
 from codemods.project.expressions import dotted, expression, last_name
 from codemods.project.name_uses import Role
 from codemods.project.scheduler_names import SIGNATURES, Form, Kind, Runner
-from codemods.project.schedulers import runner
+from codemods.project.schedulers import runner, scheduler_words
 from codemods.project.sessions import (
     CoroutineMeaning,
     External,
@@ -90,6 +90,7 @@ class _Work:
 class _Sites:
     def __init__(self, scope: Scope) -> None:
         self.scope = scope
+        self.words = scheduler_words(scope.project)
         self.calls = [node for node in scope.watched() if isinstance(node, ast.Call)]
         self.following: set[str] = set()  # the containers that are being looked into
         self.runners: dict[ast.Call, Runner] = {}
@@ -117,11 +118,27 @@ class _Sites:
 
     def runner(self, call: ast.Call) -> Runner | None:
         scope = self.scope
+        if not self.may_schedule(call.func):
+            return None
         called = expression(call.func)
         found = runner(called, scope.callee(call), scope.place, scope.project)
         if found is None or (not found.proved and not self.is_plausible(call, found)):
             return None
+        if isinstance(means := scope.callee(call), FunctionMeaning) and isinstance(scope.parents.of(call), ast.Await):
+            definitions = scope.project.symbols.functions(means.module, means.qualname)
+            if any(one.is_async for one in definitions):
+                return None  # a coroutine of the project that starts something may well wait for it
         return found
+
+    def may_schedule(self, function: ast.expr) -> bool:
+        """Whether the name is one that such things go by: cheap, and asked first."""
+        last = last_name(expression(function))
+        if last in self.words or last[:1].isupper() or not last:
+            return True
+        if isinstance(function, ast.Name):
+            imported = self.scope.project.symbols.imports(self.scope.place.path, "", last)
+            return any(one.attribute in self.words for one in imported)
+        return False
 
     def is_plausible(self, call: ast.Call, found: Runner) -> bool:
         """Whether something that is called like a scheduler may be one, by what it is given."""

@@ -68,6 +68,13 @@ _SCHEDULERS = frozenset(
 _DEPTH = 5  # how many names, or functions that hand on, are followed
 # what is known of the functions of a project: one function is asked for wherever it is called
 _KNOWN: WeakKeyDictionary[Project, dict[tuple[FunctionMeaning, int], Runner | None]] = WeakKeyDictionary()
+_WORDS: WeakKeyDictionary[Project, tuple[int, frozenset[str]]] = WeakKeyDictionary()
+_LAST_NAMES = (
+    SUSPECTED
+    | frozenset(BY_NAME)
+    | {dotted.rpartition(".")[2] for dotted in FUNCTIONS}
+    | {method for _, method in METHODS}
+)
 
 
 def runs_later(called: Meaning, last_name: str, awaited: bool, project: Project) -> str:
@@ -93,6 +100,21 @@ def runner(called: Expression, means: Meaning, place: Place, project: Project) -
     scheduler only when it hands on to one; what only goes by such a name is not proved.
     """
     return _runner(called, means, place, project, _DEPTH)
+
+
+def scheduler_words(project: Project) -> frozenset[str]:
+    """The last names by which anything can be called that runs something later: those of the tables, of what the
+    settings name, and of the project's own functions that may hand something on to one of these."""
+    count = len(project.symbols.facts)
+    known = _WORDS.get(project)
+    if known is None or known[0] != count:
+        found = set(_LAST_NAMES) | {one.rpartition(".")[2] for one in project.schedulers}
+        for facts in project.symbols.facts.values():
+            if facts.calls & _LAST_NAMES:
+                found |= {one.name for one in facts.functions if one.hands_on is not None or one.suspected_later}
+                found |= {one.name for one in facts.functions if any(use.passed for use in one.uses)}
+        known = _WORDS[project] = (count, frozenset(found))
+    return known[1]
 
 
 def _runner(called: Expression, means: Meaning, place: Place, project: Project, depth: int) -> Runner | None:

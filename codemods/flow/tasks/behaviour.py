@@ -172,6 +172,15 @@ def changed(record: Record, name: str) -> int:
     return 0
 
 
+def deleted(record: Record, name: str) -> int:
+    """The line on which the function deletes the entity that it is given as `name`; 0: it does not."""
+    for world in _ends(record):
+        for origin, standing in world.objects.items():
+            if origin.what == name and origin.how.value == "given" and (standing.deleted or standing.may_be_deleted):
+                return standing.deleted or standing.may_be_deleted
+    return 0
+
+
 def _ends(record: Record) -> Iterator[World]:
     yield from (left.world for left in record.exits.values())
     if record.end is not None:
@@ -248,12 +257,14 @@ def reads_only_key(scope: Scope, name: str, key: str) -> bool:
 
 
 def logger_of(scope: Scope) -> str:
-    """The name of the logger of the function's file: `logger = logging.getLogger(...)` at its top level; "": none."""
+    """The name of the logger of the function's file: `logger = logging.getLogger(...)` at its top level; "": none that
+    the function can use by it."""
+    bound = {node.id for node in ast.walk(scope.node) if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)}
     symbols = scope.project.symbols
     facts = symbols.facts.get(scope.place.path)
     for binding in facts.bindings if facts is not None else ():
         if len(binding.values) == 1 and last_name(getattr(binding.values[0], "function", binding.values[0])) == (
             "getLogger"
         ):
-            return binding.name
+            return "" if binding.name in scope.parameters or binding.name in bound else binding.name
     return ""

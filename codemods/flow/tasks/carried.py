@@ -138,6 +138,15 @@ class Site:
     def _is_in(self, wait: ast.AST, block: ast.AST) -> bool:
         return wait is block or any(around is block for around in self.scope.parents.chain(wait))
 
+    @property
+    def is_plain(self) -> bool:
+        """Whether it is certain that nothing but values goes along, and that what runs holds nothing else."""
+        if any(one.what is not What.PLAIN for one in self.given) or self.function is None:
+            return self.scheduling.target is None and all(one.what is What.PLAIN for one in self.given)
+        parent = self.function.qualname.rpartition(".")[0]
+        symbols = self.scope.project.symbols
+        return not parent or symbols.class_(self.function.module, parent) is not None
+
     def session(self, number: int) -> Session | None:
         return self.record.sessions[number - 1] if 0 < number <= len(self.record.sessions) else None
 

@@ -4,103 +4,171 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+_LITERAL = re.compile(r"([a-zA-Z]*)(\"\"\"|'''|\"|')(.*)\2\Z", re.DOTALL)
+_GOOGLE = re.compile(r"^(?:Args|Arguments|Parameters|Params|Keyword Args|Keyword Arguments):\s*$")
+_NUMPY = re.compile(r"^(?:Other )?Parameters\s*$")
+_DASHES = re.compile(r"^-{3,}\s*$")
+_SPHINX = re.compile(r"^\s*:(?:param|type|arg|argument|keyword|key|kwparam)\s")
+
+
+@dataclass(frozen=True, slots=True)
+class _Section:
+    """Lines of a docstring that describe parameters: its heading, and `first` up to `end` below that."""
+
+    heading: int
+    first: int
+    end: int
+    is_numpy: bool
 
 
 def described(text: str, renamed: Mapping[str, Sequence[tuple[str, str]]]) -> str:
     """The docstring, a literal as it is written, with the parts about parameters adjusted.
 
     `renamed` says by the name of a parameter what takes its place: names and types; of several the first one. What is
-    said of one that goes, goes; a section that is left empty goes, too.
+    said of one that goes, goes; a section that is left empty by that goes, too. Nothing else is touched.
     """
-    newline = "\r\n" if "\r\n" in text else "\n"
-    lines = text.split(newline)
+    found = _LITERAL.match(text)
+    if found is None:
+        return text
+    prefix, quotes, inner = found[1], found[2], found[3]
+    newline = "\r\n" if "\r\n" in inner else "\n"
+    lines = inner.split(newline)
     for name, new in renamed.items():
-        lines = _changed(lines, name, *(new[0] if new else ("", "")))
-    return newline.join(_without_empty_sections(lines))
+        lines = _in_sections(lines, name, *(new[0] if new else ("", "")))
+        lines = _in_fields(lines, name, *(new[0] if new else ("", "")))
+    made = newline.join(lines)
+    if quotes in made:
+        return text
+    return f"{prefix}{quotes}{made}{quotes}"
 
 
-def _changed(lines: list[str], name: str, new: str, type_: str) -> list[str]:
-    sphinx = re.compile(rf"^(\s*):(param|type|arg|argument)(\s+[^:]*?)?\s+{re.escape(name)}:(.*)$")
-    google = re.compile(rf"^(\s+){re.escape(name)}(\s*\([^)]*\))?:(.*)$")
-    numpy = re.compile(rf"^(\s*){re.escape(name)}(\s*:.*)?$")
+# --- Sphinx ---------------------------------------------------------------------------------------------------------
+
+
+def _in_fields(lines: list[str], name: str, new: str, type_: str) -> list[str]:
+    field = re.compile(
+        rf"^(\s*):(param|type|arg|argument|keyword|key|kwparam)((?:\s+[^:]+?)?)\s+{re.escape(name)}:(.*)$"
+    )
     made: list[str] = []
+    index, gone = 0, False
+    while index < len(lines):
+        found = field.match(lines[index])
+        if found is None:
+            made.append(lines[index])
+            index += 1
+            continue
+        end = index + 1
+        while end < len(lines) and lines[end].strip() and not lines[end].lstrip().startswith(":"):
+            end += 1
+        if end == len(lines) and not lines[-1].strip():
+            end -= 1
+        if new and found[2] == "type":
+            made += [f"{found[1]}:type {new}: {type_}"] if type_ else []
+        elif new:
+            told = f" {type_}" if found[3].strip() and type_ else ""
+            made += [f"{found[1]}:{found[2]}{told} {new}:{found[4]}", *lines[index + 1 : end]]
+        gone = gone or not new
+        index = end
+    if gone and not any(_SPHINX.match(line) for line in made):
+        return _without_trailing_gap(made)
+    return made
+
+
+def _without_trailing_gap(lines: list[str]) -> list[str]:
+    """The blank line above fields that are all gone goes, too, where nothing follows."""
+    last = lines[-1:] if lines and not lines[-1].strip() else []
+    body = lines[: len(lines) - len(last)]
+    while body and not body[-1].strip():
+        body.pop()
+    return [*body, *last]
+
+
+# --- sections -------------------------------------------------------------------------------------------------------
+
+
+def _in_sections(lines: list[str], name: str, new: str, type_: str) -> list[str]:
     index = 0
     while index < len(lines):
-        line = lines[index]
-        if found := sphinx.match(line):
-            end = _end(lines, index, len(found[1]))
-            if new and found[2] != "type":
-                told = f" {type_}" if found[3] and found[3].strip() and type_ else ""
-                made.append(f"{found[1]}:{found[2]}{told} {new}:{found[4]}")
-                made += lines[index + 1 : end]
-            elif new and type_:
-                made.append(f"{found[1]}:type {new}: {type_}")
-            index = end
-        elif (found := google.match(line)) and _section(lines, index) == "google":
-            end = _end(lines, index, len(found[1]))
-            if new:
-                told = f" ({type_})" if found[2] and type_ else ""
-                made.append(f"{found[1]}{new}{told}:{found[3]}")
-                made += lines[index + 1 : end]
-            index = end
-        elif (found := numpy.match(line)) and _section(lines, index) == "numpy":
-            end = _end(lines, index, len(found[1]))
-            if new:
-                told = f" : {type_}" if found[2] and type_ else ""
-                made.append(f"{found[1]}{new}{told}")
-                made += lines[index + 1 : end]
-            index = end
-        else:
-            made.append(line)
+        section = _section(lines, index)
+        if section is None:
             index += 1
-    return made
+            continue
+        changed = _entries(lines, section, name, new, type_)
+        if changed is not None:
+            return changed
+        index = max(section.first, index + 1)
+    return lines
 
 
-def _end(lines: Sequence[str], start: int, margin: int) -> int:
-    """Where what is said of one parameter ends: at the next line that is not indented further, or is empty."""
-    index = start + 1
-    while index < len(lines):
-        line = lines[index]
-        if not line.strip() or len(line) - len(line.lstrip()) <= margin:
-            break
-        if line.strip() in ('"""', "'''"):
-            break
-        index += 1
-    return index
+def _section(lines: Sequence[str], index: int) -> _Section | None:
+    """The section of which this line is the heading."""
+    text = lines[index].strip()
+    margin = _margin(lines[index])
+    if _GOOGLE.match(text):
+        first = index + 1
+        if first >= len(lines) or not lines[first].strip() or (_margin(lines[first]) <= margin and index):
+            return None
+        end = first
+        while end < len(lines) and (not lines[end].strip() or _margin(lines[end]) > margin):
+            end += 1
+        return _Section(index, first, _last(lines, first, end), is_numpy=False)
+    if _NUMPY.match(text) and index + 1 < len(lines) and _DASHES.match(lines[index + 1].strip()):
+        first = index + 2
+        end = first
+        while end < len(lines) and not (end + 1 < len(lines) and _DASHES.match(lines[end + 1].strip())):
+            end += 1
+        return _Section(index, first, _last(lines, first, end), is_numpy=True)
+    return None
 
 
-def _section(lines: Sequence[str], index: int) -> str:
-    """The kind of section about parameters in which a line stands."""
-    margin = len(lines[index]) - len(lines[index].lstrip())
-    for above in range(index - 1, -1, -1):
-        text = lines[above].strip()
-        if text in ("Args:", "Arguments:", "Parameters:") and len(lines[above]) - len(lines[above].lstrip()) < margin:
-            return "google"
-        if text and set(text) == {"-"} and above and lines[above - 1].strip() in ("Parameters", "Other Parameters"):
-            return "numpy"
-        if text and set(text) == {"-"}:
-            return ""
-    return ""
+def _last(lines: Sequence[str], first: int, end: int) -> int:
+    while end > first and not lines[end - 1].strip():
+        end -= 1
+    return end
 
 
-def _without_empty_sections(lines: list[str]) -> list[str]:
-    made = list(lines)
-    for index in range(len(made) - 1, -1, -1):
-        text = made[index].strip()
-        margin = len(made[index]) - len(made[index].lstrip())
-        if text in ("Args:", "Arguments:", "Parameters:"):
-            following = made[index + 1] if index + 1 < len(made) else ""
-            if not following.strip() or len(following) - len(following.lstrip()) <= margin:
-                made = _cut(made, index, index + 1)
-        elif text and set(text) == {"-"} and index and made[index - 1].strip() == "Parameters":
-            following = made[index + 1] if index + 1 < len(made) else ""
-            if not following.strip() or following.strip() in ('"""', "'''"):
-                made = _cut(made, index - 1, index + 1)
-    return made
+def _entries(lines: list[str], section: _Section, name: str, new: str, type_: str) -> list[str] | None:
+    """The docstring with the entry of this name changed; None when the section has none."""
+    if section.first >= section.end:
+        return None
+    margin = _margin(lines[section.first])
+    starts = [
+        place for place in range(section.first, section.end) if lines[place].strip() and _margin(lines[place]) == margin
+    ]
+    if section.is_numpy:
+        form = re.compile(rf"^(\s*){re.escape(name)}(\s*:.*)?$")
+    else:
+        form = re.compile(rf"^(\s*){re.escape(name)}(\s*\([^)]*\))?:(.*)$")
+    for place, start in enumerate(starts):
+        found = form.match(lines[start])
+        if found is None:
+            continue
+        end = starts[place + 1] if place + 1 < len(starts) else section.end
+        if new:
+            return [*lines[:start], _entry(found, new, type_, is_numpy=section.is_numpy), *lines[start + 1 :]]
+        if len(starts) > 1:
+            return [*lines[:start], *lines[end:]] if place + 1 < len(starts) else _tail(lines, start, end)
+        first = section.heading
+        while first and not lines[first - 1].strip():
+            first -= 1
+        return [*lines[:first], *lines[section.end :]]
+    return None
 
 
-def _cut(lines: list[str], first: int, end: int) -> list[str]:
-    """Without these lines, and without the blank line that stood before them."""
-    while first and not lines[first - 1].strip():
-        first -= 1
-    return [*lines[:first], *lines[end:]]
+def _tail(lines: list[str], start: int, end: int) -> list[str]:
+    """Without the last entry of a section, and without the blank lines that set it off."""
+    while start and not lines[start - 1].strip():
+        start -= 1
+    return [*lines[:start], *lines[end:]]
+
+
+def _entry(found: re.Match[str], new: str, type_: str, *, is_numpy: bool) -> str:
+    if is_numpy:
+        return f"{found[1]}{new}{f' : {type_}' if found[2] and type_ else ''}"
+    return f"{found[1]}{new}{f' ({type_})' if found[2] and type_ else ''}:{found[3]}"
+
+
+def _margin(line: str) -> int:
+    return len(line) - len(line.lstrip())

@@ -99,13 +99,15 @@ def _wrapper(task: Task) -> tuple[tuple[Edit, ...], tuple[Request, ...]]:
     wait = "async " if task.scope.is_async else ""
     owner = ""
     if task.definition.in_class:
-        owner = "cls." if "classmethod" in static else f"{task.definition.in_class.rpartition('.')[2]}."
+        owner = "cls." if "classmethod" in static else f"{task.definition.in_class}."
         if "classmethod" in static:
             parameters.insert(0, "cls")
     margin = len(_STEP) if task.definition.in_class else 0
     result = "None"
     if task.gives:
         result = task.view.source_text(node.returns) if node.returns is not None else ""
+        if result and task.fetched and "None" not in result and "Optional" not in result:
+            result = f"{result} | None"
     arrow = f" -> {result}" if result else ""
     header = f"{wait}def {name_of(task)}({', '.join(parameters)}){arrow}:"
     lines += laid_out(header, margin, task.view.settings.line_length)

@@ -72,7 +72,10 @@ class Task:
     def session_name(self) -> str:
         """What the task's own session is called."""
         named = [one.name for one in self.replaced if one.what is What.SESSION]
-        return named[0] if named else "session"
+        if named:
+            return named[0]
+        taken = {*self.scope.parameters, *(key.name for one in self.replaced for key in one.keys)}
+        return next(name for name in ("session", "db_session", "task_session", "own_session") if name not in taken)
 
     @property
     def fetched(self) -> tuple[Replaced, ...]:

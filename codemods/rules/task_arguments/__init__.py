@@ -51,8 +51,10 @@ from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
 from codemods.flow.scheduling import Kind
-from codemods.flow.tasks.carried import Site, What
+from codemods.flow.tasks.behaviour import deleted
+from codemods.flow.tasks.carried import Site
 from codemods.plan import Examined, Fact, Finding, Level, Right
+from codemods.project.keeping import parameter_name
 from codemods.project.openers import replaced_by
 from codemods.project.sessions import FunctionMeaning
 from codemods.rules.base import Keys, ModuleView
@@ -106,7 +108,7 @@ class _Examination:
                     yield Right(NAME, where, "awaited: it is over before anything goes on")
             elif site.is_carrying:
                 yield self._finding(site)
-            elif scheduling.proved and all(one.what is What.PLAIN for one in site.given):
+            elif scheduling.proved and site.is_plain:
                 yield Right(NAME, where, "it is given no session and no entity")
 
     def _finding(self, site: Site) -> Finding:
@@ -153,12 +155,30 @@ class _Examination:
         for other in self.view.tasks.sites(site.path):
             if other is site or other.scope.place != site.scope.place or not other.numbers & site.numbers:
                 continue
+            if refused := self._deleted_by(other, site):
+                return refused
             accepted = judged(other, self.view)
             if not isinstance(accepted, Accepted):
                 continue
             task, _ = self._task(accepted.function)
             if isinstance(task, Refusal) and task.leaves_unsaved:
                 return Refusal(f"the task of line {other.line} works on the same session: {task.reason}", task.advice)
+        return None
+
+    def _deleted_by(self, other: Site, site: Site) -> Refusal | None:
+        """Whether another task deletes the entity that goes to this one, too."""
+        scope = self.view.summaries.scope(replace(other.function, bound=False)) if other.function is not None else None
+        mine = {one.one.origin for one in site.given if one.one is not None}
+        if scope is None or other.function is None or other.line > site.line:
+            return None
+        (definition,) = self.view.project.symbols.functions(other.function.module, other.function.qualname)
+        for given in other.given:
+            argument = given.argument
+            name = parameter_name(definition, other.function, argument.position, argument.keyword)
+            if given.one is not None and given.one.origin in mine and name is not None:
+                if deleted(self.view.readers.run(scope).record, name):
+                    reason = f"the task of line {other.line} deletes `{given.text}`"
+                    return Refusal(reason, "hand over the values that it needs")
         return None
 
     def _task(self, function: FunctionMeaning) -> tuple[Task | Refusal, list[Accepted]]:
@@ -184,7 +204,8 @@ class _Examination:
         assert target is not None
         name = getattr(target, "id", getattr(target, "attr", ""))
         found = replaced_by(site.scope.meaning(target), site.path, name, self.view.project)
-        return [f"tests replace `{name}` ({found[0].path}:{found[0].line})"] if found else []
+        where = f"{found[0].path}:{found[0].line}" if found else ""
+        return [f"tests replace `{name}` where it is called ({where}): the call goes elsewhere"] if found else []
 
     def _manual(self, site: Site, refusal: Refusal) -> Finding:
         where = self.view.site(site.scheduling.call, site.scope)

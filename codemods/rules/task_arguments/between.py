@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from codemods.flow.objects.world import World
 from codemods.flow.scheduling import Kind
 from codemods.flow.scope import Loop
-from codemods.flow.tasks.behaviour import unsaved
+from codemods.flow.tasks.behaviour import changed, unsaved
 from codemods.flow.tasks.carried import Given, Site, What
 from codemods.project.link import Place
 from codemods.project.mapped_classes import mapped
@@ -110,6 +110,15 @@ def _others_of_request(site: Site, carried: Mapping[str, Given], view: ModuleVie
         for parameter in definition.parameters
         if (target := dependencies.injected(parameter, outside)) is not None
     }
+    for provider in providers:
+        for receiver in dependencies.receivers.get(provider, ()):
+            inner = view.summaries.scope(receiver.function) if dependencies.of(receiver.function) else None
+            if inner is not None and receiver.function != own:
+                line = changed(view.readers.run(inner).record, receiver.parameter)
+                if line:
+                    where = f"{receiver.function.module}:{line}"
+                    reason = f"`{receiver.function.qualname}()`, another dependency, changes what it gets ({where})"
+                    return Refusal(f"{reason}, and leaves it uncommitted", f"commit before line {site.line}")
     sessions = {one for one in providers if _lends(one, view)}
     if not sessions:
         return None

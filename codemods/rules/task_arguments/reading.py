@@ -458,12 +458,33 @@ class _Reading:
             node = self.scope.node
             taken |= {one.id for one in ast.walk(node) if isinstance(one, ast.Name)}
             if task.fetched and not any(one.what is What.SESSION for one in task.replaced):
-                new.append("session")
+                new.append(task.session_name)
         if any(one.what is What.ENTITIES for one in task.fetched):
             new += ["found", "by_id"]
         for name in new:
             if name in taken:
                 return f"`{name}` means something else in {self.name}"
+        bound = {one.name for one in task.replaced} | {task.session_name, *new}
+        texts = [one.class_text for one in task.fetched] + [option for one in task.fetched for option in one.options]
+        texts += [task.own.context] if task.own is not None else []
+        for text in texts:
+            for inner in ast.walk(ast.parse(text)):
+                if isinstance(inner, ast.Name) and inner.id in bound:
+                    return f"`{inner.id}` means something else in {self.name}"
+        return self._without_place(task)
+
+    def _without_place(self, task: Task) -> str:
+        """A new parameter without a default that would stand behind one with a default."""
+        replaced = {one.name: one for one in task.replaced}
+        has_default = ""
+        for parameter in self.definition.parameters:
+            one = replaced.get(parameter.name)
+            if parameter.kind != "positional":
+                continue
+            if one is not None and one.keys and has_default:
+                return f"the id of `{one.name}` would have to stand behind `{has_default}`, which has a default"
+            if one is None and parameter.default is not None and (task.in_place or parameter.name in task.plain):
+                has_default = parameter.name
         return ""
 
 
