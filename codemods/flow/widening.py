@@ -129,6 +129,7 @@ def left_open(scope: Scope, block: ast.With | ast.AsyncWith, name: str, *, is_as
                     f"handed to `{scheduler[0]}()` at line {scheduler[1]}: its block closes it under the task",
                     use.line,
                     TO_TASK,
+                    scheduled=scheduler[1],
                 )
         if use.role is Role.METHOD and isinstance(statement, ast.Return) and is_async and not use.awaited:
             if use.attribute in METHODS and use.attribute not in SYNC_METHODS:

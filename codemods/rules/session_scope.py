@@ -506,10 +506,21 @@ class _Scope:
                 out = left_open(self.scope, statement, item.optional_vars.id, is_async=session.is_async)
                 if out is not None and out.returned and DEPENDENCIES in self.view.running and self._dependents():
                     continue
-                if out is not None and self.scope.is_function:
+                if out is not None and self.scope.is_function and not self._is_of_task(out):
                     yield self.blocks.manual(node, statement, out.reason, out.advice)
                     continue
             yield self.blocks.right(node, why)
+
+    def _is_of_task(self, out: Obstacle) -> bool:
+        """Whether what goes wrong with the block is a matter of a call that another rule looks at."""
+        return (
+            bool(out.scheduled)
+            and TASKS in self.view.running
+            and any(
+                site.line == out.scheduled and site.scope.place == self.scope.place and site.is_carrying
+                for site in self.view.tasks.sites(self.view.source.path)
+            )
+        )
 
     def _of_others(self, node: ast.expr, statement: ast.stmt, session: SessionMeaning) -> Examined:
         """A session of a scoped registry, or out of a generator that somebody drives by hand."""

@@ -1,10 +1,12 @@
 """What stands in brackets with commas between: arguments, parameters. Parts go or give way to others; pure, on nodes.
 
-The layout of what stays is not touched: lines are not joined, a line that is emptied goes, every comment stays.
+The layout of what stays is not touched: lines are not joined, a line that is emptied goes, every comment stays that
+people read.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Generic, TypeVar
@@ -17,6 +19,7 @@ from codemods.transformers.leading_lines import Lines, comment_lines, join
 Gap = cst.BaseParenthesizableWhitespace
 Node = TypeVar("Node", bound=cst.CSTNode)
 
+_DIRECTIVE = re.compile(r"#\s*(?:noqa|nosec|type:\s*ignore|pyright:|mypy:|ty:|pylint:|pragma:)[^#]*\Z", re.IGNORECASE)
 NOTHING = cst.SimpleWhitespace("")
 
 
@@ -121,8 +124,11 @@ def _joined(before: Gap, after: Gap, *, is_first: bool, is_last: bool) -> Gap:
 
 
 def _own_line(gap: cst.ParenthesizedWhitespace, margin: cst.ParenthesizedWhitespace) -> Lines:
-    """The comment at the end of a line as a line of its own, which begins where the lines behind `margin` do."""
+    """The comment at the end of a line as a line of its own, which begins where the lines behind `margin` do.
+
+    One that only speaks to a tool, of the line that it stands on (`# noqa: B008`), goes with that line.
+    """
     end = gap.first_line
-    if end.comment is None:
+    if end.comment is None or _DIRECTIVE.match(end.comment.value):
         return []
     return [cst.EmptyLine(indent=margin.indent, whitespace=margin.last_line, comment=end.comment, newline=end.newline)]

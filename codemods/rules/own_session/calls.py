@@ -22,7 +22,7 @@ from codemods.project.sessions import FunctionMeaning, ModuleMeaning
 from codemods.rules.base import ModuleView
 from codemods.rules.own_session.accepted import Accepted, Refusal
 from codemods.rules.own_session.forms import defaults_of, name_of
-from codemods.rules.own_session.task import Replaced, Task
+from codemods.rules.own_session.task import Replaced, Task, element_of
 
 
 def call_edits(accepted: Accepted, task: Task, view: ModuleView) -> tuple[list[Edit], list[Request]] | Refusal:
@@ -68,7 +68,8 @@ def _argument(text: str, keyword: str | None, one: Replaced) -> str | None:
         return None
     if one.what is What.ENTITIES:
         (key,) = one.keys
-        each = one.name.removesuffix("s") if one.name.endswith("s") else "each"
+        each = element_of(one.name)
+        each = "each" if each == text else each
         value = f"[{each}.{key.attribute} for {each} in {text}]"
         return value if keyword is None else f"{key.name}={value}"
     values = [(key.name, f"{text}.{key.attribute}") for key in one.keys]

@@ -125,7 +125,21 @@ def _wrapper(task: Task) -> tuple[tuple[Edit, ...], tuple[Request, ...]]:
         requests += task.own.requests
     else:
         lines += [f"{_STEP}{line}" for line in inner]
-    return (AddFunction(path, node.lineno, "\n".join(lines)),), tuple(dict.fromkeys(requests))
+    code = "\n".join(lines)
+    if is_there(task, code):
+        return (), ()
+    return (AddFunction(path, node.lineno, code),), tuple(dict.fromkeys(requests))
+
+
+def is_there(task: Task, code: str) -> bool:
+    """Whether the very function stands in the file already: another call has brought it."""
+    wanted = ast.dump(ast.parse(code).body[0])
+    return any(
+        isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef))
+        and node.name == name_of(task)
+        and ast.dump(node) == wanted
+        for node in ast.walk(task.view.tree)
+    )
 
 
 def _signature(task: Task) -> tuple[list[str], list[str], list[Request]]:

@@ -17,7 +17,7 @@ def laid_out(line: str, margin: int, limit: int) -> list[str]:
     if line.lstrip().startswith(("def ", "async def ")):
         return _definition(line, margin, limit)
     tree = ast.parse(line).body[0]
-    value = tree.value if isinstance(tree, (ast.Assign, ast.Expr)) else None
+    value = tree.value if isinstance(tree, (ast.Assign, ast.Expr, ast.Return)) else None
     if value is None or not isinstance(value, (ast.Await, ast.Call)):
         return [line]
     call = value.value if isinstance(value, ast.Await) else value

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import ast
+import keyword
 from dataclasses import dataclass, field
+
+import inflection
 
 from codemods.flow.own_session import OwnSession
 from codemods.flow.scope import Scope
@@ -116,7 +119,7 @@ class Task:
         (key,) = one.keys
         options = f".options({', '.join(one.options)})" if one.options else ""
         column = f"{one.class_text}.{key.attribute}"
-        each = one.name.removesuffix("s") if one.name.endswith("s") else "each"
+        each = element_of(one.name)
         statement = f"select({one.class_text}){options}.where({column}.in_({key.name}))"
         return [
             f"found = {wait}{self.session_name}.scalars({statement})",
@@ -129,3 +132,9 @@ class Task:
 def _singular(name: str) -> str:
     """`item_id`, of `item_ids`."""
     return name.removesuffix("s")
+
+
+def element_of(name: str) -> str:
+    """What one of a collection is called: `entry`, of `entries`; `each` where that cannot be told."""
+    one = inflection.singularize(name)
+    return one if one != name and one.isidentifier() and not keyword.iskeyword(one) else "each"

@@ -32,7 +32,7 @@ from codemods.project.name_uses import Role
 from codemods.project.sessions import UNKNOWN, ClassMeaning, External, FunctionMeaning, SessionMeaning
 from codemods.rules.base import ModuleView
 from codemods.rules.own_session.accepted import Accepted, Refusal
-from codemods.rules.own_session.task import Key, Replaced, Task
+from codemods.rules.own_session.task import Key, Replaced, Task, element_of
 from codemods.rules.task_arguments.judging import judged, keys_of
 
 _NARROWING = frozenset({"contains_eager", "and_", "with_loader_criteria", "noload", "raiseload", "of_type"})
@@ -422,7 +422,7 @@ class _Reading:
 
     def _key(self, name: str, column: Column, *, many: bool) -> Key:
         if many:
-            singular = name.removesuffix("s")
+            singular = element_of(name) if element_of(name) != "each" else name
             inner, requests = self._type(column)
             return Key(f"{singular}_{column.name}s", column.name, f"list[{inner}]" if inner else "", requests)
         new = column.name if column.name.startswith(f"{name}_") else f"{name}_{column.name}"
