@@ -38,6 +38,7 @@ from codemods.project.mentions import Mention, mentions
 from codemods.project.openers import Customs
 from codemods.project.providers import provider_names
 from codemods.project.scan import parse, scan_tree
+from codemods.project.schedulers import handing_names
 from codemods.project.symbols import ModuleName
 from codemods.rules import RULES
 from codemods.rules.base import ModuleView, Rule
@@ -209,7 +210,7 @@ def _syntax(error: SyntaxError) -> str:
 def _linked(codebase: _Codebase, rules: Sequence[Rule], request: RunRequest, tell: Progress) -> Project:
     """Scans what can matter, and links it. The names of what gives a session, once learned, make more files matter."""
     words = {word for rule in rules for word in rule.words} | set(_LINKING)
-    words |= {name.rpartition(".")[2].encode() for name in request.settings.sessions}
+    words |= {name.rpartition(".")[2].encode() for name in (*request.settings.sessions, *request.settings.schedulers)}
     waiting = set(codebase.sources)
 
     def load(path: str) -> ModuleFacts | None:
@@ -224,7 +225,8 @@ def _linked(codebase: _Codebase, rules: Sequence[Rule], request: RunRequest, tel
         waiting -= wanted
         settings = request.settings
         project = link(codebase.facts.values(), codebase.names(), settings.sessions, load, settings.schedulers)
-        learned = {name.encode("utf-8", "surrogatepass") for name in provider_names(project)} - words
+        names = {*provider_names(project), *handing_names(project)}
+        learned = {name.encode("utf-8", "surrogatepass") for name in names} - words
         if not learned or not waiting:
             return project
         words |= learned

@@ -102,6 +102,12 @@ def runner(called: Expression, means: Meaning, place: Place, project: Project) -
     return _runner(called, means, place, project, _DEPTH)
 
 
+def handing_names(project: Project) -> frozenset[str]:
+    """The names of the functions of the project that hand on what they are given, with its arguments."""
+    every = (one for facts in project.symbols.facts.values() for one in facts.functions)
+    return frozenset(one.name for one in every if one.hands_on is not None and one.suspected_later)
+
+
 def scheduler_words(project: Project) -> frozenset[str]:
     """The last names by which anything can be called that runs something later: those of the tables, of what the
     settings name, and of the project's own functions that may hand something on to one of these."""

@@ -40,6 +40,7 @@ from codemods.project.models import is_schema
 from codemods.project.session_holders import holds_session
 from codemods.project.sessions import ClassMeaning, External, FunctionMeaning, InstanceMeaning, SessionMeaning
 
+_OF_SESSIONS = frozenset({"commit", "rollback", "scalars", "scalar", "flush", "refresh", "execute", "add", "merge"})
 _PLAIN = ("builtins.", "uuid.", "datetime.", "decimal.", "enum.", "pathlib.", "fastapi.UploadFile", "pydantic.")
 
 
@@ -282,6 +283,10 @@ def _as_declared(site: Site) -> Site:
                     one = replace(one, what=What.UNTOLD)
                 elif holds_session(means.of, project):
                     one = replace(one, what=What.HOLDER)
+        if one.what is What.OTHER and parameter is not None and parameter.annotation is None:
+            used = next((use for use in definitions[0].uses if use.name == name), None)
+            if used is not None and len(_OF_SESSIONS & set(used.methods)) > 1:
+                one = replace(one, what=What.UNTOLD)  # it is used as only a session is
         told.append(one)
     return replace(site, given=tuple(told))
 
@@ -420,6 +425,8 @@ def _captured(scope: Scope, record: Record, scheduling: Scheduling) -> tuple[str
             if isinstance(one, (ast.FunctionDef, ast.AsyncFunctionDef)) and one.name == target.id
         ]
         body = nested[-1] if nested else None
+        if body is None:
+            return _captured_further_out(scope, target)
     seen = record.seen.get(scheduling.call)
     if body is None or seen is None:
         return ()
@@ -430,6 +437,34 @@ def _captured(scope: Scope, record: Record, scheduling: Scheduling) -> tuple[str
         if isinstance(node, ast.Name) and node.id not in bound and node.id not in names:
             held = seen.world.names.get(node.id, EMPTY)
             if any(_what(one) not in (What.PLAIN, What.OTHER) for one in held if not isinstance(one, Nothing)):
+                names.append(node.id)
+    return tuple(names)
+
+
+def _captured_further_out(scope: Scope, target: ast.Name) -> tuple[str, ...]:
+    """The sessions that a nested function of a function around this one mentions."""
+    means = scope.meaning(target)
+    if not isinstance(means, FunctionMeaning) or means.module != scope.place.path:
+        return ()
+    symbols = scope.project.symbols
+    parent = means.qualname.rpartition(".")[0]
+    if not parent or symbols.class_(means.module, parent) is not None:
+        return ()
+    body = next(
+        (
+            node
+            for node in scope.parents.definitions
+            if not isinstance(node, ast.ClassDef)
+            and [one.line for one in symbols.functions(means.module, means.qualname)] == [node.lineno]
+        ),
+        None,
+    )
+    names: list[str] = []
+    for node in ast.walk(body) if body is not None else ():
+        if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load) and node.id not in names:
+            inside = Place(means.module, means.qualname)
+            own = {one.arg for one in ast.walk(body) if isinstance(one, ast.arg)} if body is not None else set()
+            if node.id not in own and isinstance(scope.project.name(node.id, inside), SessionMeaning):
                 names.append(node.id)
     return tuple(names)
 

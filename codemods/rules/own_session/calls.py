@@ -10,6 +10,7 @@ from codemods.plan import (
     ArgumentChange,
     ChangeArguments,
     ChangeParameters,
+    DissolveBlock,
     Edit,
     NeedsImport,
     ParameterChange,
@@ -37,8 +38,32 @@ def call_edits(accepted: Accepted, task: Task, view: ModuleView) -> tuple[list[E
     uses = [use for use in scope.uses(name) if use.role is not Role.BOUND]
     if len(uses) != 1 or uses[0].node is not sessions[0].argument.value:
         return found
-    dropped = parameter_dropped(scope, name, view)
+    if name in scope.parameters:
+        dropped = parameter_dropped(scope, name, view)
+    else:
+        dropped = block_dissolved(accepted.site, name, view)
     return [*found[0], *dropped[0]], [*found[1], *dropped[1]]
+
+
+def block_dissolved(site: Site, name: str, view: ModuleView) -> tuple[list[Edit], list[Request]]:
+    """The block whose session nothing uses any more gives way to its body."""
+    edits: list[Edit] = []
+    requests: list[Request] = []
+    for session in site.record.sessions:
+        block = session.block
+        if session.name != name or not isinstance(block, (ast.With, ast.AsyncWith)) or len(block.items) != 1:
+            continue
+        if session.plain and not session.commits and not session.doubt:
+            edits.append(DissolveBlock(view.source.path, block.lineno))
+            requests += _drops(block.items[0].context_expr, site.scope, view)
+    return edits, requests
+
+
+def _drops(gone: ast.expr, scope: Scope, view: ModuleView) -> list[Request]:
+    """The imports of what an expression mentions that is taken away."""
+    openings = view.openings(scope)
+    names = sorted({node.id for node in ast.walk(gone) if isinstance(node, ast.Name)})
+    return [drop for name in names if (drop := openings.drop(name)) is not None]
 
 
 def arguments_changed(accepted: Accepted, task: Task, view: ModuleView) -> tuple[list[Edit], list[Request]] | Refusal:
@@ -54,6 +79,9 @@ def arguments_changed(accepted: Accepted, task: Task, view: ModuleView) -> tuple
     path, limit = view.source.path, view.settings.line_length
     edits: list[Edit] = [ChangeArguments(path, view.span(holder), tuple(changes), limit)]
     requests: list[Request] = []
+    for given in accepted.carried.values():
+        if given.what is What.SESSION and isinstance(given.argument.value, ast.Call):
+            requests += _drops(given.argument.value, site.scope, view)
     if not task.in_place:
         renamed = _renamed(site, task, view)
         if isinstance(renamed, Refusal):

@@ -131,6 +131,15 @@ def _wrapper(task: Task) -> tuple[tuple[Edit, ...], tuple[Request, ...]]:
     return (AddFunction(path, node.lineno, code),), tuple(dict.fromkeys(requests))
 
 
+def is_taken(task: Task) -> bool:
+    """Whether the wrapper's name stands for something in the file."""
+    return any(
+        name_of(task) in (getattr(node, "name", ""), getattr(node, "asname", ""), getattr(node, "id", ""))
+        for node in ast.walk(task.view.tree)
+        if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.alias, ast.Name))
+    )
+
+
 def is_there(task: Task, code: str) -> bool:
     """Whether the very function stands in the file already: another call has brought it."""
     wanted = ast.dump(ast.parse(code).body[0])

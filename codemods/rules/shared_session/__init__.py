@@ -30,14 +30,14 @@ Safety
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 
 from codemods.flow.tasks.carried import Site
-from codemods.plan import DissolveBlock, Edit, Examined, Fact, Finding, Level, Request
+from codemods.plan import Edit, Examined, Fact, Finding, Level, Request
 from codemods.project.openers import replaced_by
 from codemods.rules.base import Keys, ModuleView
 from codemods.rules.own_session.accepted import Refusal
-from codemods.rules.own_session.calls import arguments_changed, call_text, parameter_dropped
+from codemods.rules.own_session.calls import arguments_changed, block_dissolved, call_text, parameter_dropped
 from codemods.rules.own_session.forms import edits_of
 from codemods.rules.shared_session.reading import Reader, readers_of
 from codemods.rules.shared_session.sharing import Sharing, sharings
@@ -54,7 +54,16 @@ class SharedSession:
     name = NAME
     summary = "one session is not used by several tasks at once"
     level_text = "review"
-    words = (b"gather", b"create_task", b"TaskGroup", b"ensure_future", b"start_soon")
+    words = (
+        b"gather",
+        b"create_task",
+        b"TaskGroup",
+        b"ensure_future",
+        b"start_soon",
+        b"submit",
+        b"to_thread",
+        b"Thread",
+    )
     page = _PAGE
 
     def examine(self, view: ModuleView) -> Iterable[Examined]:
@@ -70,7 +79,7 @@ class SharedSession:
             found = readers_of(sharing, view)
             if isinstance(found, Refusal):
                 reason = f"{_WHAT}: {found.reason} (pool_pre_ping makes it fail); {_ADVICE}"
-                yield Finding(key, NAME, where, Level.MANUAL, reason, reason=reason, advice=found.advice)
+                yield Finding(key, NAME, where, Level.MANUAL, reason, reason=reason)
                 continue
             yield _changed(sharing, found, view, key)
 
@@ -87,7 +96,7 @@ def _changed(sharing: Sharing, readers: list[Reader], view: ModuleView, key: str
         made = arguments_changed(reader.accepted, reader.task, view)
         if isinstance(made, Refusal):
             reason = f"{_WHAT}: {made.reason} (pool_pre_ping makes it fail); {_ADVICE}"
-            return Finding(key, NAME, where, Level.MANUAL, reason, reason=reason, advice=made.advice)
+            return Finding(key, NAME, where, Level.MANUAL, reason, reason=reason)
         at_home, imports = edits_of(reader.task)
         edits += [*made[0], *at_home]
         requests += [*made[1], *imports]
@@ -130,12 +139,4 @@ def _spared(sites: tuple[Site, ...], readers: list[Reader], view: ModuleView) ->
         return [], []
     if name in scope.parameters:
         return parameter_dropped(scope, name, view)
-    return list(_blocks(sites, name, view)), []
-
-
-def _blocks(sites: tuple[Site, ...], name: str, view: ModuleView) -> Iterator[Edit]:
-    for session in sites[0].record.sessions:
-        block = session.block
-        if session.name == name and isinstance(block, (ast.With, ast.AsyncWith)) and len(block.items) == 1:
-            if session.plain and not session.commits and not session.doubt:
-                yield DissolveBlock(view.source.path, block.lineno)
+    return block_dissolved(sites[0], name, view)

@@ -32,6 +32,8 @@ class Reader:
 
 def readers_of(sharing: Sharing, view: ModuleView) -> list[Reader] | Refusal:
     """The coroutines with what becomes of each; or why they are left alone."""
+    if sharing.meanwhile:
+        return Refusal(f"line {sharing.meanwhile} uses it before the task is waited for", _ADVICE)
     accepted = _accepted(sharing, view)
     if isinstance(accepted, Refusal):
         return accepted

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from codemods.flow.scheduling import Kind
-from codemods.flow.tasks.carried import Site
+from codemods.flow.tasks.carried import Site, What
 from codemods.project.name_uses import Role
 
 
@@ -16,6 +16,7 @@ class Sharing:
     """The calls that run at once; those in `sites` have the session, the `others` have none of it."""
 
     sites: tuple[Site, ...]
+    meanwhile: int = 0  # line on which the function itself uses the session of its only task
 
 
 def sharings(sites: Iterable[Site]) -> Iterator[Sharing]:
@@ -34,6 +35,9 @@ def sharings(sites: Iterable[Site]) -> Iterator[Sharing]:
             threads.setdefault(site.scope.place.qualname, []).append(site)
     groups = [*gathered.values(), *(_at_once(group) for group in tasks.values()), *threads.values()]
     found = [Sharing(tuple(shared)) for group in groups if (shared := _sharing(group))]
+    for group in tasks.values():
+        if not _at_once(group):
+            found += [Sharing((site,), line) for site in group if (line := _meanwhile(site))]
     yield from sorted(found, key=lambda one: (one.sites[0].line, one.sites[0].scheduling.call.col_offset))
 
 
@@ -60,6 +64,17 @@ def _at_once(group: list[Site]) -> list[Site]:
             continue
         running.append(site)
     return running if len(running) > 1 or any(one.scheduling.many for one in running) else []
+
+
+def _meanwhile(site: Site) -> int:
+    """The line on which the function uses the session between the start of the task and the wait for it; 0: none."""
+    awaited = _awaited_at(site)
+    for given in site.given:
+        if given.what is What.SESSION and isinstance(given.argument.value, ast.Name):
+            for use in site.scope.uses(given.argument.value.id):
+                if use.role is Role.METHOD and site.line < use.line < awaited:
+                    return use.line
+    return 0
 
 
 def _awaited_at(site: Site) -> int:

@@ -56,11 +56,12 @@ from codemods.flow.tasks.carried import Site
 from codemods.plan import Examined, Fact, Finding, Level, Right
 from codemods.project.keeping import parameter_name
 from codemods.project.openers import replaced_by
+from codemods.project.scheduler_names import SUSPECTED
 from codemods.project.sessions import FunctionMeaning
 from codemods.rules.base import Keys, ModuleView
 from codemods.rules.own_session.accepted import Accepted, Refusal
 from codemods.rules.own_session.calls import call_edits, call_text
-from codemods.rules.own_session.forms import edits_of, name_of
+from codemods.rules.own_session.forms import edits_of, is_taken, name_of
 from codemods.rules.own_session.task import Task
 from codemods.rules.task_arguments.judging import judged, told
 from codemods.rules.task_arguments.reading import task_of
@@ -75,7 +76,7 @@ class TaskArguments:
     name = NAME
     summary = "no session and no entity goes to a task: it gets ids and opens a session of its own"
     level_text = "review"
-    words = (b"add_task", b"BackgroundTask", b"create_task", b"ensure_future", b"start_soon", b"coroutine_threadsafe")
+    words = tuple(sorted(word.encode() for word in SUSPECTED | {"BackgroundTasks", "run_coroutine_threadsafe"}))
     page = _PAGE
 
     def examine(self, view: ModuleView) -> Iterable[Examined]:
@@ -127,6 +128,9 @@ class _Examination:
         if isinstance(edits, Refusal):
             return self._manual(site, edits)
         at_home, requests = edits_of(task)
+        if at_home and not task.in_place and is_taken(task):
+            what = f"`{name_of(task)}` means something else in {task.view.source.path}"
+            return self._manual(site, Refusal(what, "give the wrapper another name by hand"))
         needs = list(task.needs)
         if task.in_place:
             needs += [(NAME, one.site.path, one.site.line) for one in others if one.site is not site]

@@ -105,8 +105,11 @@ class _Judging:
         definition = definitions[0]
         if definition.is_generator:
             return Refusal(f"{text} is a generator")
-        if self.view.beside(function.module) is None:
+        home = self.view.beside(function.module)
+        if home is None:
             return Refusal(f"{text} is not in view")
+        if "task-arguments" not in home.running:
+            return Refusal(f"{home.source.path}, where {text} stands, is not to be changed (per-file-ignores)")
         plain = Place(function.module, function.qualname)
         parent = plain.qualname.rpartition(".")[0]
         if parent and not definition.in_class:

@@ -213,11 +213,27 @@ class _Reading:
                 reason = f"{self.name} changes `{name}` without a commit (line {line})"
                 return Refusal(reason, "commit it in the task", leaves_unsaved=True)
         for name in sessions:
-            if line := unsaved(self.record, numbers.get(name, 0)):
+            line = unsaved(self.record, numbers.get(name, 0))
+            if line and not self._is_committed_in_its_try(line, name):
                 what = entities[0][0] if entities else name
                 reason = f"{self.name} changes `{what}` without a commit behind line {line}"
                 return Refusal(reason, "commit in the task", leaves_unsaved=True)
         return None
+
+    def _is_committed_in_its_try(self, line: int, session: str) -> bool:
+        """`try: add; commit` / `except: log`: only what raises is not committed, and that is lost in any session."""
+        for statement in self.scope.statements():
+            if not isinstance(statement, ast.Try) or statement.finalbody:
+                continue
+            last = statement.body[-1]
+            call = last.value if isinstance(last, ast.Expr) else None
+            call = call.value if isinstance(call, ast.Await) else call
+            if not (isinstance(call, ast.Call) and ast.unparse(call.func) == f"{session}.commit"):
+                continue
+            uses = [use.line for use in self.scope.uses(session)]
+            if statement.lineno < line <= last.lineno and max(uses) <= last.lineno:
+                return True
+        return False
 
     def _unseen(self, name: str, given: Given, by_hand: frozenset[str]) -> Refusal | None:
         """State that goes along with the object in ways that are not followed."""
