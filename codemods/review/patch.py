@@ -27,16 +27,17 @@ def patch(changes: Sequence[Change], prefix: str = "", explain: bool = True, *, 
 
     `prefix` is put before each path (the project root seen from the repository root: "" or "backend/"), after
     `strip`, a leading folder, is taken off where a path has it. With `explain` each group is told once, before the
-    first file it touches, and named before its other files.
+    file in which it was found (the first that it touches, when that one does not change), and named before its others.
     """
-    told: dict[str, str] = {}
+    shown = _shown(prefix, strip)
+    homes = _homes([change for change in changes if change.before != change.after], shown)
     out = bytearray()
     for change in changes:
         if change.before == change.after:
             continue
         path = prefix + change.path.removeprefix(strip)
         if explain:
-            for line in _explanation(change, path, told, lambda inner: prefix + inner.removeprefix(strip)):
+            for line in _explanation(change, path, homes, shown):
                 out += b"# " + visible(line).encode() + b"\n"
         old, new = quoted(f"a/{path}"), quoted(f"b/{path}")
         # git ends a name with a space in it by a tab, so that it can tell where the name ends.
@@ -115,16 +116,31 @@ def _marked(mark: bytes, lines: Iterable[bytes]) -> Iterator[bytes]:
         yield mark + line if line.endswith(b"\n") else mark + line + b"\n" + _NO_NEWLINE
 
 
-def _explanation(change: Change, path: str, told: dict[str, str], shown: Callable[[str], str]) -> Iterator[str]:
+def _shown(prefix: str, strip: str) -> Callable[[str], str]:
+    """How a path of the project is told of."""
+    return lambda path: prefix + path.removeprefix(strip)
+
+
+def _explanation(change: Change, path: str, homes: dict[str, str], shown: Callable[[str], str]) -> Iterator[str]:
     for group in change.groups:
-        if group.id in told:
-            yield f"{path}  part of {group.id}, explained at {told[group.id]}"
+        if homes[group.id] != path:
+            yield f"{path}  part of {group.id}, explained at {homes[group.id]}"
             continue
-        told[group.id] = path
         yield f"{path}  {group.id} · {_extent(group)}"
         width = max((len(finding.rule) for finding in group.findings), default=0)
         for finding in group.findings:
             yield from _told(finding, change.path, width, shown)
+
+
+def _homes(changes: Sequence[Change], shown: Callable[[str], str]) -> dict[str, str]:
+    """Where each group is explained: where its first finding stands, if that file changes, else in its first file."""
+    paths = {change.path for change in changes}
+    homes: dict[str, str] = {}
+    for change in changes:
+        for group in change.groups:
+            first = group.findings[0].site.path
+            homes.setdefault(group.id, shown(first if first in paths else change.path))
+    return homes
 
 
 def _told(finding: Finding, path: str, width: int, shown: Callable[[str], str]) -> Iterator[str]:

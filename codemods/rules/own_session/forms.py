@@ -59,6 +59,7 @@ def _in_place(task: Task) -> tuple[tuple[Edit, ...], tuple[Request, ...]]:
         )
         if changed != text:
             edits.append(ReplaceExpression(path, span, changed))
+    body = [one for one in body if one.lineno > task.behind]
     for one in task.replaced:
         if one.only_key:
             for use in task.scope.uses(one.name):

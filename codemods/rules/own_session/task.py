@@ -64,6 +64,7 @@ class Task:
     reasons: list[str] = field(default_factory=list)
     plain: frozenset[str] = frozenset()  # what the sites give beside that
     suffix: str = "_background"  # of the wrapper's name
+    behind: int = 0  # line of the statement behind which the block begins; 0: it holds the whole body
     gives: bool = False  # the wrapper hands back what the function gives
 
     @property

@@ -91,7 +91,14 @@ def _changed(sharing: Sharing, readers: list[Reader], view: ModuleView, key: str
     requests: list[Request] = []
     needs: list[tuple[str, str, int]] = []
     facts: list[Fact] = []
-    reasons = ["each reads in its own transaction: see that what they give need not be of one moment"]
+    many = (
+        "several connections" if any(site.scheduling.many for site in sharing.sites) else f"{len(readers)} connections"
+    )
+    reasons = [
+        "each reads in its own transaction: see that what they give need not be of one moment",
+        f"it takes {many} at once, beside the one that its own session may hold: where the pool is small, await one"
+        " after the other instead",
+    ]
     for reader in readers:
         made = arguments_changed(reader.accepted, reader.task, view)
         if isinstance(made, Refusal):

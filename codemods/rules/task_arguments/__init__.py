@@ -4,9 +4,10 @@ What it changes
     A call that runs a function of the project later, `background_tasks.add_task(f, item, session)`,
     `asyncio.create_task(f(item, session))`, `BackgroundTask(f, ...)`, hands over `item.id` for `item`, and no session.
     The function takes `item_id`, opens a session with the project's own context manager, and fetches the entity, with
-    loader options for the relationships that it reads; where the row is gone it says so in the module's log and
-    leaves. A function that is called in other ways, too, stays as it is: a wrapper beside it, `f_background(item_id)`,
-    does all this and calls it. The call, the function and all other calls of it change together or not at all.
+    loader options for the relationships that it reads; where the row is gone it leaves, and says so where the module
+    has a logger. A function that is called in other ways, too, stays as it is: a wrapper beside it,
+    `f_background(item_id)`, does all this and calls it. The call, the function and all other calls of it change
+    together or not at all.
 
 Why
     FastAPI closes the session of a request before the task (0.106 to 0.117) or keeps its connection until the task is
@@ -148,7 +149,7 @@ class _Examination:
             level=Level.REVIEW,
             message=f"{what} {_go(site)} to {name} -> {call_text(mine, task)}",
             reason="; ".join(reasons),
-            facts=(Fact(task.view.source.path, task.node.lineno, f"{name_of(task)}() takes ids"),),
+            facts=(Fact(task.view.source.path, task.node.lineno, f"{name_of(task)}() {_gets(task)}"),),
             edits=(*edits[0], *at_home),
             requests=(*edits[1], *requests),
             requires_at=tuple(dict.fromkeys(needs)),
@@ -194,7 +195,8 @@ class _Examination:
             refused = 0
             for site in uses.sites:
                 beside = self.view.beside(site.path)
-                result = judged(site, beside) if site.is_carrying and beside is not None else None
+                looked_at = site.is_carrying and beside is not None and NAME in beside.running
+                result = judged(site, beside) if looked_at and beside is not None else None
                 if isinstance(result, Accepted):
                     accepted.append(result)
                 else:
@@ -209,7 +211,9 @@ class _Examination:
         name = getattr(target, "id", getattr(target, "attr", ""))
         found = replaced_by(site.scope.meaning(target), site.path, name, self.view.project)
         where = f"{found[0].path}:{found[0].line}" if found else ""
-        return [f"tests replace `{name}` where it is called ({where}): the call goes elsewhere"] if found else []
+        return (
+            [f"tests replace `{name}` where it is called ({where}): nothing there uses that name then"] if found else []
+        )
 
     def _manual(self, site: Site, refusal: Refusal) -> Finding:
         where = self.view.site(site.scheduling.call, site.scope)
@@ -220,6 +224,10 @@ class _Examination:
         text = f"{site.scope.place.qualname}\0{ast.unparse(site.scheduling.call)}"
         self.counts[text] = self.counts.get(text, 0) + 1
         return self.keys.key(self.view.site(site.scheduling.call, site.scope), site.scheduling.call, self.counts[text])
+
+
+def _gets(task: Task) -> str:
+    return "takes ids" if any(one.keys for one in task.replaced) else "opens a session of its own"
 
 
 def _go(site: Site) -> str:

@@ -76,6 +76,8 @@ class _Judging:
     def _way(self) -> Refusal | None:
         """What the scheduler, or the form of the call, says against it."""
         scheduling = self.site.scheduling
+        if scheduling.kind in (Kind.AWAITED, Kind.GATHER) or (scheduling.kind is Kind.TASK and self.site.is_waited_for):
+            return Refusal("it is waited for in the same function")
         what = told(self.site)
         if scheduling.kind in _LATER:
             how, advice = _LATER[scheduling.kind]
@@ -307,11 +309,12 @@ class _Judging:
         for given in self.site.given:
             if given.what is What.SESSION and not self._is_injected(given) and not self.site.is_saved(given.session):
                 reason = f"`{given.text}` is a parameter: what its callers have not committed cannot be seen here"
-                return Refusal(reason, f"put `await session.commit()` before line {self.site.line}")
+                return Refusal(reason, f"put `await {given.text}.commit()` before line {self.site.line}")
         line = self.site.unwritten(at_once=kind is not Kind.BACKGROUND)
         if not line:
             return None
-        advice = f"put `await session.commit()` before line {self.site.line}"
+        names = [session.name for number in sorted(self.site.numbers) if (session := self.site.session(number))]
+        advice = f"put `await {(names or ['session'])[0] or 'session'}.commit()` before line {self.site.line}"
         what = f"what line {line} writes or locks, or may write,"
         commits: Fact | None = factory.commits if factory is not None else None
         if commits is not None and kind is Kind.BACKGROUND:

@@ -69,14 +69,29 @@ class _Reading:
     def task(self) -> Task | Refusal:
         if refused := self._differing() or self._behaviour():
             return refused
+        waiting = self._waits_first()
         if self._is_in_place():
             task = self._made(in_place=True)
             if isinstance(task, Refusal) or not self._clash(task):
                 return task
+        if waiting:
+            reason = f"{self.name} waits at line {waiting.lineno}: a connection would be held meanwhile"
+            return Refusal(reason, "open the session behind that, by hand")
         task = self._made(in_place=False)
         if isinstance(task, Task) and (clash := self._clash(task)):
             return Refusal(clash)
         return task
+
+    def _waits_first(self) -> ast.stmt | None:
+        """The last statement that sleeps before the function does anything with what it is given."""
+        node, found = self.scope.node, None
+        for statement in getattr(node, "body", ()):
+            names = {inner.id for inner in ast.walk(statement) if isinstance(inner, ast.Name)}
+            if names & set(self.first.carried):
+                break
+            if any(isinstance(inner, ast.Await) and "sleep" in ast.unparse(inner) for inner in ast.walk(statement)):
+                found = statement
+        return found
 
     def _made(self, *, in_place: bool) -> Task | Refusal:
         carried = self.first.carried
@@ -132,6 +147,7 @@ class _Reading:
             list(dict.fromkeys(self.reasons)),
             plain,
             gives=not in_place and self._is_read(),
+            behind=waiting.lineno if in_place and (waiting := self._waits_first()) is not None else 0,
         )
 
     def _is_read(self) -> bool:
@@ -148,6 +164,10 @@ class _Reading:
         if first is not None:
             line = first.finalbody[0].lineno
             self.reasons.append(f"where the row is gone, the `finally` at line {line} does not run")
+        if any(one.what is What.ENTITIES for one in self.first.carried.values()):
+            self.reasons.append(
+                "all its rows are fetched by one statement, and a connection is held as long as it runs"
+            )
         for path, facts in self.project.symbols.facts.items():
             if "with_loader_criteria" in facts.calls:
                 self.reasons.append(f"a loader criterion ({path}) may hide the row from the task")
