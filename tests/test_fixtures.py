@@ -278,7 +278,9 @@ def test_keeps_every_comment(case: Case) -> None:
     result = first_outcome(case)
     for path, data in case.files("before").items():
         if path.endswith(".py"):
-            assert comments(data) - comments(result.files[path]) == Counter(), path
+            lost = comments(data) - comments(result.files[path])
+            # what only speaks to a tool goes with the parameter that stood on its line
+            assert [text for text in lost if not text.startswith("# noqa")] == [], path
 
 
 @each_case

@@ -19,7 +19,7 @@ from codemods.transformers.leading_lines import Lines, comment_lines, join
 Gap = cst.BaseParenthesizableWhitespace
 Node = TypeVar("Node", bound=cst.CSTNode)
 
-_DIRECTIVE = re.compile(r"#\s*(?:noqa|nosec|type:\s*ignore|pyright:|mypy:|ty:|pylint:|pragma:)[^#]*\Z", re.IGNORECASE)
+DIRECTIVE = re.compile(r"#\s*(?:noqa|nosec|type:\s*ignore|pyright:|mypy:|ty:|pylint:|pragma:)[^#]*\Z", re.IGNORECASE)
 NOTHING = cst.SimpleWhitespace("")
 
 
@@ -129,6 +129,6 @@ def _own_line(gap: cst.ParenthesizedWhitespace, margin: cst.ParenthesizedWhitesp
     One that only speaks to a tool, of the line that it stands on (`# noqa: B008`), goes with that line.
     """
     end = gap.first_line
-    if end.comment is None or _DIRECTIVE.match(end.comment.value):
+    if end.comment is None or DIRECTIVE.match(end.comment.value):
         return []
     return [cst.EmptyLine(indent=margin.indent, whitespace=margin.last_line, comment=end.comment, newline=end.newline)]

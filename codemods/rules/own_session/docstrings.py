@@ -72,13 +72,14 @@ def _in_fields(lines: list[str], name: str, new: str, type_: str) -> list[str]:
         gone = gone or not new
         index = end
     if gone and not any(_SPHINX.match(line) for line in made):
-        return _without_trailing_gap(made)
+        return _without_trailing_gap(made, ends_alone=not lines[-1].strip())
     return made
 
 
-def _without_trailing_gap(lines: list[str]) -> list[str]:
-    """The blank line above fields that are all gone goes, too, where nothing follows."""
-    last = lines[-1:] if lines and not lines[-1].strip() else []
+def _without_trailing_gap(lines: list[str], *, ends_alone: bool) -> list[str]:
+    """The blank line above fields that are all gone goes, too, where nothing follows; `ends_alone`: the closing quotes
+    have a line for themselves."""
+    last = lines[-1:] if ends_alone else []
     body = lines[: len(lines) - len(last)]
     while body and not body[-1].strip():
         body.pop()

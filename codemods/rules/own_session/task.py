@@ -113,7 +113,7 @@ class Task:
                 label = one.class_text.rpartition(".")[2]
                 warning = f'{logger}.warning("{label} {told} no longer exists", {", ".join(names)})'
                 lines += [f"    {line}" for line in laid_out(warning, margin + 4, limit)]
-            lines.append("    return")
+            lines.append("    return None" if self.gives else "    return")
         return lines
 
     def _fetch_all(self, one: Replaced, wait: str) -> list[str]:

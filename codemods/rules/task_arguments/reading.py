@@ -298,12 +298,15 @@ class _Reading:
         return next((call.lineno for call in self._calls_of_options(given)), 0)
 
     def _narrows(self, given: Given) -> bool:
-        return any(
-            isinstance(node, ast.Attribute | ast.Name)
-            and (node.attr if isinstance(node, ast.Attribute) else node.id) in _NARROWING
-            for call in self._calls_of_options(given)
-            for node in ast.walk(call)
-        )
+        for call in self._calls_of_options(given):
+            options = [keyword.value for keyword in call.keywords if keyword.arg == "options"] or call.args
+            for node in (inner for option in options for inner in ast.walk(option)):
+                if (node.attr if isinstance(node, ast.Attribute) else getattr(node, "id", "")) in _NARROWING:
+                    return True
+            elements = [one for option in options for one in (getattr(option, "elts", None) or [option])]
+            if any(not isinstance(one, ast.Call) for one in elements):
+                return True  # it stands in a variable
+        return False
 
     def _put_into_another(self, name: str, sessions: list[str]) -> Refusal | None:
         """`db.add(item)` with a session that the task opens itself: the object would be in two."""
