@@ -106,7 +106,9 @@ class _Search:
                     if parent.iter is current:
                         names = {one.id for one in ast.walk(parent.target) if isinstance(one, ast.Name)}
                         for inner in ast.walk(above):
-                            if isinstance(inner, ast.Name) and inner.id in names and isinstance(inner.ctx, ast.Load):
+                            if inner is current or not isinstance(inner, ast.Name) or inner.id not in names:
+                                continue
+                            if isinstance(inner.ctx, ast.Load):
                                 yield from self.places(inner, True)
                     return
                 case ast.NamedExpr(target=target):

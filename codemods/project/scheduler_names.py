@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 # methods of objects that could not be resolved: the name alone does not prove a scheduler, but it forbids a guess
 SUSPECTED = frozenset(
@@ -238,7 +238,7 @@ BY_NAME: Mapping[str, Runner] = {
     "ensure_future": _COROUTINE,
     "kiq": _DELAYED,
     "run_in_executor": _IN_EXECUTOR,
-    "spawn": _COROUTINE,
+    "spawn": replace(_COROUTINE, awaitable=False),
     "start_soon": _STARTED,
     "submit": _SUBMITTED,
 }

@@ -115,12 +115,25 @@ def scheduler_words(project: Project) -> frozenset[str]:
     known = _WORDS.get(project)
     if known is None or known[0] != count:
         found = set(_LAST_NAMES) | {one.rpartition(".")[2] for one in project.schedulers}
-        for facts in project.symbols.facts.values():
-            if facts.calls & _LAST_NAMES:
-                found |= {one.name for one in facts.functions if one.hands_on is not None or one.suspected_later}
-                found |= {one.name for one in facts.functions if any(use.passed for use in one.uses)}
+        size = 0
+        while size < len(found):
+            size = len(found)
+            for facts in project.symbols.facts.values():
+                if facts.calls & found:
+                    found |= {one.name for one in facts.functions if one.hands_on is not None or one.suspected_later}
+                    found |= {one.name for one in facts.functions if _passes_on(one, found)}
         known = _WORDS[project] = (count, frozenset(found))
     return known[1]
+
+
+def _passes_on(function: FunctionFacts, words: set[str]) -> bool:
+    """Whether the function hands a parameter to something that goes by one of the names."""
+    return any(
+        last_name(callee) in words
+        for use in function.uses
+        for passed in use.passed
+        for callee in (passed.function, *passed.around)
+    )
 
 
 def _runner(called: Expression, means: Meaning, place: Place, project: Project, depth: int) -> Runner | None:
@@ -276,7 +289,7 @@ def _look_for_handing_on(function: FunctionMeaning, project: Project, depth: int
         return None
     [definition] = definitions
     if definition.hands_on is not None:
-        found = handing_runner(function, definition.hands_on, project)
+        found = handing_runner(function, definition.hands_on, project, depth)
         if found is not None:
             return found
     place = Place(function.module, function.qualname)
@@ -324,14 +337,14 @@ def _calling_on(definition: FunctionFacts, function: FunctionMeaning) -> Runner 
     return replace(_callable(definition, position, positional[-1].name, Kind.TASK), proved=False)
 
 
-def handing_runner(function: FunctionMeaning, told: HandedOn, project: Project) -> Runner | None:
+def handing_runner(function: FunctionMeaning, told: HandedOn, project: Project, depth: int = _DEPTH) -> Runner | None:
     """The runner that a function is which hands its callable, `*args` and `**kwargs` on as `told` says; None when
     where they go is no scheduler, or the function may be another one."""
     definitions = project.symbols.functions(function.module, function.qualname)
     if len(definitions) != 1 or definitions[0].decorators or project.overrides(function):
         return None
     place = Place(function.module, function.qualname)
-    inner = runner(told.scheduler, project.meaning(told.scheduler, place), place, project)
+    inner = _runner(told.scheduler, project.meaning(told.scheduler, place), place, project, depth - 1)
     form = Form.COROUTINE if told.called else Form.CALLABLE
     if inner is None or not inner.proved or inner.form is not form or inner.target != told.position:
         return None

@@ -187,7 +187,8 @@ class Evaluation:
             known = before.sessions.get(session.number, SessionStanding())
             self.world.sessions[session.number] = replace(known, scheduled=node.lineno)
         self.world.objects |= before.objects
-        for origin in list(self.world.objects):
+        held = {one.origin for given in self.world.names.values() for one in objects(given)}
+        for origin in held | set(self.world.objects):
             stand(self.world, origin, scheduled=node.lineno)
 
     def is_something(self, node: ast.expr) -> None:

@@ -526,6 +526,8 @@ def _commits(suite: Sequence[ast.stmt]) -> bool:
 
 def _names_none(annotation: ast.expr) -> bool:
     """`User | None`, `Optional[User]`."""
+    if isinstance(annotation, ast.Constant) and isinstance(annotation.value, str):
+        return "None" in annotation.value or "Optional" in annotation.value
     return any(
         (isinstance(node, ast.Constant) and node.value is None)
         or (isinstance(node, ast.Name) and node.id == "Optional")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -47,6 +48,7 @@ READING = frozenset(
         *("get_bind", "expire", "expire_all", "sync_session", "in_nested_transaction", "aclose", "reset"),
     }
 )
+_CHANGING = frozenset({"insert", "update", "delete", "merge", "lock", "share", "truncate", "into"})
 _WRITING = frozenset({"add", "add_all", "delete", "merge"})
 _ASYNC = frozenset(
     {
@@ -475,7 +477,10 @@ def _reads(statement: ast.expr | None) -> bool:
     if isinstance(statement, ast.Call) and len(statement.args) == 1:
         statement = statement.args[0]
     text = statement.value if isinstance(statement, ast.Constant) else None
-    return isinstance(text, str) and text.lstrip().lower().startswith(("select", "show", "with"))
+    if not isinstance(text, str):
+        return False
+    words = set(re.findall(r"[a-z]+", text.lower()))
+    return text.lstrip().lower().startswith(("select", "show", "with")) and not words & _CHANGING
 
 
 def _is_single(selection: Selection | None) -> bool:

@@ -42,16 +42,18 @@ def unmapped_reads(
     readers: Readers,
     by_hand: frozenset[str] = frozenset(),
     depth: int = _DEEP,
+    *,
+    many: bool = False,
 ) -> Iterator[Transient]:
     """What the function, and what it hands the object on to, reads of it that is neither mapped nor of its class.
 
-    `by_hand` are attributes that are set on the object before it is handed over.
+    `by_hand` are attributes that are set on the object before it is handed over. `many`: it is a collection of such.
     """
     project = scope.project
     known = mapped(class_, project)
-    for each in _elements(scope, name):
-        yield from unmapped_reads(scope, each, class_, readers, by_hand, depth)
-    for use in scope.uses(name):
+    for each in _elements(scope, name) if depth else ():
+        yield from unmapped_reads(scope, each, class_, readers, by_hand, depth - 1)
+    for use in () if many else scope.uses(name):
         if use.role is Role.ARGUMENT and use.call is not None and last_name(expression(use.call.func)) == "getattr":
             told = (
                 use.call.args[1].value if len(use.call.args) > 1 and isinstance(use.call.args[1], ast.Constant) else ""

@@ -129,7 +129,7 @@ class Site:
         """Whether the function waits for it while the sessions that go along are open."""
         if not self.scheduling.result_used:
             return False
-        for number in self.numbers:
+        for number in self.numbers | {int(one) for one in self.shared if one.isdigit()}:
             session = self.session(number)
             block = session.block if session is not None else None
             if block is not None and not any(self._is_in(wait, block) for wait in self.scheduling.waits):
@@ -161,11 +161,14 @@ class Site:
     def unwritten(self, *, at_once: bool) -> int:
         """The line of something that is, or may be, not committed when the task starts; 0: everything is.
 
-        `at_once`: it may start right at the call; else it starts when the function has ended.
+        `at_once`: it may start right at the call, and run on behind it; else it starts when the function has ended.
         """
         if at_once:
             seen = self.record.seen.get(self.scheduling.call)
-            return (self._in(seen.world) if seen is not None else self.line) or self._changed_since()
+            at_call = self._in(seen.world) if seen is not None else self.line
+            if at_call or (changed := self._changed_since()):
+                return at_call or changed
+            # what is written behind the call, the task may commit today
         for left in self.record.exits.values():
             if (line := self._in(left.world)) and not self._commits(left.statement):
                 return line
@@ -203,12 +206,13 @@ class Site:
         current = self.scope.owner_statement(statement)
         while current is not None:
             if isinstance(current, With):
-                for session in self.record.sessions:
-                    if session.block is current and session.commits:
-                        return True
+                mine = [session for session in self.record.sessions if session.number in self.numbers]
+                if any(session.block is current and session.commits for session in mine):
+                    return True
+                names = {session.name for session in mine}
                 for item in current.items:
                     match item.context_expr:
-                        case ast.Call(func=ast.Attribute(attr="begin")):
+                        case ast.Call(func=ast.Attribute(value=ast.Name(id=name), attr="begin")) if name in names:
                             return True
             current = self.scope.owner_statement(current)
         return False

@@ -45,6 +45,7 @@ class Tasks:
         self._find_mentions = find_mentions
         self._sites: dict[str, tuple[Site, ...]] = {}
         self._uses: dict[FunctionMeaning, Uses] = {}
+        self.judged: dict[Site, object] = {}  # what a rule has said of a site: remembered for it
 
     def sites(self, path: str) -> tuple[Site, ...]:
         """The sites of a file, in source order."""

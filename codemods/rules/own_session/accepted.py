@@ -32,3 +32,4 @@ class Accepted:
     plain: frozenset[str]
     factory: Factory | None  # None: nothing needs a session
     assumed: tuple[str, ...] = ()
+    needs: tuple[tuple[str, str, int], ...] = ()  # places that have to change with it

@@ -17,6 +17,7 @@ from codemods.plan import (
     ReplaceExpression,
     Request,
 )
+from codemods.project.facts import Attribute, Call, Expression
 from codemods.project.link import Place
 from codemods.project.name_uses import Role
 from codemods.project.sessions import FunctionMeaning, ModuleMeaning
@@ -24,6 +25,8 @@ from codemods.rules.base import ModuleView
 from codemods.rules.own_session.accepted import Accepted, Refusal
 from codemods.rules.own_session.forms import defaults_of, name_of
 from codemods.rules.own_session.task import Replaced, Task, element_of
+
+_ROUTES = frozenset({"get", "post", "put", "patch", "delete", "head", "options", "trace", "api_route", "websocket"})
 
 
 def call_edits(accepted: Accepted, task: Task, view: ModuleView) -> tuple[list[Edit], list[Request]] | Refusal:
@@ -43,6 +46,12 @@ def call_edits(accepted: Accepted, task: Task, view: ModuleView) -> tuple[list[E
     else:
         dropped = block_dissolved(accepted.site, name, view)
     return [*found[0], *dropped[0]], [*found[1], *dropped[1]]
+
+
+def _is_route(decorator: Expression) -> bool:
+    """`@router.post(...)`."""
+    called = decorator.function if isinstance(decorator, Call) else None
+    return isinstance(called, Attribute) and called.name in _ROUTES
 
 
 def block_dissolved(site: Site, name: str, view: ModuleView) -> tuple[list[Edit], list[Request]]:
@@ -182,6 +191,8 @@ def parameter_dropped(scope: Scope, name: str, view: ModuleView) -> tuple[list[E
         parameter = next((one for one in definition.parameters if one.name == name), None)
         if parameter is None or not definition.decorators:
             return [], []
+        if not all(_is_route(one) for one in definition.decorators):
+            return [], []  # another decorator may look for it
         target = dependencies.injected(parameter, outside)
         lent = view.project.symbols.functions(target.module, target.qualname) if target is not None else []
         if len(lent) != 1 or lent[0].parameters or lent[0].lends is None or lent[0].lends.set_up:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import ast
+import io
+import tokenize
 
 _STEP = "    "
 
@@ -24,65 +26,78 @@ def laid_out(line: str, margin: int, limit: int) -> list[str]:
     if not isinstance(call, ast.Call):
         return [line]
     prefix = line[: call.col_offset]
-    return _call(prefix, call, "", margin, limit)
+    return _Call(line, limit).lines(prefix, call, "", margin)
 
 
 def _definition(line: str, margin: int, limit: int) -> list[str]:
-    head, _, rest = line.partition("(")
-    inner, _, tail = rest.rpartition(")")
+    head, parts, tail = _parted(line)
+    inner = ", ".join(parts)
     if margin + len(_STEP) + len(inner) <= limit:
         return [f"{head}(", f"{_STEP}{inner}", f"){tail}"]
-    arguments = ast.parse(f"{line}\n    pass").body[0]
-    assert isinstance(arguments, (ast.FunctionDef, ast.AsyncFunctionDef))
-    return [f"{head}(", *(f"{_STEP}{one}," for one in _split(inner)), f"){tail}"]
+    return [f"{head}(", *(f"{_STEP}{one}," for one in parts), f"){tail}"]
 
 
-def _split(inner: str) -> list[str]:
-    """The parameters of a signature, one by one."""
-    parts, depth, current = [], 0, ""
-    for character in inner:
-        depth += character in "([{"
-        depth -= character in ")]}"
-        if character == "," and not depth:
-            parts.append(current.strip())
-            current = ""
-        else:
-            current += character
-    return [*parts, current.strip()]
+def _parted(line: str) -> tuple[str, list[str], str]:
+    """What stands before the parameters of a signature, the parameters one by one, and what stands behind them."""
+    depth, first, start = 0, 0, 0
+    parts: list[str] = []
+    for token in tokenize.generate_tokens(io.StringIO(f"{line}\n    pass\n").readline):
+        column = token.start[1]
+        if token.type == tokenize.OP and token.string in "([{":
+            depth += 1
+            if depth == 1 and not first:
+                first = start = column + 1
+        elif token.type == tokenize.OP and token.string in ")]}":
+            depth -= 1
+            if depth == 0 and first:
+                parts.append(line[start:column].strip())
+                return line[: first - 1], [one for one in parts if one], line[column + 1 :]
+        elif token.type == tokenize.OP and token.string == "," and depth == 1 and first:
+            parts.append(line[start:column].strip())
+            start = column + 1
+    return line, [], ""
 
 
-def _call(prefix: str, call: ast.Call, suffix: str, margin: int, limit: int) -> list[str]:
-    """A call with its arguments on lines of their own; a chain of calls link by link."""
-    one = f"{prefix}{ast.unparse(call)}{suffix}"
-    if margin + len(one) <= limit:
-        return [one]
-    chain = _chain(call)
-    if len(chain) > 2 and not prefix:
-        return [*chain[:-1], f"{chain[-1]}{suffix}"]
-    given = [*call.args, *call.keywords]
-    inner = ", ".join(ast.unparse(each) for each in given)
-    head = f"{prefix}{ast.unparse(call.func)}("
-    if margin + len(_STEP) + len(inner) <= limit:
-        return [head, f"{_STEP}{inner}", f"){suffix}"]
-    lines = [head]
-    comma = "," if len(given) > 1 else ""
-    for each in given:
-        if isinstance(each, (ast.Call, ast.Await)):
+class _Call:
+    """Lays out the calls of one statement, each argument as it is written."""
+
+    def __init__(self, source: str, limit: int) -> None:
+        self.source = source
+        self.limit = limit
+
+    def text(self, node: ast.AST) -> str:
+        return ast.get_source_segment(self.source, node) or ast.unparse(node)
+
+    def lines(self, prefix: str, call: ast.Call, suffix: str, margin: int) -> list[str]:
+        """A call with its arguments on lines of their own; a chain of calls link by link."""
+        one = f"{prefix}{self.text(call)}{suffix}"
+        if margin + len(one) <= self.limit:
+            return [one]
+        chain = self.chain(call)
+        if len(chain) > 2 and not prefix:
+            return [*chain[:-1], f"{chain[-1]}{suffix}"]
+        given = [*call.args, *call.keywords]
+        inner = ", ".join(self.text(each) for each in given)
+        head = f"{prefix}{self.text(call.func)}("
+        if margin + len(_STEP) + len(inner) <= self.limit:
+            return [head, f"{_STEP}{inner}", f"){suffix}"]
+        made = [head]
+        comma = "," if len(given) > 1 else ""
+        for each in given:
             inside = each.value if isinstance(each, ast.Await) else each
-            assert isinstance(inside, ast.Call)
-            wait = "await " if isinstance(each, ast.Await) else ""
-            lines += [f"{_STEP}{line}" for line in _call(wait, inside, comma, margin + len(_STEP), limit)]
-        else:
-            lines.append(f"{_STEP}{ast.unparse(each)},")
-    return [*lines, f"){suffix}"]
+            if isinstance(inside, ast.Call):
+                wait = "await " if isinstance(each, ast.Await) else ""
+                made += [f"{_STEP}{line}" for line in self.lines(wait, inside, comma, margin + len(_STEP))]
+            else:
+                made.append(f"{_STEP}{self.text(each)},")
+        return [*made, f"){suffix}"]
 
-
-def _chain(call: ast.Call) -> list[str]:
-    """`select(A)`, `.options(...)`, `.where(...)`."""
-    links: list[str] = []
-    node: ast.expr = call
-    while isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
-        arguments = ", ".join(ast.unparse(each) for each in [*node.args, *node.keywords])
-        links.insert(0, f".{node.func.attr}({arguments})")
-        node = node.func.value
-    return [ast.unparse(node), *links]
+    def chain(self, call: ast.Call) -> list[str]:
+        """`select(A)`, `.options(...)`, `.where(...)`."""
+        links: list[str] = []
+        node: ast.expr = call
+        while isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
+            arguments = ", ".join(self.text(each) for each in [*node.args, *node.keywords])
+            links.insert(0, f".{node.func.attr}({arguments})")
+            node = node.func.value
+        return [self.text(node), *links]

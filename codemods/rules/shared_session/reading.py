@@ -12,12 +12,14 @@ from codemods.flow.tasks.behaviour import gives_plain, only_reads
 from codemods.flow.tasks.carried import Given, Site, What
 from codemods.project.keeping import Fate, handed, parameter_name
 from codemods.project.name_uses import Role
-from codemods.project.sessions import FunctionMeaning
+from codemods.project.sessions import External, FunctionMeaning
 from codemods.rules.base import ModuleView
 from codemods.rules.own_session.accepted import Accepted, Refusal
+from codemods.rules.own_session.request import others_of_request
 from codemods.rules.own_session.task import Replaced, Task
 from codemods.rules.shared_session.sharing import Sharing, sharings
 
+_READING = frozenset({"execute", "scalar", "scalars", "get", "get_one", "exec", "query", "stream", "stream_scalars"})
 _ADVICE = "give each its own session, or await one after the other"
 
 
@@ -39,6 +41,9 @@ def readers_of(sharing: Sharing, view: ModuleView) -> list[Reader] | Refusal:
         return accepted
     found: list[Reader] = []
     for one in accepted:
+        sources = {other.factory.source for other in accepted if other.factory and other.function == one.function}
+        if len(sources) > 1:
+            return Refusal(f"`{one.function.qualname}()` is given sessions of several factories", _ADVICE)
         made = _reader(one, [other for other in accepted if other.function == one.function], view)
         if isinstance(made, Refusal):
             return made
@@ -93,6 +98,13 @@ def _judged(site: Site, view: ModuleView) -> Accepted | Refusal:
         return Refusal(f"{text} keeps the session, or hands it on", _ADVICE)
     if not gives_plain(record, definitions[0], function, view.project):
         return Refusal(f"{text} gives what belongs to the session", _ADVICE)
+    for use in scope.uses(name):
+        if use.role in (Role.METHOD, Role.ATTRIBUTE) and use.attribute not in _READING:
+            return Refusal(f"{text} uses `{name}.{use.attribute}`, which another session has not", _ADVICE)
+    if line := _set_up(site):
+        return Refusal(f"line {line} may set something up that only this session has", _ADVICE)
+    if refused := others_of_request(site, carried, view):
+        return refused
     seen = site.record.seen.get(site.scheduling.call)
     given = carried[name].session
     standing = seen.world.sessions.get(given, SessionStanding()) if seen is not None else SessionStanding()
@@ -103,6 +115,22 @@ def _judged(site: Site, view: ModuleView) -> Accepted | Refusal:
     if isinstance(factory, str):
         return Refusal(factory, _ADVICE)
     return Accepted(site, replace(function, bound=False), carried, frozenset(plain), factory)
+
+
+def _set_up(site: Site) -> int:
+    """The line of a statement as a text before the call that does more than to select: `SET`, a temporary table."""
+    for node in site.scope.watched():
+        if isinstance(node, ast.Call) and node.lineno < site.line and node.args:
+            means, first = site.scope.callee(node), node.args[0]
+            if (
+                isinstance(means, External)
+                and means.dotted.startswith("sqlalchemy.")
+                and means.dotted.endswith(".text")
+            ):
+                told = first.value if isinstance(first, ast.Constant) else ""
+                if not (isinstance(told, str) and told.lstrip().lower().startswith("select")):
+                    return node.lineno
+    return 0
 
 
 def _reader(accepted: Accepted, alike: list[Accepted], view: ModuleView) -> Reader | Refusal:

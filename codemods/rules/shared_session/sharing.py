@@ -22,17 +22,17 @@ class Sharing:
 def sharings(sites: Iterable[Site]) -> Iterator[Sharing]:
     """Every group of calls of a file that share a session, in source order."""
     gathered: dict[ast.Call, list[Site]] = {}
-    tasks: dict[str, list[Site]] = {}
-    threads: dict[str, list[Site]] = {}
+    tasks: dict[ast.AST, list[Site]] = {}
+    threads: dict[ast.AST, list[Site]] = {}
     for site in sites:
         if not site.shared:
             continue
         if site.scheduling.kind is Kind.GATHER:
             gathered.setdefault(site.scheduling.call, []).append(site)
         elif site.scheduling.kind is Kind.TASK and site.scheduling.result_used:
-            tasks.setdefault(site.scope.place.qualname, []).append(site)
+            tasks.setdefault(site.scope.node, []).append(site)
         elif site.scheduling.kind is Kind.THREAD:
-            threads.setdefault(site.scope.place.qualname, []).append(site)
+            threads.setdefault(site.scope.node, []).append(site)
     groups = [*gathered.values(), *(_at_once(group) for group in tasks.values()), *threads.values()]
     found = [Sharing(tuple(shared)) for group in groups if (shared := _sharing(group))]
     for group in tasks.values():
@@ -45,10 +45,31 @@ def _sharing(group: list[Site]) -> list[Site]:
     """Those that have a session which another one has, too; a comprehension counts as many."""
     found = []
     for site in group:
-        others = [other for other in group if other is not site and other.shared & site.shared]
+        others = [
+            other
+            for other in group
+            if other is not site and other.shared & site.shared and not _exclude_each_other(site, other)
+        ]
         if others or site.scheduling.many:
             found.append(site)
     return found
+
+
+def _exclude_each_other(one: Site, other: Site) -> bool:
+    """Whether the two stand in different arms of a condition: never do both run."""
+    arms = dict(_arms(one))
+    return any(branch in arms and arms[branch] != arm for branch, arm in _arms(other))
+
+
+def _arms(site: Site) -> Iterator[tuple[ast.AST, str]]:
+    """The conditions around what a site runs, each with the arm that it stands in."""
+    current: ast.AST = site.scheduling.holder or site.scheduling.call
+    for around in site.scope.parents.chain(current):
+        if isinstance(around, ast.If):
+            yield around, "body" if current in around.body else "orelse"
+        elif isinstance(around, ast.IfExp):
+            yield around, "body" if current is around.body else "orelse"
+        current = around
 
 
 def _at_once(group: list[Site]) -> list[Site]:

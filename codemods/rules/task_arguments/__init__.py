@@ -117,6 +117,8 @@ class _Examination:
         accepted = judged(site, self.view)
         if isinstance(accepted, Refusal):
             return self._manual(site, accepted)
+        if not any(one is site for one in self.view.tasks.uses(accepted.function).sites):
+            return self._manual(site, Refusal(f"`{accepted.function.qualname}()` goes by another name there"))
         task, others = self._task(accepted.function)
         if isinstance(task, Refusal):
             return self._manual(site, task)
@@ -132,7 +134,7 @@ class _Examination:
         if at_home and not task.in_place and is_taken(task):
             what = f"`{name_of(task)}` means something else in {task.view.source.path}"
             return self._manual(site, Refusal(what, "give the wrapper another name by hand"))
-        needs = list(task.needs)
+        needs = [*task.needs, *(place for place in mine.needs if place[1:] != (site.path, site.line))]
         if task.in_place:
             needs += [(NAME, one.site.path, one.site.line) for one in others if one.site is not site]
         reasons = ["the task gets only the key of what it was given"]

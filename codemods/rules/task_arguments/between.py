@@ -9,16 +9,14 @@ import ast
 from collections.abc import Iterator, Mapping
 
 from codemods.flow.objects.world import World
-from codemods.flow.scheduling import Kind
-from codemods.flow.scope import Loop
-from codemods.flow.tasks.behaviour import changed, unsaved
+from codemods.flow.scope import Loop, Scope
 from codemods.flow.tasks.carried import Given, Site, What
-from codemods.project.link import Place
 from codemods.project.mapped_classes import mapped
 from codemods.project.name_uses import Role
-from codemods.project.sessions import FunctionMeaning
+from codemods.project.sessions import ClassMeaning, FunctionMeaning
 from codemods.rules.base import ModuleView
 from codemods.rules.own_session.accepted import Refusal
+from codemods.rules.own_session.request import others_of_request
 
 _BY_VALUE = "hand over the values that it needs"
 _MUTATING = frozenset({"append", "extend", "insert", "remove", "pop", "clear", "sort", "reverse"})
@@ -31,7 +29,9 @@ def between(site: Site, carried: Mapping[str, Given], view: ModuleView) -> Refus
             continue
         if refused := _deleted(site, given) or _key_changed(site, given, view) or _list_changed(site, given):
             return refused
-    return _others_of_request(site, carried, view)
+        if refused := _deleted_elsewhere(site, given, view):
+            return refused
+    return others_of_request(site, carried, view)
 
 
 def _worlds(site: Site) -> Iterator[World]:
@@ -66,10 +66,47 @@ def _key_changed(site: Site, given: Given, view: ModuleView) -> Refusal | None:
     node = given.argument.value
     if known is None or not isinstance(node, ast.Name):
         return None
+    keys = known.primary_key or ()
+    natural = any(known.columns[key].python_type == "str" for key in keys if key in known.columns)
     for use in site.scope.uses(node.id):
-        if use.role is Role.SET and use.attribute in (known.primary_key or ()) and use.line > site.line:
+        if use.line <= site.line:
+            continue
+        if use.role is Role.SET and use.attribute in keys:
             return Refusal(f"line {use.line} changes the key of `{given.text}` behind the call", _BY_VALUE)
+        if natural and use.role is Role.ARGUMENT:
+            return Refusal(f"line {use.line} may change the key of `{given.text}` behind the call", _BY_VALUE)
+    for call in _calls_behind(site) if natural else ():
+        if isinstance(call.func, ast.Attribute) and call.func.attr == "execute":
+            return Refusal(f"line {call.lineno} may change the key of `{given.text}` behind the call", _BY_VALUE)
     return None
+
+
+def _calls_behind(site: Site) -> Iterator[ast.Call]:
+    for node in site.scope.watched():
+        if isinstance(node, ast.Call) and node.lineno > site.line:
+            yield node
+
+
+def _deleted_elsewhere(site: Site, given: Given, view: ModuleView) -> Refusal | None:
+    """A function of the project that is called behind the call, and deletes objects of the class."""
+    others = {id(one.scheduling.call) for one in view.tasks.sites(site.path)}
+    for call in _calls_behind(site):
+        called = site.scope.callee(call)
+        if isinstance(called, FunctionMeaning) and id(call) not in others:
+            inner = view.summaries.scope(FunctionMeaning(called.module, called.qualname))
+            if inner is not None and given.class_ is not None and _deletes(inner, given.class_):
+                reason = f"`{given.text}` may be deleted by line {call.lineno} behind the call"
+                return Refusal(reason, _BY_VALUE)
+    return None
+
+
+def _deletes(scope: Scope, class_: ClassMeaning) -> bool:
+    """Whether a function has both a call of something called `delete` and the class in it."""
+    nodes = list(ast.walk(scope.node))
+    names = [node for node in nodes if isinstance(node, ast.Name) and node.id == class_.qualname.rpartition(".")[2]]
+    calls = [node.func for node in nodes if isinstance(node, ast.Call)]
+    deletes = [one for one in calls if getattr(one, "attr", getattr(one, "id", "")) == "delete"]
+    return bool(names and deletes)
 
 
 def _list_changed(site: Site, given: Given) -> Refusal | None:
@@ -84,6 +121,12 @@ def _list_changed(site: Site, given: Given) -> Refusal | None:
         for one in site.scope.statements()
         if isinstance(one, ast.AugAssign) and isinstance(one.target, ast.Name) and one.target.id == node.id
     ]
+    changes += [
+        inner
+        for inner in ast.walk(site.scope.node)
+        if isinstance(inner, ast.Subscript) and not isinstance(inner.ctx, ast.Load)
+        if isinstance(inner.value, ast.Name) and inner.value.id == node.id
+    ]
     for change in changes:
         if change.lineno > site.line or (here is not None and _loop(site, change) is here):
             return Refusal(f"line {change.lineno} changes the list `{given.text}` behind the call", _BY_VALUE)
@@ -95,54 +138,3 @@ def _loop(site: Site, node: ast.AST) -> ast.stmt | None:
     while current is not None and not isinstance(current, Loop):
         current = site.scope.owner_statement(current)
     return current
-
-
-def _others_of_request(site: Site, carried: Mapping[str, Given], view: ModuleView) -> Refusal | None:
-    """Other dependencies of the request that write in its session, and leave that for somebody else to commit."""
-    scope = site.scope
-    place = Place(scope.place.path, scope.place.qualname)
-    outside = Place(place.path, place.qualname.rpartition(".")[0])
-    dependencies = view.customs.dependencies
-    own = FunctionMeaning(place.path, place.qualname)
-    providers = {
-        target
-        for definition in view.project.symbols.functions(place.path, place.qualname)
-        for parameter in definition.parameters
-        if (target := dependencies.injected(parameter, outside)) is not None
-    }
-    for provider in providers:
-        for receiver in dependencies.receivers.get(provider, ()):
-            inner = view.summaries.scope(receiver.function) if dependencies.of(receiver.function) else None
-            if inner is not None and receiver.function != own:
-                line = changed(view.readers.run(inner).record, receiver.parameter)
-                if line:
-                    where = f"{receiver.function.module}:{line}"
-                    reason = f"`{receiver.function.qualname}()`, another dependency, changes what it gets ({where})"
-                    return Refusal(f"{reason}, and leaves it uncommitted", f"commit before line {site.line}")
-    sessions = {one for one in providers if _lends(one, view)}
-    if not sessions:
-        return None
-    if dependencies.of(own):
-        reason = f"`{place.qualname}()` is a dependency itself: what is written after it cannot be seen here"
-        return Refusal(reason, "start the task in the endpoint")
-    if site.scheduling.kind is not Kind.BACKGROUND and all(site.is_saved(one.session) for one in carried.values()):
-        return None
-    for session in sessions:
-        for receiver in dependencies.receivers.get(session, ()):
-            if receiver.function == own or not dependencies.of(receiver.function):
-                continue
-            inner = view.summaries.scope(receiver.function)
-            if inner is None:
-                continue
-            record = view.readers.run(inner).record
-            number = next((one.number for one in record.sessions if one.name == receiver.parameter), 0)
-            if number and (line := unsaved(record, number)):
-                where = f"{receiver.function.module}:{line}"
-                reason = f"`{receiver.function.qualname}()`, another dependency, writes in the same session ({where})"
-                return Refusal(f"{reason}, and leaves it uncommitted", f"commit before line {site.line}")
-    return None
-
-
-def _lends(function: FunctionMeaning, view: ModuleView) -> bool:
-    definitions = view.project.symbols.functions(function.module, function.qualname)
-    return any(one.lends is not None for one in definitions)

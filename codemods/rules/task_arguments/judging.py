@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 from dataclasses import replace
 
-from codemods.flow.objects.values import How, Origin
+from codemods.flow.objects.values import How, Nothing, Origin
 from codemods.flow.scheduling import Kind
 from codemods.flow.session_factory import Factory, factory_behind, factory_given_to, sole_factory
 from codemods.flow.tasks.carried import Given, Site, What
@@ -28,7 +28,12 @@ _LATER = {
 
 def judged(site: Site, view: ModuleView, active: frozenset[FunctionMeaning] = frozenset()) -> Accepted | Refusal:
     """What can be said of the call alone, without looking at what the task does. `active`: the tasks on the way."""
-    return _Judging(site, view, active).result()
+    if active:
+        return _Judging(site, view, active).result()
+    known = view.tasks.judged.get(site)
+    if not isinstance(known, Accepted | Refusal):
+        known = view.tasks.judged[site] = _Judging(site, view, active).result()
+    return known
 
 
 class _Judging:
@@ -38,6 +43,7 @@ class _Judging:
         self.view = view
         self.project = view.project
         self.assumed: list[str] = []
+        self.needs: set[tuple[str, str, int]] = set()  # the calls that make this function a task
         self.of_task: Factory | None = None  # of the session in which the function, a task itself, fetches the entity
         self.injected: dict[Origin, FunctionMeaning] = {}  # the entities that dependencies give
 
@@ -69,7 +75,8 @@ class _Judging:
                 return refused
         if refused := between(self.site, carried, self.view):
             return refused
-        return Accepted(self.site, function, carried, frozenset(plain), factory, tuple(dict.fromkeys(self.assumed)))
+        assumed, needs = tuple(dict.fromkeys(self.assumed)), tuple(sorted(self.needs))
+        return Accepted(self.site, function, carried, frozenset(plain), factory, assumed, needs)
 
     # --- the call ------------------------------------------------------------------------------------------------
 
@@ -245,6 +252,7 @@ class _Judging:
             if not isinstance(outer, Accepted) or name not in outer.carried:
                 return None
             found = outer
+        self.needs |= {("task-arguments", site.path, site.line) for site in uses.sites}
         return found
 
     def _dependency(self, name: str, target: FunctionMeaning) -> Refusal | None:
@@ -252,6 +260,8 @@ class _Judging:
         if summary is None:
             self.assumed.append(f"what `{target.qualname}()` does cannot be followed: it should give a loaded row")
             return None
+        if any(isinstance(one, Nothing) for one in summary.value):
+            return Refusal(f"`{name}` may be None", "leave it out where it is None, then hand over its id")
         for standing in summary.standings.values():
             if standing.expired and standing.expired_by.startswith("commit"):
                 factory = factory_given_to(target, self.project, self.view.customs)

@@ -24,7 +24,8 @@ from codemods.flow.tasks.behaviour import (
 from codemods.flow.tasks.carried import Given, What
 from codemods.plan import Fact, Request
 from codemods.project.expressions import chained
-from codemods.project.keeping import Fate, handed
+from codemods.project.facts import FunctionFacts
+from codemods.project.keeping import Fate, handed, parameter_name
 from codemods.project.link import Place
 from codemods.project.mapped_classes import mapped
 from codemods.project.mapping import Column
@@ -185,6 +186,25 @@ class _Reading:
             return Refusal(f"{self.name} is given sessions of several factories")
         return None
 
+    def _untold(self, sessions: list[str]) -> Refusal | None:
+        """What goes along and cannot be told: a task that changes it, or puts it into its session, has an entity."""
+        for name in sorted({name for one in self.accepted for name in one.plain}) if sessions else ():
+            uses = self.scope.uses(name)
+            for use in uses:
+                into = use.call.func if use.role is Role.ARGUMENT and use.call is not None else None
+                into_session = isinstance(into, ast.Attribute) and isinstance(into.value, ast.Name)
+                into_session = into_session and into.value.id in sessions  # type: ignore[union-attr]
+                if use.role is Role.SET or (into_session and into.attr in _ATTACHING):  # type: ignore[union-attr]
+                    untold = [
+                        given.text
+                        for one in self.accepted
+                        for given in one.site.given
+                        if given.what is What.OTHER and _goes_to(given, name, one, self.definition)
+                    ]
+                    if untold:
+                        return Refusal(f"it cannot be told what `{untold[0]}` is, and {self.name} changes it")
+        return None
+
     def _behaviour(self) -> Refusal | None:
         sessions = [name for name, one in self.first.carried.items() if one.what is What.SESSION]
         entities = [
@@ -194,6 +214,8 @@ class _Reading:
         ]
         if len(sessions) > 1:
             return Refusal(f"{self.name} gets more than one session")
+        if refused := self._untold(sessions):
+            return refused
         if fact := raises_for_http(self.scope, self.view.summaries):
             where = f"{fact.path}:{fact.line}"
             return Refusal(f"{self.name} raises HTTPException ({where}): nobody answers a request there")
@@ -208,7 +230,9 @@ class _Reading:
             )
             if refused := self._unseen(name, given, by_hand):
                 return refused
-            for read in unmapped_reads(self.scope, name, given.class_, self.view.readers, by_hand):
+            for read in unmapped_reads(
+                self.scope, name, given.class_, self.view.readers, by_hand, many=given.what is What.ENTITIES
+            ):
                 where = f"{read.path}:{read.line}"
                 return Refusal(f"`{read.text}` is no column ({where}): it does not come along with the id")
         for name in sessions if entities else ():
@@ -463,7 +487,8 @@ class _Reading:
         if many:
             singular = element_of(name) if element_of(name) != "each" else name
             inner, requests = self._type(column)
-            return Key(f"{singular}_{column.name}s", column.name, f"list[{inner}]" if inner else "", requests)
+            one = column.name if column.name.startswith(f"{singular}_") else f"{singular}_{column.name}"
+            return Key(f"{one}s", column.name, f"list[{inner}]" if inner else "", requests)
         new = column.name if column.name.startswith(f"{name}_") else f"{name}_{column.name}"
         annotation, requests = self._type(column)
         if not any(parameter.annotation is not None for parameter in self.definition.parameters):
@@ -525,6 +550,11 @@ class _Reading:
             if one is None and parameter.default is not None and (task.in_place or parameter.name in task.plain):
                 has_default = parameter.name
         return ""
+
+
+def _goes_to(given: Given, name: str, accepted: Accepted, definition: FunctionFacts) -> bool:
+    argument = given.argument
+    return parameter_name(definition, accepted.function, argument.position, argument.keyword) == name
 
 
 def _names(node: ast.expr) -> Iterable[str]:
