@@ -27,13 +27,19 @@ def others_of_request(site: Site, carried: Mapping[str, Given], view: ModuleView
     dependencies = view.customs.dependencies
     own = FunctionMeaning(place.path, place.qualname)
     injected = [
-        (parameter.name, target)
+        target
         for definition in view.project.symbols.functions(place.path, place.qualname)
         for parameter in definition.parameters
         if (target := dependencies.injected(parameter, outside)) is not None
     ]
-    providers = list(dict.fromkeys(target for _, target in injected))
-    if refused := _services(site, [name for name, _ in injected], view):
+    providers = list(dict.fromkeys(injected))
+    given = [
+        parameter.name
+        for definition in view.project.symbols.functions(place.path, place.qualname)
+        for parameter in definition.parameters
+        if dependencies.is_injected(parameter, outside)
+    ]
+    if refused := _services(site, given, view):
         return refused
     for provider in providers:
         for receiver in dependencies.receivers.get(provider, ()):
@@ -87,7 +93,7 @@ def _services(site: Site, names: list[str], view: ModuleView) -> Refusal | None:
         if not isinstance(of, ClassMeaning) or not holds_session(of, view.project):
             continue
         for use in scope.uses(name):
-            if use.role is Role.METHOD and not any(use.line < line for line in commits):
+            if use.role in (Role.METHOD, Role.ATTRIBUTE) and not any(use.line < line for line in commits):
                 reason = f"`{name}.{use.attribute}()` works on the same session at line {use.line}"
                 return Refusal(f"{reason}: what it writes there cannot be seen", f"commit before line {site.line}")
     return None
