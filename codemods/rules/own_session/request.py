@@ -69,7 +69,8 @@ def others_of_request(site: Site, carried: Mapping[str, Given], view: ModuleView
             number = next((one.number for one in record.sessions if one.name == receiver.parameter), 0)
             if number and (line := unsaved(record, number)):
                 where = f"{receiver.function.module}:{line}"
-                reason = f"`{receiver.function.qualname}()`, another dependency, writes, or may write, in the same session ({where})"
+                name = f"`{receiver.function.qualname}()`, another dependency,"
+                reason = f"{name} writes, or may write, in the same session ({where})"
                 return Refusal(f"{reason}, and leaves it uncommitted", f"commit before line {site.line}")
     return None
 
