@@ -37,6 +37,7 @@ from codemods.rules.own_session.task import Key, Replaced, Task, element_of
 from codemods.rules.task_arguments.judging import judged, keys_of
 
 _NARROWING = frozenset({"contains_eager", "and_", "with_loader_criteria", "noload", "raiseload", "of_type"})
+_CRITERIA = frozenset({"with_loader_criteria", "listens_for"})  # together: criteria that every SELECT gets
 _WAITING = (ast.Await, ast.AsyncFor, ast.AsyncWith)
 _ATTACHING = frozenset({"add", "add_all", "delete", "refresh", "expunge"})
 _PLAIN_TYPES = frozenset({"int", "str", "bool", "float", "bytes"})
@@ -134,6 +135,9 @@ class _Reading:
         for accepted in self.accepted:
             self.reasons += [reason for reason in accepted.assumed if reason not in self.reasons]
         if fetches:
+            listeners = [path for path, facts in self.project.symbols.facts.items() if facts.calls >= _CRITERIA]
+            if listeners:
+                return Refusal(f"a loader criterion ({listeners[0]}) may hide the row from the task")
             self._note_what_fetching_changes()
         return Task(
             self.function,
@@ -169,10 +173,6 @@ class _Reading:
             self.reasons.append(
                 "all its rows are fetched by one statement, and a connection is held as long as it runs"
             )
-        for path, facts in self.project.symbols.facts.items():
-            if "with_loader_criteria" in facts.calls:
-                self.reasons.append(f"a loader criterion ({path}) may hide the row from the task")
-                return
 
     # --- what the task does --------------------------------------------------------------------------------------
 
