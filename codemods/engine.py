@@ -68,7 +68,7 @@ class RunRequest:
 
 
 @dataclass(slots=True)
-class _Codebase:
+class Codebase:
     """The sources of one look at the project, and what was learned from them."""
 
     sources: dict[str, Source]
@@ -86,13 +86,13 @@ def run(request: RunRequest, progress: Progress | None = None) -> Plan:
     discovery = sources.discover(request.root, request.paths, request.settings)
     if not discovery.files and not discovery.failures:
         raise NoPythonFiles
-    codebase, unread = _read(discovery, tell)
-    with _collector_held():
+    codebase, unread = read(discovery, tell)
+    with collector_held():
         return _plan(request, discovery, codebase, unread, tell)
 
 
 @contextlib.contextmanager
-def _collector_held() -> Iterator[None]:
+def collector_held() -> Iterator[None]:
     """Trees and facts hold no cycles, but millions of objects that the collector would look through for nothing."""
     was_enabled = gc.isenabled()
     gc.disable()
@@ -104,7 +104,7 @@ def _collector_held() -> Iterator[None]:
 
 
 def _plan(
-    request: RunRequest, discovery: sources.Discovery, codebase: _Codebase, unread: list[Failure], tell: Progress
+    request: RunRequest, discovery: sources.Discovery, codebase: Codebase, unread: list[Failure], tell: Progress
 ) -> Plan:
     rules = chosen_rules(request.settings)
     examined = _examine(codebase, rules, request, discovery.wanted, tell)
@@ -121,9 +121,9 @@ def _plan(
     while True:
         settled = settle(live, dropped, discovery.wanted, cross_paths=request.cross_paths, right=right)
         tell("compose", 0, 1)
-        changes, broken = _compose(codebase, settled.groups, request.level)
+        changes, broken = composed(codebase, settled.groups, request.level)
         # the safe subset is what `apply` writes by default: it has to stand by itself
-        _, also_broken = _compose(codebase, settled.groups, Level.SAFE)
+        _, also_broken = composed(codebase, settled.groups, Level.SAFE)
         broken |= also_broken
         if not broken:
             broken = _not_quiet(codebase, changes, rules, request, discovery.wanted, settled.groups)
@@ -171,7 +171,7 @@ def chosen_rules(settings: Settings) -> tuple[Rule, ...]:
 # --- reading --------------------------------------------------------------------------------------------------------
 
 
-def _read(discovery: sources.Discovery, tell: Progress) -> tuple[_Codebase, list[Failure]]:
+def read(discovery: sources.Discovery, tell: Progress) -> tuple[Codebase, list[Failure]]:
     found: dict[str, Source] = {}
     failures: list[Failure] = []
     for done, path in enumerate(discovery.files):
@@ -182,10 +182,10 @@ def _read(discovery: sources.Discovery, tell: Progress) -> tuple[_Codebase, list
         else:
             found[path] = source
     tell("read", len(discovery.files), len(discovery.files))
-    return _Codebase(found), failures
+    return Codebase(found), failures
 
 
-def _scan(codebase: _Codebase, paths: Collection[str], tell: Progress) -> None:
+def _scan(codebase: Codebase, paths: Collection[str], tell: Progress) -> None:
     for done, path in enumerate(sorted(paths)):
         if len(paths) > 1:
             tell("scan", done, len(paths))
@@ -207,7 +207,7 @@ def _syntax(error: SyntaxError) -> str:
     return f"not valid Python {version} ({error.msg}); for newer syntax run the tool with the Python it is written for"
 
 
-def _linked(codebase: _Codebase, rules: Sequence[Rule], request: RunRequest, tell: Progress) -> Project:
+def linked(codebase: Codebase, rules: Sequence[Rule], request: RunRequest, tell: Progress) -> Project:
     """Scans what can matter, and links it. The names of what gives a session, once learned, make more files matter."""
     words = {word for rule in rules for word in rule.words} | set(_LINKING)
     words |= {name.rpartition(".")[2].encode() for name in (*request.settings.sessions, *request.settings.schedulers)}
@@ -233,10 +233,10 @@ def _linked(codebase: _Codebase, rules: Sequence[Rule], request: RunRequest, tel
 
 
 def _examine(
-    codebase: _Codebase, rules: Sequence[Rule], request: RunRequest, wanted: Collection[str], tell: Progress
+    codebase: Codebase, rules: Sequence[Rule], request: RunRequest, wanted: Collection[str], tell: Progress
 ) -> list[Examined]:
     """What the rules say of the wanted files, in the order of paths and of RULES."""
-    project = _linked(codebase, rules, request, tell)
+    project = linked(codebase, rules, request, tell)
     customs = Customs(project, lambda names: _mentions(codebase, names))
     _check_scope(request.settings, customs, project)
     summaries = FunctionSummaries(project, codebase.trees.get)
@@ -299,7 +299,7 @@ def _needed_elsewhere(
         kept = now
 
 
-def _mentions(codebase: _Codebase, names: Collection[str]) -> Iterator[Mention]:
+def _mentions(codebase: Codebase, names: Collection[str]) -> Iterator[Mention]:
     """Every mention of one of the names in the files that were scanned."""
     words = {name.encode("utf-8", "surrogatepass") for name in names}
     if not words:
@@ -309,7 +309,7 @@ def _mentions(codebase: _Codebase, names: Collection[str]) -> Iterator[Mention]:
             yield from mentions(tree, path, names)
 
 
-def _mentioning(codebase: _Codebase, names: Collection[str]) -> list[str]:
+def _mentioning(codebase: Codebase, names: Collection[str]) -> list[str]:
     """The files that were scanned in which one of the names stands."""
     words = {name.encode("utf-8", "surrogatepass") for name in names}
     return [path for path in sorted(codebase.trees) if sources.has_word(codebase.sources[path].data, words)]
@@ -331,7 +331,7 @@ def _check_scope(settings: Settings, customs: Customs, project: Project) -> None
 # --- composing ------------------------------------------------------------------------------------------------------
 
 
-def _compose(codebase: _Codebase, groups: Sequence[Group], level: Level) -> tuple[tuple[Change, ...], dict[str, str]]:
+def composed(codebase: Codebase, groups: Sequence[Group], level: Level) -> tuple[tuple[Change, ...], dict[str, str]]:
     """The changed files for the groups at or below a level; and the keys of findings that cannot be made, and why."""
     from codemods.transformers.compose import ComposeError, compose
 
@@ -345,16 +345,16 @@ def _compose(codebase: _Codebase, groups: Sequence[Group], level: Level) -> tupl
     for path in sorted(by_path):
         source = codebase.sources[path]
 
-        def composed(chosen: Sequence[Group], source: Source = source) -> bytes:
+        def made_with(chosen: Sequence[Group], source: Source = source) -> bytes:
             findings = [finding for group in chosen for finding in group.findings]
             edits = [edit for finding in findings for edit in finding.edits if edit.path == source.path]
             requests = [asked for finding in findings for asked in finding.requests if asked.path == source.path]
             return compose(source, edits, requests)
 
         try:
-            after = composed(by_path[path])
+            after = made_with(by_path[path])
         except ComposeError as error:
-            culprits = _culprits(by_path[path], composed, ComposeError) or by_path[path]
+            culprits = _culprits(by_path[path], made_with, ComposeError) or by_path[path]
             for group in culprits:
                 for finding in group.findings:
                     broken[finding.key] = f"the edit could not be made: {error}"
@@ -365,13 +365,13 @@ def _compose(codebase: _Codebase, groups: Sequence[Group], level: Level) -> tupl
 
 
 def _culprits(
-    groups: Sequence[Group], composed: Callable[[Sequence[Group]], bytes], error: type[Exception]
+    groups: Sequence[Group], made_with: Callable[[Sequence[Group]], bytes], error: type[Exception]
 ) -> list[Group]:
     """The groups that cannot be composed even by themselves."""
     found = []
     for group in groups:
         try:
-            composed([group])
+            made_with([group])
         except error:
             found.append(group)
     return found
@@ -381,7 +381,7 @@ def _culprits(
 
 
 def _not_quiet(
-    codebase: _Codebase,
+    codebase: Codebase,
     changes: Sequence[Change],
     rules: Sequence[Rule],
     request: RunRequest,
@@ -394,7 +394,7 @@ def _not_quiet(
     """
     if not changes:
         return {}
-    after = _Codebase(
+    after = Codebase(
         {**codebase.sources, **{change.path: _with_data(codebase.sources[change.path], change) for change in changes}},
         {path: tree for path, tree in codebase.trees.items() if all(path != change.path for change in changes)},
         {path: facts for path, facts in codebase.facts.items() if all(path != change.path for change in changes)},
@@ -444,17 +444,20 @@ def _ledger(
     entries: list[Entry] = []
     for one in examined:
         if isinstance(one, Right):
-            entries.append(Entry(End.RIGHT, one.rule, one.site, one.why))
+            entries.append(Entry(End.RIGHT, one.rule, one.site, one.why, aspect=one.aspect))
             continue
         key, group = one.key, group_of.get(one.key)
         if key in suppressed:
-            entries.append(Entry(End.SUPPRESSED, one.rule, one.site, one.message, key=key))
+            entries.append(Entry(End.SUPPRESSED, one.rule, one.site, one.message, key=key, aspect=one.aspect))
         elif group is None:
             reason = refused.get(key) or one.reason or one.message
-            entries.append(Entry(End.REFUSED, one.rule, one.site, reason, key=key, advice=one.advice))
+            undecided = one.undecided and key not in refused
+            entries.append(
+                Entry(End.REFUSED, one.rule, one.site, reason, "", key, one.advice, one.aspect, undecided=undecided)
+            )
         elif group.level <= level:
-            entries.append(Entry(End.CHANGED, one.rule, one.site, one.message, group.id, key))
+            entries.append(Entry(End.CHANGED, one.rule, one.site, one.message, group.id, key, aspect=one.aspect))
         else:
             text = f"level {group.level.label}: {one.message}"
-            entries.append(Entry(End.HELD_BACK, one.rule, one.site, text, group.id, key))
+            entries.append(Entry(End.HELD_BACK, one.rule, one.site, text, group.id, key, aspect=one.aspect))
     return Ledger(tuple(sorted(entries, key=lambda entry: (entry.site, entry.rule, entry.end.value))))

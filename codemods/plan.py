@@ -361,6 +361,27 @@ class AddFunction:
     code: str
 
 
+@dataclass(frozen=True, slots=True)
+class AddItem:
+    """The dict display that stands at exactly this span gets one more item, the last one, of `text`: `"key": value`.
+
+    Lines and `limit` are those of `AddArgument`.
+    """
+
+    path: str
+    span: Span
+    text: str
+    limit: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class CreateFile:
+    """Make a file that is not there yet, of `text` with `\\n` line ends, in UTF-8."""
+
+    path: str
+    text: str
+
+
 Edit = (
     OpenBlock
     | WidenBlock
@@ -381,6 +402,8 @@ Edit = (
     | ChangeArguments
     | ChangeParameters
     | AddFunction
+    | AddItem
+    | CreateFile
 )
 
 
@@ -432,6 +455,8 @@ class Finding:
     requires_at: tuple[tuple[str, str, int], ...] = ()
     unless: str = ""  # why it is not made, when one of those places is left alone; "": told in general words
     indifferent: bool = False  # left alone, but in nobody's way: who has this place in `requires_at` need not wait
+    aspect: str = ""  # which part of the rule was looked at, in a word of the rule's own; "": it has but one
+    undecided: bool = False  # MANUAL: not even whether the rule is broken here could be told
 
     @property
     def paths(self) -> tuple[str, ...]:
@@ -446,6 +471,7 @@ class Right:
     rule: str
     site: Site
     why: str
+    aspect: str = ""  # as for a finding
 
 
 Examined = Finding | Right
@@ -477,7 +503,7 @@ class Change:
     """The bytes of one file before and after a chosen set of groups."""
 
     path: str
-    before: bytes
+    before: bytes | None  # None: the file is not there yet
     after: bytes
     groups: tuple[Group, ...]
 
@@ -513,6 +539,8 @@ class Entry:
     group: str = ""
     key: str = ""  # of the finding; "" for what is right
     advice: str = ""  # what to do by hand, for a refusal
+    aspect: str = ""  # of the finding, or of what is right
+    undecided: bool = False  # of a refusal: not even whether the rule is broken could be told
 
 
 @dataclass(frozen=True, slots=True)
