@@ -9,9 +9,10 @@ import re
 import sys
 from collections.abc import Sequence
 
-from codemods import cli
+from codemods import cli, cli_scaffold
 
 INTERRUPTED = 130
+cli_scaffold.add_to(cli.app)
 _VERBOSE = re.compile(r"--verbose|-[a-zA-Z]*v[a-zA-Z]*")
 
 

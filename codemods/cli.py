@@ -26,6 +26,7 @@ import typer
 from codemods import __version__
 
 if TYPE_CHECKING:
+    from codemods.engine import RunRequest
     from codemods.plan import Plan
     from codemods.review.terminal import Viewpoint
     from codemods.settings import Settings
@@ -58,6 +59,14 @@ class OutputFormat(enum.StrEnum):
 
     text = "text"
     json = "json"
+
+
+class CheckFormat(enum.StrEnum):
+    """The values of `--output-format` of `check`."""
+
+    text = "text"
+    json = "json"
+    markdown = "markdown"
 
 
 class ColourChoice(enum.StrEnum):
@@ -168,7 +177,18 @@ def check(
     respect_gitignore: RespectGitignore = None,
     config: Config = None,
     isolated: Isolated = False,
-    output_format: Format = OutputFormat.text,
+    checklist: Annotated[
+        bool,
+        typer.Option(
+            "--checklist",
+            help="Instead of findings: the seven points of the practices, each with how many places keep and break it;"
+            " exits with 1 only when one is broken",
+        ),
+    ] = False,
+    output_format: Annotated[
+        CheckFormat,
+        typer.Option("--output-format", help="What to print; markdown, for pull requests, with --checklist only"),
+    ] = CheckFormat.text,
     output: Output = None,
     statistics: Statistics = False,
     exit_zero: ExitZero = False,
@@ -176,23 +196,28 @@ def check(
     verbose: Verbose = False,
     color: Colour = ColourChoice.auto,
 ) -> int:
-    wanted = _wanted(**locals())
+    if output_format is CheckFormat.markdown and not checklist:
+        raise Stopped("--output-format markdown is for --checklist; give both, or text or json")
+    wanted = _wanted(**{**locals(), "output_format": OutputFormat.text})
     with _stops():
         from codemods.review import json_report, terminal
 
         started = time.monotonic()
-        plan, seen = _run(wanted)
-        if wanted.format is OutputFormat.json:
+        request = _requested(wanted)
+        plan, seen = _planned(wanted, request)
+        found = bool(plan.refused or plan.included)
+        if checklist:
+            text, found = _checklist(plan, request, seen, output_format, verbose=verbose)
+        elif output_format is CheckFormat.json:
             text = json_report.report(plan, __version__, seen.path)
         else:
             text = terminal.findings(plan, seen, output is None and _coloured(color, sys.stdout))
-        _print(_harmless(text) if output is None and output_format is OutputFormat.text else text, output)
+        _print(_harmless(text) if output is None and output_format is not CheckFormat.json else text, output)
         _tell(wanted, terminal.held_back(plan, seen) if verbose else "")
         _tell(wanted, terminal.not_handled(plan.failures, seen), always=True)
         _tell(wanted, terminal.summary(plan, time.monotonic() - started))
         _statistics(wanted, plan)
         _tell(wanted, terminal.next_step(plan, wanted.apply_command(), wanted.apply_command("--level", "review")))
-        found = bool(plan.refused or plan.included)
     return 3 if plan.failures else int(found and not exit_zero)
 
 
@@ -357,11 +382,36 @@ def _wanted(
     )
 
 
+def _checklist(
+    plan: Plan, request: RunRequest, seen: Viewpoint, form: CheckFormat, *, verbose: bool
+) -> tuple[str, bool]:
+    """The checklist as it is to be printed, and whether a point of it is broken."""
+    from codemods import sources
+    from codemods.engine import chosen_rules
+    from codemods.review import checklist
+
+    settings = request.settings
+    files = sources.discover(request.root, request.paths, settings).wanted if settings.per_file_ignores else ()
+    off = {path: settings.ignored_in(path) for path in files}
+    found = checklist.tally(plan, [rule.name for rule in chosen_rules(settings)], off)
+    limit = None if verbose else checklist.FIRST
+    match form:
+        case CheckFormat.json:
+            text = checklist.report(found, __version__, seen.path)
+        case CheckFormat.markdown:
+            text = checklist.markdown(found, seen.path, limit)
+        case _:
+            text = checklist.text(found, seen, limit)
+    return text, found.is_broken
+
+
 def _run(wanted: Wanted) -> tuple[Plan, Viewpoint]:
+    return _planned(wanted, _requested(wanted))
+
+
+def _requested(wanted: Wanted) -> RunRequest:
     from codemods import engine, sources
     from codemods.plan import Level
-    from codemods.review import progress
-    from codemods.review.terminal import Viewpoint
 
     roots = {sources.find_root(path): path for path in wanted.paths}
     if len(roots) > 1:
@@ -369,7 +419,14 @@ def _run(wanted: Wanted) -> tuple[Plan, Viewpoint]:
         raise Stopped(f"{named} belong to different projects; run once for each")
     root = next(iter(roots))
     settings = _settings(wanted, root)
-    request = engine.RunRequest(root, wanted.paths, settings, Level[wanted.level.name.upper()], wanted.cross_paths)
+    return engine.RunRequest(root, wanted.paths, settings, Level[wanted.level.name.upper()], wanted.cross_paths)
+
+
+def _planned(wanted: Wanted, request: RunRequest) -> tuple[Plan, Viewpoint]:
+    from codemods import engine
+    from codemods.review import progress
+    from codemods.review.terminal import Viewpoint
+
     if progress.wanted(sys.stderr.isatty(), wanted.quiet, os.environ):
         with progress.bar() as report:
             plan = engine.run(request, report)

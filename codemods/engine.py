@@ -11,10 +11,13 @@ import gc
 import sys
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from codemods import __version__, sources
+from codemods.clearing import RULE as CLEARING
+from codemods.clearing import Cleared, cleared, clears, may_gain, merged
 from codemods.flow.objects.readers import Readers
 from codemods.flow.objects.summaries import FunctionSummaries
 from codemods.flow.tasks.index import Tasks
@@ -118,6 +121,7 @@ def _plan(
 
     right = {(one.rule, one.site.path, one.site.line) for one in examined if isinstance(one, Right) or one.indifferent}
     dropped: dict[str, str] = {}
+    impossible: set[str] = set()
     while True:
         settled = settle(live, dropped, discovery.wanted, cross_paths=request.cross_paths, right=right)
         tell("compose", 0, 1)
@@ -125,8 +129,11 @@ def _plan(
         # the safe subset is what `apply` writes by default: it has to stand by itself
         _, also_broken = composed(codebase, settled.groups, Level.SAFE)
         broken |= also_broken
+        impossible |= set(broken)
         if not broken:
-            broken = _not_quiet(codebase, changes, rules, request, discovery.wanted, settled.groups)
+            broken = _not_quiet(
+                codebase, changes, rules, request, discovery.wanted, settled.groups, settled.refused, impossible
+            )
         if not broken:
             break
         dropped |= broken
@@ -232,53 +239,109 @@ def linked(codebase: Codebase, rules: Sequence[Rule], request: RunRequest, tell:
         words |= learned
 
 
-def _examine(
-    codebase: Codebase, rules: Sequence[Rule], request: RunRequest, wanted: Collection[str], tell: Progress
-) -> list[Examined]:
-    """What the rules say of the wanted files, in the order of paths and of RULES."""
-    project = linked(codebase, rules, request, tell)
-    customs = Customs(project, lambda names: _mentions(codebase, names))
-    _check_scope(request.settings, customs, project)
-    summaries = FunctionSummaries(project, codebase.trees.get)
-    readers = Readers(project, summaries, codebase.trees.get, lambda names: _mentioning(codebase, names))
-    tasks = Tasks(project, summaries, codebase.trees.get, lambda names: _mentions(codebase, names))
-    views: dict[str, ModuleView] = {}
+class _Look:
+    """One look at the files of a project: all that remembers answers about it, and what the rules say file by file."""
 
-    def view_of(path: str) -> ModuleView | None:
-        if path not in codebase.trees:
+    def __init__(self, codebase: Codebase, project: Project, rules: Sequence[Rule], request: RunRequest) -> None:
+        """`rules` are those that look; a file is told of all that the settings let run on it."""
+        self.codebase = codebase
+        self.project = project
+        self.rules = rules
+        self.settings = request.settings
+        self.customs = Customs(project, lambda names: _mentions(codebase, names))
+        self._summaries = FunctionSummaries(project, codebase.trees.get)
+        self._readers = Readers(
+            project, self._summaries, codebase.trees.get, lambda names: _mentioning(codebase, names)
+        )
+        self._tasks = Tasks(project, self._summaries, codebase.trees.get, lambda names: _mentions(codebase, names))
+        self._running = frozenset(rule.name for rule in chosen_rules(request.settings))
+        self._views: dict[str, ModuleView] = {}
+
+    def view_of(self, path: str) -> ModuleView | None:
+        if path not in self.codebase.trees:
             return None
-        if path not in views:
-            running = frozenset(rule.name for rule in rules) - request.settings.ignored_in(path)
-            source, tree = codebase.sources[path], codebase.trees[path]
-            settings = request.settings
-            views[path] = ModuleView(
-                source, tree, project, settings, customs, running, summaries, readers, tasks, view_of
+        if path not in self._views:
+            self._views[path] = ModuleView(
+                self.codebase.sources[path],
+                self.codebase.trees[path],
+                self.project,
+                self.settings,
+                self.customs,
+                self._running - self.settings.ignored_in(path),
+                self._summaries,
+                self._readers,
+                self._tasks,
+                self.view_of,
             )
-        return views[path]
+        return self._views[path]
 
-    def look(path: str) -> list[Examined]:
-        view = view_of(path)
+    def at(self, path: str) -> list[Examined]:
+        """What the rules say of a file. What stops them is a failure of that file."""
+        view = self.view_of(path)
         assert view is not None  # what can be examined has been read
+        failures = self.codebase.failures
         try:
-            for rule in rules:
+            for rule in self.rules:
                 if rule.name in view.running:
                     view.decided.extend(list(rule.examine(view)))
             return view.decided
         except RecursionError:
-            codebase.failures[path] = Failure(path, "examine", "nested too deeply to be followed")
+            failures[path] = Failure(path, "examine", "nested too deeply to be followed")
             return []
         except Exception as error:  # one file must not stop the others
             told = f"internal error ({type(error).__name__}: {error}); please report it with this file"
-            codebase.failures[path] = Failure(path, "examine", told)
+            failures[path] = Failure(path, "examine", told)
             return []
 
-    examined: list[Examined] = []
+
+def _examine(
+    codebase: Codebase,
+    rules: Sequence[Rule],
+    request: RunRequest,
+    wanted: Collection[str],
+    tell: Progress,
+    *,
+    foreseeing: bool = True,
+) -> list[Examined]:
+    """What the rules say of the wanted files, in the order of paths and of RULES.
+
+    `foreseeing`: also what can be done once the makers that the run clears are cleared (see `clearing`).
+    """
+    project = linked(codebase, rules, request, tell)
+    look = _Look(codebase, project, rules, request)
+    _check_scope(request.settings, look.customs, project)
     paths = [path for path in project.symbols.paths() if path in wanted]
+    by_path: dict[str, list[Examined]] = {}
     for done, path in enumerate(paths):
         tell("examine", done, len(paths))
-        examined += look(path)
+        by_path[path] = look.at(path)
     tell("examine", len(paths), len(paths))
-    return [*examined, *_needed_elsewhere(examined, set(paths), set(project.symbols.paths()), look)]
+    makers = _cleared(by_path, look) if foreseeing else Cleared()
+    others = [rule for rule in rules if rule.name != CLEARING]
+    then = _Look(codebase, project.with_cleared(makers.calls), others, request)
+
+    def both(path: str) -> list[Examined]:
+        """What is said of a file in both looks."""
+        now = by_path[path] if path in by_path else look.at(path)
+        if not makers.calls or path in codebase.failures or not may_gain(now):
+            return now
+        return merged(now, then.at(path), makers.findings)
+
+    examined: list[Examined] = []
+    for done, path in enumerate(paths):
+        if makers.calls:
+            tell("foresee", done, len(paths))
+        examined += both(path)
+    if makers.calls:
+        tell("foresee", len(paths), len(paths))
+    return [*examined, *_needed_elsewhere(examined, set(paths), set(project.symbols.paths()), both)]
+
+
+def _cleared(by_path: Mapping[str, list[Examined]], look: _Look) -> Cleared:
+    """The makers that the run clears; one whose finding a comment suppresses stays as it is."""
+    findings = [one for here in by_path.values() for one in here if isinstance(one, Finding) and clears(one)]
+    suppressions = Suppressions(look.codebase.sources[path] for path in sorted({one.site.path for one in findings}))
+    return cleared([one for one in findings if not suppressions.covers(one)], look.view_of)
 
 
 def _needed_elsewhere(
@@ -334,6 +397,7 @@ def _check_scope(settings: Settings, customs: Customs, project: Project) -> None
 def composed(codebase: Codebase, groups: Sequence[Group], level: Level) -> tuple[tuple[Change, ...], dict[str, str]]:
     """The changed files for the groups at or below a level; and the keys of findings that cannot be made, and why."""
     from codemods.transformers.compose import ComposeError, compose
+    from codemods.transformers.create_file import create
 
     included = [group for group in groups if group.level <= level]
     by_path: dict[str, list[Group]] = defaultdict(list)
@@ -343,13 +407,13 @@ def composed(codebase: Codebase, groups: Sequence[Group], level: Level) -> tuple
     changes: list[Change] = []
     broken: dict[str, str] = {}
     for path in sorted(by_path):
-        source = codebase.sources[path]
+        source = codebase.sources.get(path)
 
-        def made_with(chosen: Sequence[Group], source: Source = source) -> bytes:
+        def made_with(chosen: Sequence[Group], path: str = path, source: Source | None = source) -> bytes:
             findings = [finding for group in chosen for finding in group.findings]
-            edits = [edit for finding in findings for edit in finding.edits if edit.path == source.path]
-            requests = [asked for finding in findings for asked in finding.requests if asked.path == source.path]
-            return compose(source, edits, requests)
+            edits = [edit for finding in findings for edit in finding.edits if edit.path == path]
+            requests = [asked for finding in findings for asked in finding.requests if asked.path == path]
+            return create(edits) if source is None else compose(source, edits, requests)
 
         try:
             after = made_with(by_path[path])
@@ -359,8 +423,9 @@ def composed(codebase: Codebase, groups: Sequence[Group], level: Level) -> tuple
                 for finding in group.findings:
                     broken[finding.key] = f"the edit could not be made: {error}"
             continue
-        if after != source.data:
-            changes.append(Change(path, source.data, after, tuple(by_path[path])))
+        before = None if source is None else source.data
+        if after != before:
+            changes.append(Change(path, before, after, tuple(by_path[path])))
     return tuple(changes), broken
 
 
@@ -387,9 +452,12 @@ def _not_quiet(
     request: RunRequest,
     wanted: Collection[str],
     groups: Sequence[Group],
+    refused: Collection[str],
+    impossible: AbstractSet[str],
 ) -> dict[str, str]:
     """Looks at the result as a second run would; gives the findings to drop so that such a run offers nothing.
 
+    `impossible` are findings whose edits could not be made: a second run cannot make them either, nor what needs them.
     What a second run would still change in a function that this run changes makes both uncertain: neither is made.
     """
     if not changes:
@@ -401,7 +469,8 @@ def _not_quiet(
     )
     # a block changes nothing that another file can see, so only what was changed is looked at again
     changed = {change.path for change in changes}
-    examined = _examine(after, rules, request, changed, lambda stage, done, total: None)
+    # makers that this run leaves alone the next one leaves alone, too: there is nothing to foresee
+    examined = _examine(after, rules, request, changed, lambda stage, done, total: None, foreseeing=False)
     made = {finding.key: finding for group in groups if group.level <= request.level for finding in group.findings}
     held_back = {finding.key for group in groups if group.level > request.level for finding in group.findings}
     suppressions = Suppressions(after.sources[path] for path in changed)
@@ -410,12 +479,17 @@ def _not_quiet(
         for one in examined
         if isinstance(one, Finding) and one.edits and one.level <= request.level and one.key not in held_back
         if one.site.path in changed and one.site.path in wanted
+        # what waits for a place that is left alone waits for it in the next run, too
+        if not (one.requires_at and one.key in refused)
+        if one.key not in impossible and not impossible & set(one.requires)
         if not suppressions.covers(one)
     ]
     dropped: dict[str, str] = {}
     for new in again:
         for key, old in made.items():
-            if old.site.path == new.site.path and old.site.function == new.site.function:
+            if old.site.path == new.site.path and _related(
+                old.site.function, new.site.function, after.sources[new.site.path].module
+            ):
                 dropped[key] = f"a second run would change the result again ({new.message})"
     for path, failure in after.failures.items():
         if path not in codebase.failures:
@@ -423,6 +497,15 @@ def _not_quiet(
                 if path in old.paths:
                     dropped[key] = f"the result could not be read back: {failure.message}"
     return dropped
+
+
+def _related(function: str, other: str, module: str) -> bool:
+    """Whether these are one function, or one is nested in the other (dotted names); the module itself is nested in
+    nothing, and nothing in it."""
+    if function == other:
+        return True
+    nested = f"{function}.".startswith(f"{other}.") or f"{other}.".startswith(f"{function}.")
+    return nested and module not in (function, other)
 
 
 def _with_data(source: Source, change: Change) -> Source:

@@ -1,28 +1,24 @@
-"""The settings of a run: `[tool.session-codemods]` of the project, and what the project says about its versions.
+"""The settings of a run: `[tool.session-codemods]` of the project, and what the project declares by itself.
 
-Reads the project's pyproject.toml (or the file of `--config`), its requirements, its lock files, and the settings
-of its formatter and linter. Writes nothing.
+Reads the project's pyproject.toml (or the file of `--config`) and what `declared` reads. Writes nothing.
 """
 
 from __future__ import annotations
 
-import configparser
 import difflib
 import hashlib
 import json
 import re
 import tomllib
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from codemods.declared import LINE_LENGTHS, Version, declared
 from codemods.gitignore import Globs
 
 TABLE = "session-codemods"
-Version = tuple[int, int]
-"""Major and minor."""
-LINE_LENGTHS = range(40, 401)
 
 
 class SettingsError(Exception):
@@ -31,6 +27,23 @@ class SettingsError(Exception):
     def __init__(self, message: str) -> None:
         super().__init__(message)
         self.message = message
+
+
+@dataclass(frozen=True, slots=True)
+class EnginePool:
+    """The values that the rule `engine-pool` gives engines that have none. None, or False: it leaves the option alone.
+
+    The key of a field has dashes where the field has underscores, and `false` for None.
+    """
+
+    pool_size: int | None = 5
+    max_overflow: int | None = 10
+    pool_timeout: int | None = 30  # seconds
+    pool_pre_ping: bool = True
+    pool_recycle: int | None = 3600  # seconds
+    echo_pool: bool = True  # in development, where the project tells
+    makers: bool = True  # whether makers of async sessions get `expire_on_commit=False`
+    server: bool | None = None  # whether a URL that is not in the code is a server's; None: what the project declares
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +64,10 @@ class Settings:
     sqlalchemy: Version | None = None  # the lowest that the project runs with; None when unknown
     per_file_ignores: tuple[tuple[str, tuple[str, ...]], ...] = ()
     line_length: int = 88  # columns that a line may have after an edit
+    engine_pool: EnginePool = EnginePool()
+    drivers: tuple[str, ...] = ()  # normalized names of the database drivers that the project declares, sorted
+    driver_files: tuple[tuple[str, str], ...] = ()  # each of `drivers` with the first file that asks for it
+    sqlite_in: tuple[str, int] | None = None  # a file that is no Python and names a URL of SQLite, and the line
 
     def ignored_in(self, path: str) -> frozenset[str]:
         """The rules that `per-file-ignores` turns off for a file (posix path relative to the root)."""
@@ -67,7 +84,8 @@ def load(root: Path, config: Path | None = None, isolated: bool = False, *, rule
     They stand in `[tool.session-codemods]` of the root's pyproject.toml. `config` names another file instead: one
     with that table, or a bare TOML file with the keys at its top level; globs in it are relative to `root` all the
     same. `isolated` reads neither. `target-python`, `sqlalchemy` and `line-length`, when not set, are what the project
-    at `root` declares, whatever `config` and `isolated` say; None, and 88 columns, when it declares nothing.
+    at `root` declares, whatever `config` and `isolated` say; None, and 88 columns, when it declares nothing. Its
+    drivers are always those that it declares.
 
     Raises SettingsError for a file that cannot be read or is not TOML, an unknown key or rule, a value of the wrong
     type, and a glob that is not one or leaves the root.
@@ -76,11 +94,12 @@ def load(root: Path, config: Path | None = None, isolated: bool = False, *, rule
     if not isolated:
         path = root / "pyproject.toml" if config is None else config
         values = _values(path, named=config is not None, rules=rules)
-    if not {"target_python", "sqlalchemy", "line_length"} <= values.keys():
-        declared = _lenient_toml(root / "pyproject.toml")
-        values.setdefault("target_python", _declared_python(declared))
-        values.setdefault("sqlalchemy", _declared_sqlalchemy(root, declared))
-        values.setdefault("line_length", _declared_line_length(root, declared) or Settings().line_length)
+    found = declared(root)
+    values.setdefault("target_python", found.python)
+    values.setdefault("sqlalchemy", found.sqlalchemy)
+    values.setdefault("line_length", found.line_length or Settings().line_length)
+    values |= {"drivers": tuple(name for name, _ in found.drivers), "driver_files": found.drivers}
+    values["sqlite_in"] = found.sqlite_in
     return Settings(**values)
 
 
@@ -139,16 +158,20 @@ def _values(path: Path, *, named: bool, rules: Collection[str]) -> dict[str, Any
     if not isinstance(table, dict):
         raise SettingsError(f"{path}: [tool.{TABLE}] is {_kind(table)}, expected a table")
 
-    readers = _readers(rules)
-    values = {}
-    for key, value in table.items():
-        if key not in readers:
-            raise SettingsError(f"{path}: unknown key {key!r}{_nearest(key, readers)}")
-        values[key.replace("-", "_")] = readers[key](value, f"{path}: {key}")
-    return values
+    return _checked(table, _readers(rules), f"{path}")
 
 
 Reader = Callable[[Any, str], Any]
+
+
+def _checked(table: Mapping[str, Any], readers: Mapping[str, Reader], where: str) -> dict[str, Any]:
+    """The checked values of a table by field name."""
+    values = {}
+    for key, value in table.items():
+        if key not in readers:
+            raise SettingsError(f"{where}: unknown key {key!r}{_nearest(key, readers)}")
+        values[key.replace("-", "_")] = readers[key](value, f"{where}: {key}")
+    return values
 
 
 def _readers(rules: Collection[str]) -> dict[str, Reader]:
@@ -181,6 +204,7 @@ def _readers(rules: Collection[str]) -> dict[str, Reader]:
         "sqlalchemy": _sqlalchemy_version,
         "per-file-ignores": rule_names_by_glob,
         "line-length": _line_length,
+        "engine-pool": _engine_pool,
     }
 
 
@@ -244,6 +268,37 @@ def _line_length(value: Any, where: str) -> int:
     return value
 
 
+def _engine_pool(value: Any, where: str) -> EnginePool:
+    if not isinstance(value, dict):
+        raise SettingsError(f"{where}: found {_kind(value)}, expected a table")
+    readers = {
+        "pool-size": _pool_option(5, lowest=0),  # SQLAlchemy: 0 is no limit
+        "max-overflow": _pool_option(10, lowest=-1),  # -1 is no limit
+        "pool-timeout": _pool_option(30, lowest=1),
+        "pool-pre-ping": _flag,
+        "pool-recycle": _pool_option(3600, lowest=-1),  # -1 is never
+        "echo-pool": _flag,
+        "makers": _flag,
+        "server": _flag,
+    }
+    return EnginePool(**_checked(value, readers, where))
+
+
+def _pool_option(example: int, *, lowest: int) -> Reader:
+    """What reads a number; None for `false`."""
+
+    def read(value: Any, where: str) -> int | None:
+        if value is False:
+            return None
+        if not isinstance(value, int) or isinstance(value, bool):
+            raise SettingsError(f"{where}: found {_kind(value)}, expected a whole number such as {example}, or false")
+        if value < lowest:
+            raise SettingsError(f"{where}: found {value}, expected {lowest} or more, or false")
+        return value
+
+    return read
+
+
 def _kind(value: Any) -> str:
     """How a TOML value is called in a message."""
     match value:
@@ -290,119 +345,3 @@ def _toml(path: Path, *, required: bool) -> dict[str, Any]:
         raise SettingsError(f"{path}:{line}: not valid TOML: {text}") from error
     except RecursionError as error:
         raise SettingsError(f"{path}: not valid TOML: nested too deeply") from error
-
-
-# --- what the project declares; never an error, None when it does not say -----------------------------------------
-
-
-def _lenient_toml(path: Path) -> dict[str, Any]:
-    try:
-        return _toml(path, required=False)
-    except SettingsError:
-        return {}
-
-
-def _at(document: Any, *keys: str) -> Any:
-    for key in keys:
-        if not isinstance(document, Mapping):
-            return None
-        document = document.get(key)
-    return document
-
-
-def _declared_python(pyproject: Mapping[str, Any]) -> Version | None:
-    """The lowest Python of `requires-python`, or of Poetry's `python` dependency."""
-    for stated in (_at(pyproject, "project", "requires-python"), _at(pyproject, *POETRY, "python")):
-        if isinstance(stated, str) and (lowest := _lowest(stated)):
-            return lowest
-    return None
-
-
-POETRY = ("tool", "poetry", "dependencies")
-LOCK_FILES = ("uv.lock", "poetry.lock", "pdm.lock")
-
-
-def _declared_sqlalchemy(root: Path, pyproject: Mapping[str, Any]) -> Version | None:
-    """The lowest SQLAlchemy that the project may run with: a lock file knows best, then a pin, then a lower bound."""
-    for name in LOCK_FILES:
-        packages = _at(_lenient_toml(root / name), "package")
-        locked = [
-            version
-            for package in (packages if isinstance(packages, list) else [])
-            if str(_at(package, "name")).lower() == "sqlalchemy"
-            and (version := _lowest(f"=={_at(package, 'version')}"))
-        ]
-        if locked:
-            return min(locked)
-    required = [specifier for line in _requirement_lines(root) if (specifier := _sqlalchemy_specifier(line))]
-    pinned = [version for one in required if one.startswith("==") and (version := _lowest(one))]
-    if pinned:
-        return min(pinned)
-
-    dependencies = _at(pyproject, "project", "dependencies")
-    for line in dependencies if isinstance(dependencies, list) else []:
-        if specifier := _sqlalchemy_specifier(str(line)):
-            required.append(specifier)
-    poetry = _at(pyproject, *POETRY)
-    for name, stated in poetry.items() if isinstance(poetry, Mapping) else ():
-        if name.lower() == "sqlalchemy":
-            bound = stated if isinstance(stated, str) else _at(stated, "version")
-            required.append(str(bound))
-    return min((version for one in required if (version := _lowest(one))), default=None)
-
-
-def _requirement_lines(root: Path) -> Iterator[str]:
-    for path in sorted(root.glob("requirements*.txt")):
-        try:
-            data = path.read_bytes() if path.is_file() else b""
-        except OSError:
-            continue
-        # `pip freeze > requirements.txt` in PowerShell writes UTF-16.
-        encoding = "utf-16" if data[:2] in (b"\xff\xfe", b"\xfe\xff") else "utf-8-sig"
-        yield from data.decode(encoding, errors="replace").splitlines()
-
-
-def _sqlalchemy_specifier(requirement: str) -> str | None:
-    """`>=2.0,<3` of `SQLAlchemy[asyncio] (>=2.0,<3) ; marker`; None for another package or no version."""
-    match = re.match(r"\s*sqlalchemy\s*(?:\[[^\]]*\])?\s*\(?\s*((?:[<>=!~]=?)[^;#\\)]*)", requirement, re.IGNORECASE)
-    return match[1].split(" --")[0].strip() if match else None
-
-
-def _lowest(specifier: str) -> Version | None:
-    """The lowest major and minor that a version specifier (PEP 440 or Poetry) allows; None when it names none."""
-    lowest: list[Version] = []
-    for alternative in re.split(r"\|\|?", specifier):
-        bounds = []
-        for clause in re.split(r",|\s+(?=[<>=!~^])", alternative):
-            match = re.fullmatch(r"\s*(===?|~=|>=|<=|!=|[<>~^=])?\s*v?(\d+)(?:\.(\d+))?\S*\s*", clause, re.ASCII)
-            if match and match[1] not in ("<", "<=", "!="):
-                bounds.append((int(match[2]), int(match[3] or 0)))
-        if not bounds:
-            return None
-        lowest.append(max(bounds))
-    return min(lowest)
-
-
-def _declared_line_length(root: Path, pyproject: Mapping[str, Any]) -> int | None:
-    """The line length of the project's formatter, else that of its linter; None when neither has a usable one."""
-    ruff = [_at(_lenient_toml(root / name), "line-length") for name in (".ruff.toml", "ruff.toml")]
-    tools = [_at(pyproject, "tool", name, "line-length") for name in ("ruff", "black")]
-    for stated in (*ruff, *tools, *_linter_line_lengths(root)):
-        if isinstance(stated, int) and not isinstance(stated, bool) and stated in LINE_LENGTHS:
-            return stated
-    return None
-
-
-def _linter_line_lengths(root: Path) -> Iterator[int]:
-    for name in (".flake8", "setup.cfg", "tox.ini"):
-        parser = configparser.RawConfigParser(strict=False, allow_no_value=True)
-        try:
-            path = root / name
-            parser.read_string(path.read_bytes().decode("utf-8-sig", errors="replace") if path.is_file() else "")
-        except (OSError, configparser.Error):
-            continue
-        for section in ("flake8", "pycodestyle"):
-            for key in ("max-line-length", "max_line_length"):
-                stated = parser.get(section, key, fallback=None) or ""
-                if match := re.match(r"\s*(\d{1,4})\b", stated, re.ASCII):
-                    yield int(match[1])

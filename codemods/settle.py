@@ -9,10 +9,12 @@ from codemods.plan import (
     AddArgument,
     AddFinally,
     AddFunction,
+    AddItem,
     ChainCall,
     ChangeArguments,
     ChangeDefinition,
     ChangeParameters,
+    CreateFile,
     DissolveBlock,
     DissolveTry,
     Edit,
@@ -154,8 +156,12 @@ def _extent(edit: Edit) -> tuple[int, int]:
             return first, last
         case WidenBlock(block=block, last=last):
             return block, last
-        case ReplaceExpression(span=span) | AddArgument(span=span) | ChainCall(span=span) | ChangeArguments(span=span):
+        case ReplaceExpression(span=span) | AddArgument(span=span) | AddItem(span=span):
             return span.line, span.line
+        case ChainCall(span=span) | ChangeArguments(span=span):
+            return span.line, span.line
+        case CreateFile():
+            return 0, 0
         case (
             RemoveStatement(line=line)
             | DissolveTry(line=line)
@@ -198,7 +204,8 @@ def _groups(live: Mapping[str, Finding]) -> tuple[Group, ...]:
     places = _places(live)
     holders: dict[Edit, str] = {}
     for finding in live.values():
-        # what is trusted as far, or further, is made whenever this is; alone it is right, too
+        # what is trusted as far, or further, is made by every level that makes this; it must not wait for this in turn,
+        # and a person who decides group by group is told what a group needs (`SavedPlan.needs`)
         here = (finding.rule, finding.site.path, finding.site.line)
         at = [key for key in _at(finding, places) if live[key].level > finding.level or here in live[key].requires_at]
         at += [holders.setdefault(edit, finding.key) for edit in finding.edits]

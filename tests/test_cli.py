@@ -93,6 +93,7 @@ class Engine(ModuleType):
         pass
 
     RunRequest = Request
+    chosen: tuple[str, ...] = ("session-scope", "expunge-return", "eager-load")
     asked: Request
     answer: Plan | BaseException
 
@@ -108,6 +109,9 @@ class Engine(ModuleType):
             entries=tuple(e for e in self.answer.ledger.entries if e.end not in (End.CHANGED, End.HELD_BACK)),
             failures=self.answer.failures,
         )
+
+    def chosen_rules(self, settings: object) -> tuple[Rule, ...]:
+        return tuple(Rule(name) for name in self.chosen)
 
 
 @dataclass(frozen=True, slots=True)
@@ -206,6 +210,8 @@ def test_the_exit_code_says_what_there_is(
         (["check", "--exclude", "../x"], "leaves the project root"),
         (["check", "--config", "gone.toml"], "gone.toml"),
         (["check", "--config", "pyproject.toml", "--isolated"], "contradict"),
+        (["check", "--output-format", "markdown"], "--output-format markdown is for --checklist"),
+        (["diff", "--output-format", "markdown"], "markdown"),
         (["diff", "-o", "gone/fix.patch"], "gone/fix.patch: cannot be written"),
         (["explain", "session-skope"], "session-scope"),
         (["explain"], "explain --help"),
@@ -277,6 +283,79 @@ def test_places_are_seen_from_the_working_directory(
     monkeypatch.chdir(project / "docs")
     run("check", "--output-format", "json", "..")
     assert json.loads(capfdbinary.readouterr().out)["findings"][0]["path"] == "../app/jobs.py"
+
+
+KEPT = Entry(End.RIGHT, "eager-load", Site("app/users.py", 4, 1, 4, 8, "app.users.get"), "what is read is loaded")
+OPEN = Entry(
+    End.REFUSED,
+    "expunge-return",
+    Site("app/jobs.py", 3, 1, 3, 8, "app.jobs.run"),
+    "it cannot be told what is returned",
+    key="expunge-return:app.jobs.run:1a2b",
+    undecided=True,
+)
+BROKEN = Entry(
+    End.REFUSED,
+    "session-scope",
+    Site("app/jobs.py", 9, 1, 9, 8, "app.jobs.run"),
+    "stored on `self.session`: it outlives the function",
+    key="session-scope:app.jobs.run:3c4d",
+    aspect="maker",
+)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "entries", "failed", "code"),
+    [
+        ([], (KEPT,), False, 0),
+        ([], (KEPT, OPEN), False, 0),
+        ([], (KEPT, OPEN, BROKEN), False, 1),
+        (["--exit-zero"], (BROKEN,), False, 0),
+        ([], (KEPT,), True, 3),
+        (["--exit-zero"], (KEPT,), True, 3),
+        (["--output-format", "json"], (BROKEN,), False, 1),
+        (["--output-format", "markdown"], (OPEN,), False, 0),
+    ],
+)
+def test_a_checklist_fails_only_when_a_point_is_broken(
+    engine: Engine, project: Path, arguments: list[str], entries: tuple[Entry, ...], failed: bool, code: int
+) -> None:
+    failures = (Failure("app/bad.py", "parse", "invalid syntax", 3),) if failed else ()
+    engine.answer = plan(project, entries=entries, failures=failures)
+    assert run("check", "--checklist", *arguments) == code
+
+
+def test_a_checklist_takes_the_place_of_the_findings(engine: Engine, project: Path, capfdbinary: Captured) -> None:
+    engine.answer = plan(project, SAFE, entries=(KEPT, OPEN, BROKEN))
+    (project / "docs").mkdir()
+    run("check", "--checklist", "-q")
+    out = capfdbinary.readouterr().out.decode()
+    assert out.startswith("Checklist: 2 of 7 points kept, 1 broken, 1 not decidable, 3 not looked at\n")
+    assert "app/jobs.py:9  stored on `self.session`" in out
+    assert "app/jobs.py:3  cannot be told: it cannot be told what is returned" in out
+    assert "[safe]" not in out
+    run("check", "--checklist", "-o", "checklist.md", "--output-format", "markdown")
+    assert capfdbinary.readouterr().out == b""
+    assert "- [x] Relationships are loaded eagerly" in (project / "checklist.md").read_text()
+
+
+def test_a_checklist_names_all_places_when_verbose(engine: Engine, project: Path, capfdbinary: Captured) -> None:
+    many = tuple(replace(BROKEN, site=replace(BROKEN.site, line=line)) for line in range(1, 8))
+    engine.answer = plan(project, entries=many)
+    run("check", "--checklist", "-q")
+    assert b"and 4 more (--verbose names all)" in capfdbinary.readouterr().out
+    run("check", "--checklist", "-q", "-v")
+    assert capfdbinary.readouterr().out.count(b"app/jobs.py:") == 7
+
+
+def test_a_checklist_is_seen_from_the_working_directory(
+    engine: Engine, project: Path, monkeypatch: pytest.MonkeyPatch, capfdbinary: Captured
+) -> None:
+    engine.answer = plan(project, entries=(BROKEN,))
+    monkeypatch.chdir(project / "app")
+    run("check", "--checklist", "--output-format", "json")
+    point = json.loads(capfdbinary.readouterr().out)["points"][0]
+    assert [place["path"] for place in point["places"]] == ["jobs.py"]
 
 
 def test_diff_puts_the_patch_and_nothing_else_on_stdout(engine: Engine, project: Path, capfdbinary: Captured) -> None:
@@ -674,6 +753,16 @@ def test_the_program_finds_shows_and_cures_a_leak(leaking: Path) -> None:
     git(leaking, "apply", "-R", "--check", data=shown.stdout)
     again = program("diff", "app", cwd=leaking)
     assert (again.returncode, again.stdout) == (0, b""), again.stderr.decode()
+
+
+@needs_engine
+def test_the_program_shows_the_checklist(leaking: Path) -> None:
+    done = program("check", "--checklist", "-q", cwd=leaking)
+    assert done.returncode == 1
+    assert done.stdout.startswith(b"Checklist: ")
+    done = program("check", "--checklist", "-q", "--select", "eager-load", cwd=leaking)
+    assert done.returncode == 0
+    assert b"its rules are not run: session-scope" in done.stdout
 
 
 @needs_engine

@@ -1175,7 +1175,7 @@ ARGUMENTS = [
     argument_added(
         "argument_below_a_comment_without_a_comma",
         "g(\n        a  # one\n    )",
-        "g(\n        a,  # one\n        new=1\n    )",
+        "g(\n        a,  # one\n        new=1,\n    )",
     ),
     argument_added(
         "argument_below_a_comment_on_a_line_of_its_own",
@@ -1198,7 +1198,7 @@ ARGUMENTS = [
         "r = g(\n    a\n)\n",
         with_argument("r = ", "g(\n    a\n)", "c=1"),
         with_argument("r = ", "g(\n    a\n)", "b=1"),
-        after="r = g(\n    a,\n    c=1,\n    b=1\n)\n",
+        after="r = g(\n    a,\n    c=1,\n    b=1,\n)\n",
     ),
     case(
         "argument_in_a_windows_file",

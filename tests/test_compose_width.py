@@ -666,26 +666,24 @@ STATEMENTS = st.builds(
     limit=st.sampled_from([60, 79, 88, 100]),
     options=st.sampled_from([ROLES, TWO, THREE, DEEP]),
 )
-def test_every_statement_is_left_long_or_as_ruff_would_write_it(
+def test_every_statement_is_as_ruff_would_write_it_or_becomes_so(
     statements: list[str], limit: int, options: Sequence[str]
 ) -> None:
     for statement in statements:
         text = formatted(in_function(statement), limit)
         long = long_of(text, options)
         after = made_of(text, options, limit)
-        assert after in (long, formatted(long, limit))
+        assert formatted(after, limit) == formatted(long, limit)
 
 
 @settings(deadline=None)
 @given(statement=STATEMENTS, limit=st.integers(40, 120), options=st.sampled_from([ROLES, TWO, THREE, DEEP]))
-def test_what_is_laid_out_keeps_to_the_limit_and_means_the_same(
-    statement: str, limit: int, options: Sequence[str]
-) -> None:
+def test_what_is_laid_out_gets_shorter_and_means_the_same(statement: str, limit: int, options: Sequence[str]) -> None:
     text = in_function("before = 1  # one", statement, "after()")
     long, after = long_of(text, options), made_of(text, options, limit)
     assert ast.dump(ast.parse(after)) == ast.dump(ast.parse(long))
-    if after != long:
-        assert all(width(line) <= limit for line in after.split("\n"))
+    longest, now = (max(width(line) for line in one.split("\n")) for one in (long, after))
+    assert now < longest or after == long
     assert after.startswith("async def f(user_id):\n    before = 1  # one\n")
     assert after.endswith("\n    after()\n")
 

@@ -13,29 +13,59 @@ PACKAGE = Path(__file__).parent.parent / "codemods"
 
 EVERYTHING_BELOW_ENGINE = frozenset(
     {
-        *("plan", "settings", "gitignore", "decoding", "sources"),
-        *("project", "flow", "rules", "transformers", "settle", "suppression"),
+        *("plan", "settings", "declared", "requirements", "gitignore", "decoding", "sources"),
+        *("project", "flow", "rules", "clearing", "transformers", "settle", "suppression"),
     }
 )
+# what the commands bring together
+COMMANDS = EVERYTHING_BELOW_ENGINE | {
+    *("engine", "review", "apply", "watch", "scaffold", "saved_plan", "plan_file", "planned", "merging", "shared_plan"),
+    *("saving", "rebasing", "user_command", "run_words", "repository", "batches", "committing", "splitting"),
+    *("formatting", "verifying"),
+}
 # Layer -> the other layers it may import. A layer is a module or folder directly in the package.
 ALLOWED: Mapping[str, frozenset[str]] = {
     "plan": frozenset(),
-    "settings": frozenset({"plan", "gitignore"}),
+    "settings": frozenset({"plan", "gitignore", "declared"}),
+    "declared": frozenset({"project", "requirements"}),
+    "requirements": frozenset(),
     "gitignore": frozenset(),
     "decoding": frozenset(),
     "sources": frozenset({"plan", "settings", "gitignore", "decoding"}),
     "project": frozenset({"plan"}),
     "flow": frozenset({"plan", "project"}),
     "rules": frozenset({"plan", "project", "flow", "settings"}),
+    "clearing": frozenset({"plan", "project", "flow", "rules"}),
     "settle": frozenset({"plan"}),
     "suppression": frozenset({"plan"}),
     "transformers": frozenset({"plan"}),
-    "review": frozenset({"plan"}),
+    "saved_plan": frozenset({"plan", "settings"}),
+    "plan_file": frozenset({"plan", "saved_plan"}),
+    "planned": frozenset({"plan", "saved_plan", "transformers"}),
+    "review": frozenset({"plan", "saved_plan"}),
     "apply": frozenset({"plan"}),
     "watch": frozenset({"plan"}),
+    "merging": frozenset({"saved_plan"}),
+    "shared_plan": frozenset({"plan_file", "merging", "saved_plan"}),
+    "user_command": frozenset(),
+    "run_words": frozenset({"apply", "review"}),
+    "repository": frozenset({"apply"}),
+    "batches": frozenset({"plan", "review"}),
+    "committing": frozenset({"plan", "apply", "batches", "repository"}),
+    "splitting": frozenset({"plan", "review", "batches", "repository"}),
+    "formatted_lines": frozenset({"decoding", "review"}),
+    "formatting": frozenset({"plan", "apply", "formatted_lines", "user_command"}),
+    "verifying": frozenset({"plan", "saved_plan", "planned", "apply", "batches", "repository", "user_command"}),
     "engine": EVERYTHING_BELOW_ENGINE,
-    "cli": EVERYTHING_BELOW_ENGINE | {"engine", "review", "apply", "watch"},
-    "__main__": EVERYTHING_BELOW_ENGINE | {"engine", "review", "apply", "watch", "cli"},
+    "saving": frozenset({"plan", "saved_plan", "sources", "engine"}),
+    "rebasing": frozenset({"plan", "planned", "saved_plan", "review"}),
+    "scaffold": EVERYTHING_BELOW_ENGINE | {"engine"},
+    "cli": COMMANDS,
+    "cli_scaffold": COMMANDS | {"cli"},
+    "cli_review": COMMANDS | {"cli"},
+    "cli_runs": COMMANDS | {"cli"},
+    "cli_split": COMMANDS | {"cli", "cli_review"},
+    "__main__": COMMANDS | {"cli", "cli_scaffold", "cli_review", "cli_runs", "cli_split"},
 }
 VAGUE_NAMES = frozenset({"utils", "util", "helpers", "helper", "manager", "common", "misc"})
 

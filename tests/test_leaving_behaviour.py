@@ -103,8 +103,9 @@ class Trials:
 
 
 def planned(folder: Path, situation: Situation) -> Plan:
-    """What all rules together say of an application."""
+    """What the rules about sessions say of an application, all together."""
     settings = replace(load(folder, None, rules=NAMES), sqlalchemy=situation.sqlalchemy)
+    settings = replace(settings, ignore=("engine-pool",))  # pools have trials of their own
     return run(RunRequest(folder, (), settings, Level.REVIEW))
 
 

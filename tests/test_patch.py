@@ -33,7 +33,7 @@ def a_group(*findings: Finding, name: str = "session-scope:app.users.get_user:3f
     return Group(name, findings)
 
 
-def a_change(path: str, before: bytes, after: bytes, *groups: Group) -> Change:
+def a_change(path: str, before: bytes | None, after: bytes, *groups: Group) -> Change:
     return Change(path, before, after, groups or (a_group(a_finding(path), name=f"session-scope:{path}:1"),))
 
 
@@ -48,7 +48,8 @@ def repository(folder: Path, changes: list[Change]) -> Path:
     for change in changes:
         file = folder / change.path
         file.parent.mkdir(parents=True, exist_ok=True)
-        file.write_bytes(change.before)
+        if change.before is not None:
+            file.write_bytes(change.before)
     git(folder, "add", "-A")
     return folder
 
@@ -129,6 +130,61 @@ def test_git_applies_every_case_in_one_patch(tmp_path: Path) -> None:
     changes = [a_change(f"{at}/{name}", *CONTENT[kind]) for at, kind in enumerate(CONTENT) for name in NAMES.values()]
     work = repository(tmp_path / "r", changes)
     git(work, "apply", data=patch(changes))
+    assert contents(work, changes) == [change.after for change in changes]
+
+
+NEW = [b"a\n", b"a\nb\n", b"a\nb", b"", b"\xef\xbb\xbfa\r\nb\r\n", b"--- a\n+++ b\n@@ -1 +1 @@\n", b"\n\n", b"\xff"]
+
+
+@pytest.mark.parametrize("name", NAMES.values(), ids=NAMES.keys())
+@pytest.mark.parametrize("content", NEW)
+def test_git_makes_a_new_file_of_any_name_and_takes_it_away_again(tmp_path: Path, name: str, content: bytes) -> None:
+    changes = [a_change("before.py", b"x\n", b"y\n"), a_change(name, None, content), a_change("z.py", b"x\n", b"y\n")]
+    work = repository(tmp_path / "r", changes)
+    data = patch(changes)
+    git(work, "apply", "--check", data=data)
+    git(work, "apply", data=data)
+    assert contents(work, changes) == [b"y\n", content, b"y\n"]
+    assert (work / name).stat().st_mode & 0o777 == 0o644
+    git(work, "apply", "-R", data=data)
+    assert not (work / name).exists()
+
+
+@pytest.mark.parametrize("name", NAMES.values(), ids=NAMES.keys())
+@pytest.mark.parametrize("content", NEW[:4])
+def test_the_header_of_a_new_file_is_the_one_that_git_writes(tmp_path: Path, name: str, content: bytes) -> None:
+    changes = [a_change(name, None, content)]
+    work = repository(tmp_path / "r", changes)
+    (work / name).write_bytes(content)
+    git(work, "add", "-N", "-A")
+    theirs = [line for line in git(work, "diff").split(b"\n") if not line.startswith(b"index ")]
+    assert patch(changes, explain=False).split(b"\n") == theirs
+
+
+def test_git_makes_no_file_over_one_that_is_there(tmp_path: Path) -> None:
+    changes = [a_change("app/new.py", None, b"a\n")]
+    work = repository(tmp_path / "r", changes)
+    (work / "app/new.py").write_bytes(b"mine\n")
+    with pytest.raises(subprocess.CalledProcessError):
+        git(work, "apply", data=patch(changes))
+    assert (work / "app/new.py").read_bytes() == b"mine\n"
+
+
+def test_an_independent_parser_sees_that_a_file_is_new() -> None:
+    changes = [a_change("app/users.py", *CONTENT["unix"]), a_change("app/new.py", None, b"a\nb\n")]
+    parsed = PatchSet(patch(changes).decode())
+    assert [(file.path, file.is_added_file, file.added) for file in parsed] == [
+        ("app/users.py", False, 1),
+        ("app/new.py", True, 2),
+    ]
+
+
+@pytest.mark.skipif(shutil.which("patch") is None, reason="no GNU patch here")
+def test_gnu_patch_makes_a_new_file(tmp_path: Path) -> None:
+    changes = [a_change("app/users.py", *CONTENT["unix"]), a_change("app/new.py", None, b"a\r\nb")]
+    work = repository(tmp_path / "r", changes)
+    command = ["patch", "-p1", "--binary", "--no-backup-if-mismatch"]
+    subprocess.run(command, cwd=work, input=patch(changes), capture_output=True, check=True)
     assert contents(work, changes) == [change.after for change in changes]
 
 

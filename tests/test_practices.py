@@ -41,7 +41,14 @@ class Slot(Base):
 
 DB = """\
 from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker, create_async_engine
-engine = create_async_engine("postgresql+asyncpg://localhost/x")
+engine = create_async_engine(
+    "postgresql+asyncpg://localhost/x",
+    pool_size=5,
+    max_overflow=10,
+    pool_timeout=30,
+    pool_pre_ping=True,
+    pool_recycle=3600,
+)
 async_session = async_sessionmaker(engine, expire_on_commit=False)
 def new_async_session() -> AsyncSession:
     return async_session()

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import fields, replace
 from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from codemods.settings import Settings, SettingsError, check_globs, check_rules, load
+from codemods.project.drivers import FILE_DRIVERS, SERVER_DRIVERS, normalized
+from codemods.settings import EnginePool, Settings, SettingsError, check_globs, check_rules, load
 
 RULES = ("session-scope", "expunge-return", "task-arguments")
 
@@ -49,6 +50,9 @@ def test_every_key_is_read(tmp_path: Path) -> None:
         sqlalchemy = "1.4"
         per-file-ignores = { "tests/**" = ["expunge-return"] }
         line-length = 100
+
+        [tool.session-codemods.engine-pool]
+        pool-size = 20
         """,
     )
     assert load(tmp_path, rules=RULES) == Settings(
@@ -66,6 +70,7 @@ def test_every_key_is_read(tmp_path: Path) -> None:
         sqlalchemy=(1, 4),
         per_file_ignores=(("tests/**", ("expunge-return",)),),
         line_length=100,
+        engine_pool=EnginePool(pool_size=20),
     )
 
 
@@ -121,6 +126,28 @@ def test_per_file_ignores_hold_for_the_files_of_their_glob() -> None:
         ("per-file-ignores = { '../x' = [] }", ("per-file-ignores: '../x' leaves the project root",)),
         ("per-file-ignores = { 'a/' = ['nope'] }", ("per-file-ignores: 'a/': unknown rule 'nope'",)),
         ("per-file-ignores = { 'a/' = 'x' }", ("per-file-ignores: 'a/': found the string 'x'",)),
+        ("engine-pool = 5", ("engine-pool: found the number 5, expected a table",)),
+        ("engine-pool = false", ("engine-pool: found false, expected a table",)),
+        ("engine_pool = {}", ("unknown key 'engine_pool'", "did you mean 'engine-pool'?")),
+        ("engine-pool.pool_size = 5", ("engine-pool: unknown key 'pool_size'", "did you mean 'pool-size'?")),
+        ("engine-pool.size = 5", ("engine-pool: unknown key 'size'", "did you mean 'pool-size'?")),
+        ("engine-pool.zzzz = 5", ("engine-pool: unknown key 'zzzz'; known are: echo-pool, makers, max-overflow,",)),
+        (
+            "engine-pool.pool-size = '5'",
+            ("engine-pool: pool-size: found the string '5', expected a whole number such as 5, or false",),
+        ),
+        ("engine-pool.pool-size = true", ("engine-pool: pool-size: found true", "such as 5, or false")),
+        ("engine-pool.pool-size = 5.0", ("engine-pool: pool-size: found the number 5.0", "a whole number")),
+        ("engine-pool.pool-size = -1", ("engine-pool: pool-size: found -1, expected 0 or more, or false",)),
+        ("engine-pool.max-overflow = -2", ("max-overflow: found -2, expected -1 or more",)),
+        ("engine-pool.pool-timeout = 0", ("pool-timeout: found 0, expected 1 or more",)),
+        ("engine-pool.pool-timeout = [30]", ("pool-timeout: found a list", "such as 30")),
+        ("engine-pool.pool-recycle = -2", ("pool-recycle: found -2, expected -1 or more",)),
+        ("engine-pool.pool-recycle = 01:00:00", ("pool-recycle: found the date or time", "such as 3600")),
+        ("engine-pool.pool-pre-ping = 1", ("pool-pre-ping: found the number 1, expected true or false",)),
+        ("engine-pool.echo-pool = 'debug'", ("echo-pool: found the string 'debug', expected true or false",)),
+        ("engine-pool.makers = 0", ("makers: found the number 0, expected true or false",)),
+        ("engine-pool.server = 'asyncpg'", ("server: found the string 'asyncpg', expected true or false",)),
     ],
 )
 def test_a_wrong_setting_is_named_with_its_file_and_what_would_be_right(
@@ -299,6 +326,136 @@ def test_requirements_written_by_powershell_are_read(tmp_path: Path) -> None:
     assert load(tmp_path, rules=RULES).sqlalchemy is None
 
 
+def test_the_engine_pool_has_the_house_values_until_others_are_set(tmp_path: Path) -> None:
+    assert load(project(tmp_path, "engine-pool = {}"), rules=RULES).engine_pool == EnginePool()
+    table = """
+        [tool.session-codemods.engine-pool]
+        pool-size = 0
+        max-overflow = -1
+        pool-timeout = 1
+        pool-pre-ping = false
+        pool-recycle = -1
+        echo-pool = false
+        makers = false
+        server = true
+        """
+    settings = load(project(tmp_path, table), rules=RULES)
+    assert settings.engine_pool == EnginePool(0, -1, 1, False, -1, False, False, True)
+
+
+def test_false_leaves_an_option_of_the_engine_pool_alone(tmp_path: Path) -> None:
+    keys = [one.name.replace("_", "-") for one in fields(EnginePool)]
+    table = "\n".join(f"engine-pool.{key} = false" for key in keys)
+    settings = load(project(tmp_path, table), rules=RULES)
+    assert settings.engine_pool == EnginePool(None, None, None, False, None, False, False, False)
+
+
+def test_the_engine_pool_may_stand_in_a_bare_file(tmp_path: Path) -> None:
+    (tmp_path / "bare.toml").write_text("[engine-pool]\npool-size = 7\n")
+    assert load(tmp_path, tmp_path / "bare.toml", rules=RULES).engine_pool == EnginePool(7)
+
+
+@pytest.mark.parametrize(
+    ("files", "drivers"),
+    [
+        ({}, {}),
+        ({"requirements.txt": "fastapi\nSQLAlchemy==2.0.38\n"}, {}),
+        ({"requirements.txt": "asyncpg==0.30 \\\n    --hash=sha256:aa\n"}, {"asyncpg": "requirements.txt"}),
+        ({"requirements.txt": "psycopg2_binary ; python_version > '3'  # x"}, {"psycopg2-binary": "requirements.txt"}),
+        ({"requirements.txt": "# asyncpg\n./aiosqlite\n-c asyncpg.txt\nasyncpg-stubs\nasyncpg2\n"}, {}),
+        ({"requirements.txt": "psycopg[binary,pool]>=3\n"}, {"psycopg": "requirements.txt"}),
+        ({"requirements.txt": "asyncpg @ git+https://x/y.git\n"}, {"asyncpg": "requirements.txt"}),
+        ({"requirements.txt": "-e git+https://x/y.git@main#egg=aiomysql\n"}, {"aiomysql": "requirements.txt"}),
+        ({"requirements-dev.txt": "aiosqlite"}, {"aiosqlite": "requirements-dev.txt"}),
+        ({"dev-requirements.txt": "aiosqlite"}, {"aiosqlite": "dev-requirements.txt"}),
+        ({"requirements.in": "aiosqlite"}, {"aiosqlite": "requirements.in"}),
+        ({"requirements/test.txt": "-r base.txt\naiosqlite"}, {"aiosqlite": "requirements/test.txt"}),
+        (
+            {"requirements.txt": "-r deps/base.txt\nasyncpg", "deps/base.txt": "-r ../requirements.txt\naiosqlite"},
+            {"aiosqlite": "deps/base.txt", "asyncpg": "requirements.txt"},
+        ),
+        ({"requirements.txt": "-r ../outside.txt\n--requirement=/etc/hosts\n-r absent.txt\n"}, {}),
+        (
+            {"requirements.txt": "asyncpg", "pyproject.toml": "project.dependencies=['asyncpg']"},
+            {"asyncpg": "requirements.txt"},
+        ),
+        ({"pyproject.toml": "[project]\ndependencies = ['asyncpg (>=0.29)', 3]"}, {"asyncpg": "pyproject.toml"}),
+        ({"pyproject.toml": "project.optional-dependencies.test=['aiosqlite']"}, {"aiosqlite": "pyproject.toml"}),
+        (
+            {"pyproject.toml": "dependency-groups = {dev = ['PyMySQL', {include-group='a'}], a = ['aiosqlite']}"},
+            {"aiosqlite": "pyproject.toml", "pymysql": "pyproject.toml"},
+        ),
+        (
+            {
+                "pyproject.toml": "[tool.poetry.dependencies]\nasyncpg = '^0.29'\n"
+                "[tool.poetry.dev-dependencies]\naiomysql = '*'\n"
+                "[tool.poetry.group.test.dependencies]\naiosqlite = {version='*'}"
+            },
+            {"aiomysql": "pyproject.toml", "aiosqlite": "pyproject.toml", "asyncpg": "pyproject.toml"},
+        ),
+        ({"pyproject.toml": "tool.pdm.dev-dependencies.test=['aiosqlite']"}, {"aiosqlite": "pyproject.toml"}),
+        ({"pyproject.toml": "tool.uv.dev-dependencies=['aiosqlite']"}, {"aiosqlite": "pyproject.toml"}),
+        ({"pyproject.toml": "tool.hatch.envs.test.dependencies=['aiosqlite']"}, {"aiosqlite": "pyproject.toml"}),
+        ({"pyproject.toml": "project = 3\ndependency-groups = [1]\ntool.poetry.group = {a = 4}"}, {}),
+        ({"setup.cfg": "[options]\ninstall_requires =\n    fastapi\n    asyncpg>=0.2\n"}, {"asyncpg": "setup.cfg"}),
+        ({"setup.cfg": "[options.extras_require]\ntest = pytest; aiosqlite\n"}, {"aiosqlite": "setup.cfg"}),
+        ({"setup.cfg": "install_requires = asyncpg\n"}, {}),
+        ({"setup.py": "setup(install_requires=['asyncpg>=0.2', 'fastapi'])"}, {"asyncpg": "setup.py"}),
+        ({"setup.py": "setup(install_requires=['asyncpg>=0.2'"}, {}),
+        (
+            {"Pipfile": "[packages]\nasyncpg = '*'\n[dev-packages]\naiosqlite = '*'\n[scripts]\naiomysql = 'x'"},
+            {"aiosqlite": "Pipfile", "asyncpg": "Pipfile"},
+        ),
+        ({"requirements.txt": "SQLAlchemy[asyncio, postgresql_asyncpg]>=2"}, {"asyncpg": "requirements.txt"}),
+        ({"requirements.txt": "sqlalchemy[aiosqlite]"}, {"aiosqlite": "requirements.txt"}),
+        ({"requirements.txt": "databases[aiosqlite]\nother[postgresql]"}, {"aiosqlite": "requirements.txt"}),
+        (
+            {"pyproject.toml": "tool.poetry.dependencies.sqlalchemy = {extras = ['mysql'], version = '^2'}"},
+            {"mysqlclient": "pyproject.toml"},
+        ),
+    ],
+)  # fmt: skip
+def test_drivers_are_taken_from_everything_that_the_project_asks_for(
+    tmp_path: Path, files: dict[str, str], drivers: dict[str, str]
+) -> None:
+    for name, text in files.items():
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text(text)
+    for isolated in (False, True):
+        settings = load(tmp_path, isolated=isolated, rules=RULES)
+        assert dict(settings.driver_files) == drivers
+        assert settings.drivers == tuple(sorted(drivers))
+
+
+def test_requirements_in_odd_bytes_name_their_drivers_or_none(tmp_path: Path) -> None:
+    (tmp_path / "requirements.txt").write_bytes("asyncpg==0.30\r\n".encode("utf-16"))
+    (tmp_path / "setup.py").write_bytes(b"\x00\xff")
+    (tmp_path / "setup.cfg").mkdir()
+    (tmp_path / "Pipfile").write_bytes(b"\xff")
+    (tmp_path / "pyproject.toml").write_text("project.dependencies = ['aiosqlite'")
+    assert load(tmp_path, isolated=True, rules=RULES).drivers == ("asyncpg",)
+
+
+def test_requirements_that_lead_to_themselves_are_read_once(tmp_path: Path) -> None:
+    (tmp_path / "requirements.txt").write_text("-r again/requirements.txt\nasyncpg\n")
+    (tmp_path / "again").symlink_to(".")
+    (tmp_path / "circle-requirements.txt").symlink_to("circle-requirements.txt")
+    assert load(tmp_path, rules=RULES).driver_files == (("asyncpg", "requirements.txt"),)
+
+
+def test_no_driver_is_of_a_server_and_of_a_file() -> None:
+    assert not SERVER_DRIVERS & FILE_DRIVERS
+    assert {normalized(name) for name in SERVER_DRIVERS | FILE_DRIVERS} == SERVER_DRIVERS | FILE_DRIVERS
+
+
+@given(stated=st.text(max_size=40))
+def test_no_requirement_is_ever_an_error(tmp_path_factory: pytest.TempPathFactory, stated: str) -> None:
+    root = tmp_path_factory.mktemp("asked")
+    for name in ("requirements.txt", "setup.cfg", "setup.py", "Pipfile"):
+        (root / name).write_bytes(stated.encode("utf-8", "replace"))
+    load(root, rules=RULES)
+
+
 @given(stated=st.text(max_size=30), kind=st.sampled_from(["requires-python", "dependency"]))
 def test_no_declaration_is_ever_an_error(tmp_path_factory: pytest.TempPathFactory, stated: str, kind: str) -> None:
     root = tmp_path_factory.mktemp("declared")
@@ -320,9 +477,13 @@ def test_equal_settings_have_one_digest_and_a_changed_one_another() -> None:
             {"line_length": 100},
             {"target_python": (3, 11)},
             {"per_file_ignores": (("a", ("b",)),)},
+            {"engine_pool": EnginePool(pool_size=6)},
+            {"engine_pool": EnginePool(server=False)},
+            {"drivers": ("asyncpg",)},
+            {"driver_files": (("asyncpg", "setup.py"),)},
         )
     }
-    assert len(others) == 6
+    assert len(others) == 10
     assert settings.digest() not in others
 
 

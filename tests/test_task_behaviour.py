@@ -148,8 +148,9 @@ def _observed(out: int, why: str, **seen: list[str]) -> Observed:
 
 
 def planned(folder: Path) -> Plan:
-    """What all rules together say of an application."""
-    return run(RunRequest(folder, (), load(folder, None, rules=NAMES), Level.REVIEW))
+    """What the rules about sessions say of an application, all together."""
+    settings = replace(load(folder, None, rules=NAMES), ignore=("engine-pool",))  # pools have trials of their own
+    return run(RunRequest(folder, (), settings, Level.REVIEW))
 
 
 def write(folder: Path, files: Mapping[str, str]) -> None:

@@ -4,40 +4,139 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterable
+from dataclasses import dataclass
 
 from codemods.flow.reaching import binds_directly
-from codemods.flow.scope import Scope
+from codemods.flow.scope import Definition, Scope
 from codemods.project.link import Place
+from codemods.project.name_uses import COMPREHENSIONS
 
 _CHANGING = frozenset({"append", "extend", "insert", "remove", "pop", "clear", "__setitem__", "__iadd__", "reverse"})
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Bound:
+    """The one statement that binds a name, the scope whose name it is, and what it is bound to; None: an import."""
+
+    owner: Scope
+    statement: ast.stmt
+    value: ast.expr | None
+
+
 def bound_once(name: str, scope: Scope) -> ast.expr | str:
     """The expression that the function or module binds the name to, for good; else why that cannot be told."""
-    for owner in _owners(scope):
+    found = sole_binding(name, scope)
+    if isinstance(found, str):
+        return found
+    if found.value is None:
+        return f"`{name}` comes from another file"
+    if isinstance(found.value, (ast.List, ast.ListComp)) and _may_be_changed(found.owner.node, name):
+        return f"`{name}` is filled in several places"
+    return found.value
+
+
+def sole_binding(name: str, scope: Scope) -> Bound | str:
+    """The only statement that binds the name which is read in `scope`; else why that cannot be told.
+
+    What the value is filled with later is not looked at. Of a name that stands in a comprehension or in a lambda
+    `bound_inside` is to be asked first.
+    """
+    for owner in owners(scope):
         if name in owner.parameters:
             return f"`{name}` is a parameter"
         bindings = [one for one in owner.statements() if binds_directly(one, name)]
         if not bindings:
             continue
-        if any(isinstance(one, (ast.Import, ast.ImportFrom)) for one in bindings):
+        imported = any(isinstance(one, (ast.Import, ast.ImportFrom)) for one in bindings)
+        if imported and len(bindings) > 1:
             return f"`{name}` comes from another file"
         if len(bindings) > 1 or _is_declared_outside(owner.node, name):
             return f"`{name}` is bound more than once"
+        if _is_bound_by_star(name, owner, bindings[0]):
+            return f"`{name}` may come from a star import"
+        if imported:
+            return Bound(owner, bindings[0], None)
         match bindings[0]:
             case ast.Assign(targets=[ast.Name(id=target)], value=value) if target == name:
-                pass
+                return Bound(owner, bindings[0], value)
             case ast.AnnAssign(target=ast.Name(id=target), value=ast.expr() as value) if target == name:
-                pass
+                return Bound(owner, bindings[0], value)
             case _:
                 return f"`{name}` cannot be followed"
-        if isinstance(value, (ast.List, ast.ListComp)) and _may_be_changed(owner.node, name):
-            return f"`{name}` is filled in several places"
-        return value
     return f"`{name}` cannot be followed"
 
 
-def _owners(scope: Scope) -> Iterable[Scope]:
+def bound_inside(node: ast.AST, name: str, scope: Scope) -> bool:
+    """Whether a name that stands at `node` is not the one that `scope` sees: something between them binds it.
+
+    That is a comprehension, a lambda, or a nested definition; also a comprehension or a lambda in a class body, which
+    does not see the names of the class.
+    """
+    current, enclosed = node, False
+    for around in scope.parents.chain(node):
+        if around is scope.node:
+            return isinstance(around, ast.ClassDef) and enclosed and binds(scope, name)
+        if isinstance(around, ast.Lambda) and current is around.body:
+            given = around.args
+            every = [*given.posonlyargs, *given.args, *given.kwonlyargs, given.vararg, given.kwarg]
+            if name in {one.arg for one in every if one is not None} or name in _stored(around.body, ast.NamedExpr):
+                return True
+            enclosed = True
+        elif isinstance(around, COMPREHENSIONS):
+            if any(name in _stored(one.target, ast.AST) for one in around.generators):
+                return True
+            enclosed = True
+        elif isinstance(around, Definition) and isinstance(current, ast.stmt) and current in around.body:
+            is_class = isinstance(around, ast.ClassDef)
+            inner = Scope(around, Place(scope.place.path), scope.parents, scope.project)
+            if not (is_class and enclosed) and binds(inner, name) and not _is_declared_outside(around, name):
+                return True
+            enclosed = enclosed or not is_class
+        current = around
+    return False
+
+
+def _stored(node: ast.expr, within: type[ast.AST]) -> set[str]:
+    """The names that are given a value in an expression, by the kind of node `within`."""
+    return {
+        name.id
+        for one in ast.walk(node)
+        if isinstance(one, within)
+        for name in ast.walk(one.target if isinstance(one, ast.NamedExpr) else one)
+        if isinstance(name, ast.Name) and isinstance(name.ctx, ast.Store)
+    }
+
+
+def binds(scope: Scope, name: str) -> bool:
+    """Whether the scope itself gives the name a value."""
+    return name in scope.parameters or any(binds_directly(one, name) for one in scope.statements())
+
+
+def _is_bound_by_star(name: str, owner: Scope, binding: ast.stmt) -> bool:
+    """Whether `from module import *` may bind a name of the module anew: behind the binding, or in another branch."""
+    if not isinstance(owner.node, ast.Module):
+        return False
+    stars = [one for one in owner.statements() if isinstance(one, ast.ImportFrom) and one.names[0].name == "*"]
+    if binding in owner.node.body:
+        stars = [one for one in stars if one.lineno > binding.lineno]  # the binding replaces what came before it
+    facts = owner.project.symbols.facts.get(owner.place.path)
+    return bool(stars) and (facts is None or any(_may_give(star, name, owner) for star in facts.stars))
+
+
+def _may_give(module: str, name: str, owner: Scope) -> bool:
+    """Whether a star import of the module may bind the name: one that is not in view may bind any."""
+    symbols = owner.project.symbols
+    path = symbols.module_path(module, owner.place.path)
+    facts = symbols.facts.get(path) if path is not None else None
+    if path is None or facts is None:
+        return True
+    if facts.public is not None:
+        return name in facts.public
+    known = (symbols.binding(path, name), symbols.functions(path, name), symbols.class_(path, name))
+    return any(known) or bool(symbols.imports(path, "", name) or facts.stars)
+
+
+def owners(scope: Scope) -> Iterable[Scope]:
     """The scope, the functions around it and the module: where a name is looked for."""
     yield scope
     qualname = scope.place.qualname

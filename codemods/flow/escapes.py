@@ -17,6 +17,7 @@ from codemods.project.name_uses import COMPREHENSIONS, NameUse, Role
 from codemods.project.schedulers import runs_later
 from codemods.project.sessions import ClassMeaning, External, FunctionMeaning
 
+_ENTERS = frozenset({"__aenter__", "__enter__"})
 _IMMEDIATE = frozenset(
     {"list", "tuple", "set", "dict", "frozenset", "sorted", "sum", "any", "all", "min", "max", "join", "gather"}
 )
@@ -31,7 +32,8 @@ def check_uses(life: Lifetime) -> None:
             case Role.RETURNED if life.lent and isinstance(life.scope.parents.of(use.node), ast.Return):
                 pass
             case Role.RETURNED:
-                life.stop(f"returned at line {use.line}: it belongs to the caller", use.line, HAND_OVER)
+                reason = f"returned at line {use.line}: it belongs to the caller"
+                life.stop(reason, use.line, HAND_OVER, undecided=True)
             case Role.YIELDED if life.scope.is_fixture or life.lent:
                 pass
             case Role.YIELDED:
@@ -41,9 +43,12 @@ def check_uses(life: Lifetime) -> None:
                     "close it in `finally` around the yield, or yield inside of `async with`",
                 )
             case Role.STORED | Role.CONTAINED:
-                life.stop(f"stored at line {use.line}: it outlives the function", use.line, HAND_OVER)
+                # an object that enters it may close it in its exit; what is put into a list may be closed from there
+                kept = use.role is Role.CONTAINED or life.scope.place.qualname.rpartition(".")[2] in _ENTERS
+                life.stop(f"stored at line {use.line}: it outlives the function", use.line, HAND_OVER, undecided=kept)
             case Role.ALIASED:
-                life.stop(f"given a second name at line {use.line}", use.line, "use one name for the session")
+                reason = f"given a second name at line {use.line}"
+                life.stop(reason, use.line, "use one name for the session", undecided=True)
             case Role.TESTED:
                 life.stop(
                     f"tested at line {use.line}: whether there is a session depends on the path",
@@ -53,7 +58,7 @@ def check_uses(life: Lifetime) -> None:
             case Role.DELETED:
                 life.stop(f"deleted at line {use.line}", use.line, "drop the `del`")
             case Role.AWAITED | Role.ITERATED | Role.OTHER:
-                life.stop(f"used at line {use.line} in a way that cannot be followed", use.line)
+                life.stop(f"used at line {use.line} in a way that cannot be followed", use.line, undecided=True)
             case Role.ENTERED:
                 _entered(life, use)
             case Role.METHOD:
@@ -74,6 +79,7 @@ def captured(life: Lifetime, use: NameUse) -> None:
         f"{what} at line {line} holds on to `{life.name}` and can run after the block",
         use.line,
         "pass the session as a parameter, or open a session inside the nested function",
+        undecided=any(isinstance(one, ast.Attribute) and one.attr in CLOSES for one in ast.walk(holder or use.node)),
     )
 
 
@@ -101,7 +107,7 @@ def _entered(life: Lifetime, use: NameUse) -> None:
 
 def _method(life: Lifetime, use: NameUse) -> None:
     if use.attribute in ("__aenter__", "__enter__", "__aexit__", "__exit__"):
-        life.stop(f"`{use.attribute}` is called by hand at line {use.line}", use.line)
+        life.stop(f"`{use.attribute}` is called by hand at line {use.line}", use.line, undecided=True)
         return
     if not life.is_async or use.awaited or use.attribute in SYNC_METHODS:
         return
@@ -135,7 +141,8 @@ def _attribute(life: Lifetime, use: NameUse) -> None:
     plain_name = isinstance(parent, ast.Assign) and all(isinstance(target, ast.Name) for target in parent.targets)
     if not plain_name:
         what = f"`{life.name}.{use.attribute}`"
-        life.stop(f"{what} is given away at line {use.line}: it can be used after the block", use.line, HAND_OVER)
+        reason = f"{what} is given away at line {use.line}: it can be used after the block"
+        life.stop(reason, use.line, HAND_OVER, undecided=use.attribute in CLOSES)
 
 
 def _argument(life: Lifetime, use: NameUse) -> None:
@@ -157,7 +164,8 @@ def _argument(life: Lifetime, use: NameUse) -> None:
             built = constructed(called, use.position, use.keyword, life.scope.project)
             if built.fate > Fate.IN_RESULT:
                 where = f" ({_place(built.fact)})" if built.fact else ""
-                life.stop(f"`{name}()` keeps it or starts something with it{where}", use.line, HAND_OVER)
+                reason = f"`{name}()` keeps it or starts something with it{where}"
+                life.stop(reason, use.line, HAND_OVER, undecided=built.fate <= Fate.CAPTURED)
         case External(dotted="functools.partial" | "functools.partialmethod"):
             pass  # `Values` follows it as a HOLDER
         case _ if not is_quiet(called, call):
@@ -177,6 +185,7 @@ def _unfollowed(life: Lifetime, use: NameUse, call: ast.Call, name: str) -> None
             f"handed to `{name}()` at line {use.line}, which is not in view and may keep it or run it later",
             use.line,
             "look whether it keeps the session; if not, open the session with a block by hand",
+            undecided=True,
         )
 
 
@@ -206,7 +215,7 @@ def _handed_to_function(life: Lifetime, use: NameUse, called: FunctionMeaning, n
             life.stop(f"`{name}()` keeps it{where}", use.line, HAND_OVER)
         case Fate.CAPTURED:
             why = f": {found.fact.text}" if found.fact else ""
-            life.stop(f"`{name}()` may keep it{why}{where}", use.line, HAND_OVER)
+            life.stop(f"`{name}()` may keep it{why}{where}", use.line, HAND_OVER, undecided=True)
         case Fate.UNKNOWN:
             life.notes.append(Leave(use.line, f"`{name}()` hands it on to something that is not in view{where}"))
         case _:
@@ -240,7 +249,7 @@ def _scheduled(life: Lifetime, use: NameUse, call: ast.Call) -> bool:
         return False
     name, line, how = found
     kind = "runs it later" if how == "task" else "may run it later"
-    life.stop_for_task(f"handed to `{name}()` at line {line}, which {kind}", line)
+    life.stop_for_task(f"handed to `{name}()` at line {line}, which {kind}", line, undecided=how != "task")
     return True
 
 

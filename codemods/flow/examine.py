@@ -139,12 +139,13 @@ def _gather_uses(life: Lifetime) -> tuple[list[tuple[NameUse, Reaching]], list[N
     for statement in scope.statements():
         if isinstance(statement, (ast.Global, ast.Nonlocal)) and name in statement.names:
             how = "global" if isinstance(statement, ast.Global) else "nonlocal"
-            life.stop(f"`{name}` is declared {how}: others can see it", statement.lineno)
+            life.stop(f"`{name}` is declared {how}: others can see it", statement.lineno, undecided=True)
             return seen, held
     for node in scope.watched():
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in READS_ALL_NAMES:
             if node.lineno > creation.lineno:
-                life.stop(f"`{node.func.id}()` at line {node.lineno} reads every name of the function", node.lineno)
+                reason = f"`{node.func.id}()` at line {node.lineno} reads every name of the function"
+                life.stop(reason, node.lineno, undecided=True)
                 return seen, held
     for use in scope.uses(name):
         if use.role is Role.BOUND:
@@ -154,10 +155,11 @@ def _gather_uses(life: Lifetime) -> tuple[list[tuple[NameUse, Reaching]], list[N
             nested.setdefault(use.holder, []).append(use)  # it binds the variable, wherever the function stands
         elif statement is (life.branch or creation):
             if life.given and reaching(scope, statement, name).statements:
-                life.stop(f"`{name}` is bound before, too: it may be an own session that is kept", use.line)
+                reason = f"`{name}` is bound before, too: it may be an own session that is kept"
+                life.stop(reason, use.line, undecided=True)
             if not isinstance(creation, With) and not life.given:
                 # `s = make(s)`: another session goes in
-                life.stop(f"`{name}` is read in the statement that makes it", use.line)
+                life.stop(f"`{name}` is read in the statement that makes it", use.line, undecided=True)
         else:
             reached = reaching(scope, statement, name)
             if creation in reached.statements:

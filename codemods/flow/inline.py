@@ -31,7 +31,7 @@ def examine_inline(scope: Scope, statement: ast.stmt, made: Made) -> Lifetime:
         return life
     use = value_use(made.node, scope.parents)
     if use.role not in (Role.METHOD, Role.ARGUMENT):
-        life.stop("made in a form that cannot be followed", statement.lineno, _BY_HAND)
+        life.stop("made in a form that cannot be followed", statement.lineno, _BY_HAND, undecided=True)
         return life
     if use.role is Role.METHOD and use.attribute in ("begin", "begin_nested", "stream", "stream_scalars", "connection"):
         life.stop(f"`{use.attribute}` of a session that nothing names holds it open", statement.lineno, _BY_HAND)

@@ -179,14 +179,16 @@ def _call_leaves(life: Lifetime, call: ast.Call) -> None:
     if how:
         what = "something loaded" if given is Carry.LOADED else f"what holds `{life.name}`"
         when = "runs later" if how == "task" else "may run later"
-        life.stop_for_task(f"{what} goes to `{name}()` at line {call.lineno}, which {when}", call.lineno)
+        reason = f"{what} goes to `{name}()` at line {call.lineno}, which {when}"
+        life.stop_for_task(reason, call.lineno, undecided=how != "task")
     elif last in KEEPING and isinstance(call.func, ast.Attribute) and not isinstance(called, FunctionMeaning):
         root = _root(call.func.value)
         if root == life.name:
             return  # `session.add(user)`
         if root is None or not _is_own(life, root):
             if given is Carry.HOLDER:
-                life.stop(f"what holds `{life.name}` is stored at line {call.lineno}", call.lineno, HAND_OVER)
+                reason = f"what holds `{life.name}` is stored at line {call.lineno}"
+                life.stop(reason, call.lineno, HAND_OVER, undecided=True)
             else:
                 life.leaves.append(Leave(call.lineno, f"something loaded is put into `{name.rpartition('.')[0]}`"))
     elif given is Carry.HOLDER and not awaited:
@@ -224,7 +226,7 @@ def _holder_given(life: Lifetime, call: ast.Call, called: Meaning, name: str) ->
                 fate = handed(called, position, keyword, life.scope.project).fate
                 if fate >= Fate.CAPTURED:
                     reason = f"`{name}()` at line {call.lineno} keeps what holds `{life.name}`"
-                    life.stop(reason, call.lineno, HAND_OVER)
+                    life.stop(reason, call.lineno, HAND_OVER, undecided=fate is Fate.CAPTURED)
                     return
                 if fate is Fate.UNKNOWN:
                     text = f"`{name}()` hands what holds `{life.name}` on to something that is not in view"
@@ -232,7 +234,7 @@ def _holder_given(life: Lifetime, call: ast.Call, called: Meaning, name: str) ->
     elif isinstance(life.scope.parents.of(call), ast.Expr) and not is_quiet(called, call):
         if not isinstance(called, ClassMeaning):
             reason = f"what holds `{life.name}` goes to `{name}()` at line {call.lineno}, which is not in view"
-            life.stop(reason, call.lineno, HAND_OVER)
+            life.stop(reason, call.lineno, HAND_OVER, undecided=True)
 
 
 def _started(life: Lifetime, call: ast.Call) -> None:
@@ -263,7 +265,7 @@ def _leave(life: Lifetime, value: ast.expr | None, statement: ast.AST, how: str)
     carry = values.carry(value)
     if carry is Carry.HOLDER:
         if all(obstacle.line != line for obstacle in life.obstacles):  # else it was already said use by use
-            life.stop(f"what is {how} at line {line} may still use it", line, HAND_OVER)
+            life.stop(f"what is {how} at line {line} may still use it", line, HAND_OVER, undecided=True)
     elif carry is Carry.BUFFERED and not life.is_async:
         # a sync result reads from its cursor while it is consumed (semantics B6)
         life.stop(

@@ -40,6 +40,7 @@ class Obstacle:
     advice: str = TAKE_CARE
     returned: bool = False  # the session is returned, or what holds it
     scheduled: int = 0  # line of the call that runs something later, when that is all that stands in the way
+    undecided: bool = False  # it may be closed out of sight, so that nothing may be wrong with it
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,13 +94,16 @@ class Lifetime:
     notes: list[Leave] = field(default_factory=list)
     values: Values | None = None
 
-    def stop(self, reason: str, line: int, advice: str = TAKE_CARE) -> None:
-        """Notes an obstacle."""
-        self.obstacles.append(Obstacle(reason, line, advice))
+    def stop(self, reason: str, line: int, advice: str = TAKE_CARE, *, undecided: bool = False) -> None:
+        """Notes an obstacle. `undecided`: the session may be closed where nobody looks, beyond it."""
+        self.obstacles.append(Obstacle(reason, line, advice, undecided=undecided))
 
-    def stop_for_task(self, reason: str, line: int) -> None:
-        """Notes that the call on this line runs something later with the session, or with what was loaded in it."""
-        self.obstacles.append(Obstacle(reason, line, TO_TASK, scheduled=line))
+    def stop_for_task(self, reason: str, line: int, *, undecided: bool = False) -> None:
+        """Notes that the call on this line runs something later with the session, or with what was loaded in it.
+
+        `undecided`: only its name says so.
+        """
+        self.obstacles.append(Obstacle(reason, line, TO_TASK, scheduled=line, undecided=undecided))
 
     @property
     def block(self) -> Sequence[ast.stmt]:

@@ -38,6 +38,7 @@ class Missing:
     strategies: tuple[str, ...]
     refused: str = ""
     backrefs: tuple[int, ...] = ()
+    untold: bool = False  # refused because it cannot be told whether it is loaded
 
 
 def missing(
@@ -90,6 +91,7 @@ class _Path:
         self._backrefs: list[int] = []
         self._needed = 0  # how many steps an option has to name
         self._closed = ""  # why nothing can be written below here
+        self._untold = False  # nor whether it is loaded there
 
     def missing(self, path: tuple[str, ...]) -> Missing | None:
         """What has to be written for this path; None when it is loaded."""
@@ -110,7 +112,7 @@ class _Path:
                 break
             if refused:
                 whole = (*self._names, name, *waiting)
-                return Missing(whole, tuple(self._classes), tuple(self._strategies), refused)
+                return Missing(whole, tuple(self._classes), tuple(self._strategies), refused, untold=self._untold)
         if not self._needed:
             return None
         count = self._needed
@@ -143,6 +145,7 @@ class _Path:
         relationship = known.relationships.get(name) if known else None
         text = f"`{self._owner.qualname}.{name}`" if self._owner else f"`{name}`"
         if relationship is None and given not in LOADING:
+            self._untold = True
             return f"{text} is not known to be a relationship"
         if given in ("raiseload", "noload", "lazyload"):
             return f"{given} stands on {text} in the options"
@@ -172,8 +175,10 @@ class _Path:
         elif default in ("", "defaultload") and lazy == "noload":
             return "noload of the mapping"
         elif lazy is None or lazy not in _WHEN_READ | _LOADED_BY_MAPPING.keys() | {"noload"}:
+            self._untold = True
             return f"how {text} is loaded cannot be told"
         if self._closed:
+            self._untold = True
             return self._closed
         if relationship.target is None:
             return f"the class that {text} leads to cannot be told: {relationship.unresolved}"

@@ -29,7 +29,7 @@ def is_test_path(path: str) -> bool:
     return beside or name == "conftest.py" or name.startswith("test_") or name.endswith("_test.py")
 
 
-@lru_cache(maxsize=2)
+@lru_cache(maxsize=4)
 def only_factory(project: Project, *, is_async: bool) -> tuple[str] | str:
     """(source,) of the only factory of the project, tests apart, that makes sessions of this kind; else why not."""
     found: dict[str, None] = {}

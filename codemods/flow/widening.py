@@ -130,6 +130,7 @@ def left_open(scope: Scope, block: ast.With | ast.AsyncWith, name: str, *, is_as
                     use.line,
                     TO_TASK,
                     scheduled=scheduler[1],
+                    undecided=scheduler[2] != "task",
                 )
         if use.role is Role.METHOD and isinstance(statement, ast.Return) and is_async and not use.awaited:
             if use.attribute in METHODS and use.attribute not in SYNC_METHODS:

@@ -98,17 +98,27 @@ class Project:
     """Answers what an expression means. Immutable as far as anyone can see; remembers its answers."""
 
     def __init__(
-        self, symbols: Symbols, factories: frozenset[str] = frozenset(), schedulers: frozenset[str] = frozenset()
+        self,
+        symbols: Symbols,
+        factories: frozenset[str] = frozenset(),
+        schedulers: frozenset[str] = frozenset(),
+        cleared: frozenset[tuple[str, Call]] = frozenset(),
     ) -> None:
+        """`cleared` are calls, by file, that make a maker and count as if `expire_on_commit=False` stood in them."""
         self.symbols = symbols
         self.factories = factories
         self.schedulers = schedulers
+        self.cleared = cleared
         self._known: dict[tuple[str, ...], Meaning] = {}
         self._active: dict[tuple[str, ...], int] = {}
         self._looking_for_subclasses = False
         self._all_subclasses: dict[ClassMeaning, list[ClassMeaning]] = {}
         self._subclasses_of = -1  # how many files were known when they were looked for
         self._reached = sys.maxsize  # the outermost evaluation that the current one ran into
+
+    def with_cleared(self, calls: frozenset[tuple[str, Call]]) -> Project:
+        """The same files, in which these calls make their maker with `expire_on_commit=False`."""
+        return Project(self.symbols, self.factories, self.schedulers, calls)
 
     # --- remembering -------------------------------------------------------------------------------------------
 
@@ -556,6 +566,8 @@ class Project:
         expire: bool | None = None if setting is not None or node.has_double_star else True
         if isinstance(setting, Literal) and isinstance(setting.value, bool):
             expire = setting.value
+        if setting is None and (place.path, node) in self.cleared:
+            expire = False
         return MakerMeaning(is_async, "", expire, own_exit=own_exit)
 
     def _call_external(self, dotted: str, node: Call, place: Place) -> Meaning:

@@ -22,7 +22,7 @@ def report(plan: Plan, tool_version: str, path: Callable[[str], str], with_chang
 
     `path` turns a path of the plan into the one to print. `findings` holds what would be edited at or below the
     plan's level, and each place left alone at level "manual"; `ledger.entries` holds every place looked at.
-    `with_changes` adds which files would change, by which groups.
+    `with_changes` adds which files would change, by which groups; `new` is said of those that are not there yet.
     """
     found = [(finding.site, _finding(finding, group, path)) for group in plan.included for finding in group.findings]
     found += [(entry.site, _refusal(entry, path)) for entry in plan.refused]
@@ -107,7 +107,8 @@ def _failure(failure: Failure, path: Callable[[str], str]) -> Json:
 
 
 def _change(change: Change, path: Callable[[str], str]) -> Json:
-    return {"path": path(change.path), "groups": [group.id for group in change.groups]}
+    is_new: Json = {"new": True} if change.before is None else {}
+    return {"path": path(change.path), **is_new, "groups": [group.id for group in change.groups]}
 
 
 def _clean(value: object) -> object:

@@ -18,6 +18,7 @@ from codemods.review.visible import visible
 _CONTEXT = 3
 _SECTION = re.compile(rb"[ \t]*((?:class|(?:async[ \t]+)?def)[ \t].*)")
 _SECTION_BYTES = 80
+_NEW_FILE, _NO_FILE = b"new file mode 100644\n", b"/dev/null\n"
 _NO_NEWLINE = b"\\ No newline at end of file\n"
 _C_ESCAPES = {7: b"a", 8: b"b", 9: b"t", 10: b"n", 11: b"v", 12: b"f", 13: b"r", 34: b'"', 92: b"\\"}
 
@@ -42,8 +43,12 @@ def patch(changes: Sequence[Change], prefix: str = "", explain: bool = True, *, 
         old, new = quoted(f"a/{path}"), quoted(f"b/{path}")
         # git ends a name with a space in it by a tab, so that it can tell where the name ends.
         end = b"\t\n" if " " in path else b"\n"
-        out += b"diff --git " + old + b" " + new + b"\n--- " + old + end + b"+++ " + new + end
-        for piece in _hunks(_lines(change.before), _lines(change.after)):
+        out += b"diff --git " + old + b" " + new + b"\n"
+        if change.before is None:
+            out += _NEW_FILE
+        if change.after or change.before:  # git names no file that it has no line of
+            out += b"--- " + (_NO_FILE if change.before is None else old + end) + b"+++ " + new + end
+        for piece in _hunks(_lines(change.before or b""), _lines(change.after)):
             out += piece
     return bytes(out)
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from codemods.rules.base import ModuleView, Rule
 from codemods.rules.eager_load import EagerLoad
+from codemods.rules.engine_pool import EnginePool
 from codemods.rules.expunge_return import ExpungeReturn
 from codemods.rules.session_dependency import SessionDependency
 from codemods.rules.session_scope import SessionScope
@@ -19,6 +20,7 @@ RULES: tuple[Rule, ...] = (
     SessionDependency(),
     TaskArguments(),
     SharedSession(),
+    EnginePool(),
     EagerLoad(),
     ExpungeReturn(),
 )

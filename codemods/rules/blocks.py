@@ -6,7 +6,7 @@ Decides levels and reasons; edits nothing. A `Blocks` speaks for one rule in one
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from codemods.flow.inline import free_name
@@ -65,16 +65,24 @@ class Blocks:
     """The findings of one rule about the sessions of one function, module or class body.
 
     `ordinals` says which of its like an expression is, for keys that stay the same when another one is changed.
+    `aspect` says which part of the rule is about an expression, where the rule has several.
     """
 
     def __init__(
-        self, view: ModuleView, scope: Scope, keys: Keys, rule: str, ordinals: Mapping[ast.expr, int] | None = None
+        self,
+        view: ModuleView,
+        scope: Scope,
+        keys: Keys,
+        rule: str,
+        ordinals: Mapping[ast.expr, int] | None = None,
+        aspect: Callable[[ast.expr], str] = lambda node: "",
     ) -> None:
         self.view = view
         self.scope = scope
         self.keys = keys
         self.rule = rule
         self.ordinals = ordinals if ordinals is not None else {}
+        self.aspect = aspect
         self.openings = Openings(scope, view.tree, view.source, view.customs.openers, view.settings.scope)
 
     # --- deciding ----------------------------------------------------------------------------------------------
@@ -117,7 +125,8 @@ class Blocks:
             life.obstacles.append(Obstacle(reason, life.leaves[0].line, "load eagerly what is read there"))
         if life.obstacles:
             worst = life.obstacles[0]
-            return self.manual(made.node, statement, worst.reason, worst.advice)
+            undecided = worst.undecided or session.ownership is Ownership.UNKNOWN
+            return self.manual(made.node, statement, worst.reason, worst.advice, undecided=undecided)
         assert life.first is not None
         assert life.last is not None
         stays = life.inline or life.late
@@ -161,18 +170,35 @@ class Blocks:
         return ""
 
     def right(self, node: ast.expr, why: str) -> Right:
-        return Right(self.rule, self.view.site(node, self.scope), why)
+        return Right(self.rule, self.view.site(node, self.scope), why, self.aspect(node))
 
     def manual(
-        self, node: ast.expr, anchor: ast.stmt, reason: str, advice: str, *, indifferent: bool = False
+        self,
+        node: ast.expr,
+        anchor: ast.stmt,
+        reason: str,
+        advice: str,
+        *,
+        indifferent: bool = False,
+        undecided: bool = False,
     ) -> Finding:
+        """A place that is left alone. `undecided`: it may be right, for all that can be seen."""
         site = self.view.site(node, self.scope)
         anchored: ast.AST = node if isinstance(anchor, (With, ast.For, ast.AsyncFor)) else anchor
         if isinstance(anchor, (ast.If, ast.While, ast.Try, ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
             anchored = node
         key = self.key(site, anchored, node)
         return Finding(
-            key, self.rule, site, Level.MANUAL, reason, reason=reason, advice=advice, indifferent=indifferent
+            key,
+            self.rule,
+            site,
+            Level.MANUAL,
+            reason,
+            reason=reason,
+            advice=advice,
+            indifferent=indifferent,
+            aspect=self.aspect(node),
+            undecided=undecided,
         )
 
     def key(self, site: Site, anchor: ast.AST, node: ast.expr) -> str:
@@ -255,6 +281,7 @@ class Blocks:
             requests=tuple(requests),
             requires_at=block.needs,
             unless=block.unless,
+            aspect=self.aspect(node),
         )
 
     def fitted(self, blocks: list[Block]) -> Iterator[Finding]:

@@ -42,6 +42,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from functools import cached_property
 
 from codemods.flow.driving import Form, driven
@@ -77,6 +78,7 @@ from codemods.plan import (
 )
 from codemods.project.name_uses import SCOPES, Role
 from codemods.project.sessions import (
+    External,
     FunctionMeaning,
     GeneratorMeaning,
     Meaning,
@@ -90,6 +92,7 @@ from codemods.rules.blocks import IN_A_BLOCK, TASKS, Block, Blocks
 NAME = "session-scope"
 DEPENDENCIES = "session-dependency"  # the rule that looks at what this one leaves to it
 _PAGE = __doc__ or ""
+_STEPS = frozenset({"builtins.next", "builtins.anext"})  # what takes the session out of a generator
 
 
 class SessionScope:
@@ -116,7 +119,7 @@ class _Scope:
         self.view = view
         self.scope = scope
         self.keys = keys
-        self.blocks = Blocks(view, scope, keys, NAME, self._ordinals)
+        self.blocks = Blocks(view, scope, keys, NAME, self._ordinals, self._aspect)
 
     def examine(self) -> Iterator[Examined]:
         blocks: list[Block] = []
@@ -134,6 +137,8 @@ class _Scope:
                         found = self.blocks.manual(found_made.node, statement, reason, IN_A_BLOCK)
                     if self._is_lent(found, found_made):
                         continue
+                    if isinstance(found, Finding) and found_made.session.ownership is Ownership.UNKNOWN:
+                        found = replace(found, undecided=True)  # one that someone else holds is none to be opened here
                     if isinstance(found, Block):
                         blocks.append(found)
                     else:
@@ -152,7 +157,8 @@ class _Scope:
             advice = "open the session with a block by hand"
             if "." not in suspect.called and "[" not in suspect.called:
                 advice = f"name the factory in `sessions` of the settings, or {advice}"
-            yield self.blocks.manual(suspect.value, suspect.statement, reason, advice)
+            known = isinstance(self.scope.meaning(suspect.value), SessionMeaning)
+            yield self.blocks.manual(suspect.value, suspect.statement, reason, advice, undecided=not known)
         yield from self.blocks.fitted(blocks)
 
     def _is_lent(self, found: Examined | Block, found_made: Made) -> bool:
@@ -241,6 +247,16 @@ class _Scope:
                 counts[name] = found[expression_node] = counts.get(name, 0) + 1
         return found
 
+    def _aspect(self, node: ast.expr) -> str:
+        """Who gives the session: "function" for one of the project, "maker" where a class or a maker is called."""
+        call = node.value if isinstance(node, ast.Await) else node
+        if not isinstance(call, ast.Call):
+            return "function"  # a property, or a generator that is kept in a name
+        called = self.scope.callee(call)
+        if from_contextlib(called) or (isinstance(called, External) and called.dotted in _STEPS):
+            return self._aspect(call.args[0]) if call.args else "maker"
+        return "function" if isinstance(called, FunctionMeaning) else "maker"
+
     # --- where sessions are made -------------------------------------------------------------------------------
 
     def _is_item(self, node: ast.expr) -> bool:
@@ -272,7 +288,8 @@ class _Scope:
                 return self._returned(made, statement)
             case ast.Return(value=ast.Tuple(elts=elements)) if made.node in elements:
                 reason = f"returned in a tuple at line {statement.lineno}: it belongs to the caller"
-                return self.blocks.manual(made.node, statement, reason, "see that every caller closes it")
+                advice = "see that every caller closes it"
+                return self.blocks.manual(made.node, statement, reason, advice, undecided=True)
             case ast.Expr(value=value) if value is made.node:
                 return self.blocks.manual(made.node, statement, "made and never used", "delete the line")
             case ast.Expr(value=ast.Yield(value=value)) if value is made.node:
@@ -283,22 +300,26 @@ class _Scope:
             return self._optional(statement, optional, made)
         match parent:
             case ast.BoolOp():
-                reason = "made only when none is given: who has to close it depends on the caller"
-                return self.blocks.manual(made.node, statement, reason, "split the function, or use `nullcontext`")
+                return self._made_if_none(made, statement)
             case ast.IfExp(body=body, orelse=orelse):
                 other = orelse if body is made.node else body
                 if isinstance(other, (ast.Name, ast.Attribute)):
-                    reason = "made only when none is given: who has to close it depends on the caller"
-                    return self.blocks.manual(made.node, statement, reason, "split the function, or use `nullcontext`")
+                    return self._made_if_none(made, statement)
                 reason = "made in a conditional expression: which session it is depends on the path"
-                return self.blocks.manual(
-                    made.node, statement, reason, "choose the factory first, then open it with a block"
-                )
+                advice = "choose the factory first, then open it with a block"
+                given = not bound_to(statement)[0]  # to the caller, or to a call that may close it
+                return self.blocks.manual(made.node, statement, reason, advice, undecided=given)
             case ast.Compare(ops=[ast.Is() | ast.IsNot()]):
                 return self.blocks.right(made.node, "only asked whether it is there: it holds no connection")
             case ast.Attribute() | ast.Call() | ast.keyword() if self.scope.is_function:
                 return self._inline(statement, made)
-        return self.blocks.manual(made.node, statement, "made in a form that cannot be followed", IN_A_BLOCK)
+        reason = "made in a form that cannot be followed"
+        return self.blocks.manual(made.node, statement, reason, IN_A_BLOCK, undecided=True)
+
+    def _made_if_none(self, made: Made, statement: ast.stmt) -> Finding:
+        reason = "made only when none is given: who has to close it depends on the caller"
+        advice = "split the function, or use `nullcontext`"
+        return self.blocks.manual(made.node, statement, reason, advice, undecided=True)
 
     def _not_ours(self, statement: ast.stmt, made: Made) -> Examined | None:
         """Sessions that no block belongs around, whatever stands around them."""
@@ -349,7 +370,9 @@ class _Scope:
                 return self.blocks.right(made.node, "closed in `finally`")
         reason = f"stored on `{target}`: it outlives the function"
         advice = "keep the factory instead of the session, and open a block where the session is used"
-        return self.blocks.manual(made.node, statement, reason, advice)
+        # its exit may close it by way of another method
+        enters = method in ("__aenter__", "__enter__")
+        return self.blocks.manual(made.node, statement, reason, advice, undecided=enters)
 
     def _left_by_exit(self, life: Lifetime) -> bool:
         """`session = F(); self.session = session` in `__aenter__`, closed in `__aexit__`."""
@@ -432,6 +455,7 @@ class _Scope:
             message=f"session made at line {statement.lineno} only goes to a task, which opens its own -> not made",
             edits=(RemoveStatement(path, statement.lineno),),
             requests=requests,
+            aspect=self._aspect(made.node),
             requires_at=tuple((TASKS, path, line) for line in lines),
             unless=next(one.reason for one in life.obstacles if one.scheduled),
         )
@@ -507,7 +531,7 @@ class _Scope:
                 if out is not None and out.returned and DEPENDENCIES in self.view.running and self._dependents():
                     continue
                 if out is not None and self.scope.is_function and not self._is_of_task(out):
-                    yield self.blocks.manual(node, statement, out.reason, out.advice)
+                    yield self.blocks.manual(node, statement, out.reason, out.advice, undecided=out.undecided)
                     continue
             yield self.blocks.right(node, why)
 
@@ -573,6 +597,7 @@ class _Scope:
             reason="; ".join(reasons),
             facts=(Fact(self.view.source.path, line, f"`{name}` is used here"),),
             edits=tuple(edits),
+            aspect=self._aspect(item.context_expr),
         )
 
     def _driven(self, statement: ast.For | ast.AsyncFor) -> Iterator[Examined]:

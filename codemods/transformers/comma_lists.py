@@ -1,4 +1,6 @@
-"""What stands in brackets with commas between: arguments, parameters. Parts go or give way to others; pure, on nodes.
+"""What stands in brackets with commas between: arguments, parameters, the items of a dict. Pure, on nodes.
+
+Parts go, give way to others, or are joined by one more.
 
 The layout of what stays is not touched: lines are not joined, a line that is emptied goes, every comment stays that
 people read.
@@ -68,6 +70,23 @@ class CommaList(Generic[Node]):
         """What stands between a last part without a comma and the closing bracket."""
         return NOTHING if self.has_last_comma or not self.parts else self.end
 
+    def with_last(self, node: Node, line: int) -> CommaList[Node]:
+        """The list with one more part at its end. It gets a line of its own where the last one has one, or has comments
+        behind it, which stay there. Behind an only part on lines of its own, which formatters leave without a comma, it
+        gets a comma, too.
+
+        Raises ComposeError, for `line`, where a comment has no line to stay on.
+        """
+        if self.parts:
+            gaps = [part.before for part in reversed(self.parts)]
+            between, end = _parted(self.end, gaps, line)
+            was_hanging = all(isinstance(gap, cst.ParenthesizedWhitespace) for gap in (*gaps, self.end))
+            has_comma = self.has_last_comma or (len(gaps) == 1 and was_hanging)
+            return CommaList((*self.parts, Part(node, between, NOTHING)), end, has_comma)
+        if comment_lines(self.end):
+            raise ComposeError(f"there is a comment in the place of what is added on line {line}", line)
+        return replace(self, parts=(Part(node, NOTHING, NOTHING),), end=NOTHING)
+
     def changed(self, new: Mapping[int, Sequence[Node]], line: int) -> CommaList[Node]:
         """The list with other parts, one or more, at some places, or without the parts there.
 
@@ -96,6 +115,25 @@ class CommaList(Generic[Node]):
             return replace(self, parts=tuple(parts), end=gap)
         parts[index] = replace(parts[index], before=gap)
         return replace(self, parts=tuple(parts))
+
+
+def _parted(gap: Gap, gaps: Sequence[Gap], line: int) -> tuple[Gap, Gap]:
+    """What stands before a new part and behind it, where `gap` stood behind the last one.
+
+    `gaps` are those before the parts, the last one's first.
+    """
+    has_comments = bool(comment_lines(gap))
+    if not has_comments and not isinstance(gaps[0], cst.ParenthesizedWhitespace):
+        return cst.SimpleWhitespace(" "), gap
+    margin = next((one for one in gaps if isinstance(one, cst.ParenthesizedWhitespace)), None)
+    if margin is None:
+        raise ComposeError(f"the comment behind the last part on line {line} leaves no line for another", line)
+    newline = cst.TrailingWhitespace(newline=margin.first_line.newline)
+    between = margin.with_changes(first_line=newline, empty_lines=[])
+    if not isinstance(gap, cst.ParenthesizedWhitespace):
+        return between, gap
+    end = gap.with_changes(first_line=newline, empty_lines=[])
+    return between.with_changes(first_line=gap.first_line, empty_lines=gap.empty_lines), end
 
 
 def _next(before: Gap) -> Gap:

@@ -15,6 +15,7 @@ from dataclasses import replace
 from codemods.plan import (
     AddArgument,
     AddFunction,
+    AddItem,
     ChainCall,
     ChangeArguments,
     ChangeDefinition,
@@ -39,6 +40,7 @@ from codemods.transformers.imports import settle_imports
 from codemods.transformers.intended import added_imports, check_statements, edited_definitions, edited_expressions
 from codemods.transformers.line_width import within_limits
 from codemods.transformers.slices import edit_statements
+from codemods.transformers.split_brackets import with_split
 from codemods.transformers.verify import verify_bytes
 
 __all__ = ["ComposeError", "compose"]
@@ -86,6 +88,8 @@ def _within_limits(source: Source, text: str, edits: list[Edit]) -> str:
         return text
     edited = edited_expressions(source.text, text, edits)
     short = within_limits(source.text, text, edited, source.indent)
+    while (split := with_split(short, edited_expressions(source.text, short, edits), source.indent)) is not None:
+        short = split
     definitions = edited_definitions(source.text, short, edits)
     short = within_header_limits(source.text, short, definitions, source.indent)
     check_statements(source.text, short, edits)
@@ -139,5 +143,5 @@ def _joined_definitions(edits: list[ChangeDefinition]) -> list[ChangeDefinition]
 
 def _position(edit: Edit) -> tuple[int, int, str]:
     last = edit.last if isinstance(edit, OpenBlock | WidenBlock | GuardBlock) else 0
-    in_order = isinstance(edit, InsertBefore | InsertAfter | AddArgument | ChainCall | AddFunction)
+    in_order = isinstance(edit, InsertBefore | InsertAfter | AddArgument | AddItem | ChainCall | AddFunction)
     return start_line(edit), last, type(edit).__name__ if in_order else repr(edit)

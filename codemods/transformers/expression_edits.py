@@ -8,8 +8,9 @@ from dataclasses import dataclass
 import libcst as cst
 from libcst.metadata import CodeRange
 
-from codemods.plan import AddArgument, ChainCall, ChangeArguments, Edit, ReplaceExpression
+from codemods.plan import AddArgument, AddItem, ChainCall, ChangeArguments, Edit, ReplaceExpression
 from codemods.transformers.add_argument import with_argument
+from codemods.transformers.add_item import with_item
 from codemods.transformers.chain_call import Chain, chain_of, with_chain, with_next_dot
 from codemods.transformers.change_arguments import with_arguments
 from codemods.transformers.expression_spans import ExpressionEdit, nodes_at
@@ -25,7 +26,7 @@ class ExpressionEdits:
 
     replaced: Mapping[cst.CSTNode, cst.BaseExpression]
     changed: Mapping[cst.CSTNode, ChangeArguments]
-    arguments: Mapping[cst.CSTNode, Sequence[AddArgument]]
+    added: Mapping[cst.CSTNode, Sequence[AddArgument | AddItem]]
     chains: Mapping[cst.CSTNode, Chain]
     followed: Mapping[cst.CSTNode, Chain]
 
@@ -41,7 +42,7 @@ class ExpressionEdits:
         nodes = nodes_at({edit.span for edit in asked}, positions, offset)
         replaced: dict[cst.CSTNode, cst.BaseExpression] = {}
         changed: dict[cst.CSTNode, ChangeArguments] = {}
-        arguments: dict[cst.CSTNode, list[AddArgument]] = {}
+        added: dict[cst.CSTNode, list[AddArgument | AddItem]] = {}
         calls: dict[cst.CSTNode, list[ChainCall]] = {}
         for edit in asked:
             node = nodes[edit.span]
@@ -50,8 +51,8 @@ class ExpressionEdits:
                     replaced[node] = replacement(edit, node, newline)
                 case ChangeArguments():
                     changed[node] = edit
-                case AddArgument():
-                    arguments.setdefault(node, []).append(edit)
+                case AddArgument() | AddItem():
+                    added.setdefault(node, []).append(edit)
                 case ChainCall():
                     calls.setdefault(node, []).append(edit)
         behind = {node.value: node for node in positions if isinstance(node, cst.Attribute)} if calls else {}
@@ -62,7 +63,7 @@ class ExpressionEdits:
             chains[one] = chain_of(texts, following)
             if following is not None:
                 followed[following] = chains[one]
-        return cls(replaced, changed, arguments, chains, followed)
+        return cls(replaced, changed, added, chains, followed)
 
     def made(self, original: cst.BaseExpression, updated: cst.BaseExpression) -> cst.BaseExpression:
         """What becomes of one expression, in which everything that lies deeper has been edited already."""
@@ -70,8 +71,8 @@ class ExpressionEdits:
             return self.replaced[original]
         if original in self.changed:
             updated = with_arguments(self.changed[original], updated)
-        for edit in self.arguments.get(original, ()):
-            updated = with_argument(edit, updated)
+        for edit in self.added.get(original, ()):
+            updated = with_argument(edit, updated) if isinstance(edit, AddArgument) else with_item(edit, updated)
         if original in self.followed:
             updated = with_next_dot(self.followed[original], updated)
         return with_chain(self.chains[original], updated) if original in self.chains else updated

@@ -4,29 +4,39 @@ from __future__ import annotations
 
 import ast
 
-from codemods.plan import AddArgument, ChainCall, ChangeArguments
+from codemods.plan import AddArgument, AddItem, ChainCall, ChangeArguments
 from codemods.transformers.errors import ComposeError
 
-_CHAINABLE = (ast.Name, ast.Attribute, ast.Call, ast.Subscript)
-
-
-Growing = AddArgument | ChainCall | ChangeArguments
+Growing = AddArgument | AddItem | ChainCall | ChangeArguments
 
 
 def check_expression(expression: ast.expr, edit: Growing) -> None:
-    """Raise ComposeError unless `expression` is a call that takes the arguments, or one that calls can follow."""
+    """Raise ComposeError unless `expression` is a call that takes the arguments, a dict display that lacks the key, or
+    an expression that calls can follow."""
     line = edit.span.line
-    if isinstance(edit, AddArgument | ChangeArguments):
-        if not isinstance(expression, ast.Call):
-            raise ComposeError(f"the expression on line {line} is no call", line)
-        if isinstance(edit, AddArgument):
+    match edit, expression:
+        case AddItem(), ast.Dict():
+            _check_item(expression, edit)
+        case AddItem(), _:
+            raise ComposeError(f"the expression on line {line} is no dict display", line)
+        case AddArgument(), ast.Call():
             argument_of(edit.text, line)
-        else:
+        case ChangeArguments(), ast.Call():
             _check_arguments(expression, edit)
-        return
-    if not isinstance(expression, _CHAINABLE):
-        raise ComposeError(f"no call can follow the expression on line {line}", line)
-    chain_on(edit, ast.Name(id="_", ctx=ast.Load()))
+        case ChainCall(), ast.Name() | ast.Attribute() | ast.Call() | ast.Subscript():
+            chain_on(edit, ast.Name(id="_", ctx=ast.Load()))
+        case ChainCall(), _:
+            raise ComposeError(f"no call can follow the expression on line {line}", line)
+        case _:
+            raise ComposeError(f"the expression on line {line} is no call", line)
+
+
+def _check_item(display: ast.Dict, edit: AddItem) -> None:
+    """A key that a dict has already would be given another value, which no compiler tells."""
+    line = edit.span.line
+    key = ast.unparse(item_of(edit.text, line)[0])
+    if key in [ast.unparse(known) for known in display.keys if known is not None]:
+        raise ComposeError(f"the dict on line {line} has the key {key} already", line)
 
 
 def _check_arguments(call: ast.Call, edit: ChangeArguments) -> None:
@@ -61,6 +71,15 @@ def arguments_of(text: str, line: int) -> list[ast.expr | ast.keyword]:
     if not found:
         raise ComposeError(f"`{text}` is no argument", line)
     return found
+
+
+def item_of(text: str, line: int) -> tuple[ast.expr, ast.expr]:
+    """The key and the value of the item of a dict that a text is. Raises ComposeError for `line` where it is none, or
+    more than one."""
+    match _parsed(f"{{{text}\n}}"):
+        case ast.Dict(keys=[ast.expr() as key], values=[value]) if not text.rstrip().endswith(","):
+            return key, value
+    raise ComposeError(f"`{text}` is not one item of a dict", line)
 
 
 def _arguments(text: str) -> list[ast.expr | ast.keyword]:

@@ -17,15 +17,15 @@ Written = Callable[[ast.expr], str]
 
 
 def layout_of(value: ast.expr, written: Written, *, may_be_enclosed: bool) -> Group | None:
-    """The layout of the value of a statement. A chain that has to be broken gets parentheses where it may have them,
-    else it is broken in its brackets only; None where it is awaited, too."""
+    """The layout of the value of a statement. A chain or condition that has to be broken gets parentheses where it may
+    have them, else a chain is broken in its brackets only; None where it is awaited, too."""
     layout = _Layout(written)
     chain = value.value if isinstance(value, ast.Await) else value
-    if not _is_fluent(chain):
+    if not isinstance(value, ast.IfExp) and not _is_fluent(chain):
         return Group(layout.of(value))
     if may_be_enclosed:
         return Group((IfBroken("("), Indented((Break(), *layout.of(value))), Break(), IfBroken(")")))
-    return None if isinstance(value, ast.Await) else Group(layout.chain(chain, fluent=False))
+    return None if isinstance(value, ast.Await | ast.IfExp) else Group(layout.chain(chain, fluent=False))
 
 
 def _is_fluent(node: ast.expr) -> bool:
@@ -78,6 +78,9 @@ class _Layout:
                 return (
                     Group(("[", Indented((Break(), Group(self._comprehension(element, clauses[0])))), Break(), "]")),
                 )
+            case ast.IfExp(body=body, test=test, orelse=other):
+                found, condition, otherwise = (self.of(one) for one in (body, test, other))
+                return (Group((*found, Break(" "), "if ", *condition, Break(" "), "else ", *otherwise)),)
             case ast.Starred(value=value):
                 return ("*", *self.of(value))
         return self._as_written(node)
@@ -113,6 +116,8 @@ class _Layout:
         return self._bracketed("(", [self._argument(one) for one in given], ")", call)
 
     def _argument(self, given: ast.expr | ast.keyword) -> tuple[Document, ...]:
+        if isinstance(given, ast.keyword) and given.arg is None and _needs_parentheses(given.value):
+            return (Group(("**(", Indented((Break(), *self.of(given.value))), Break(), ")")),)
         if isinstance(given, ast.keyword):
             return ("**" if given.arg is None else f"{given.arg}=", *self.of(given.value))
         return self.of(given)

@@ -12,11 +12,11 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 import libcst as cst
 from libcst.metadata import CodeRange
 
-from codemods.plan import AddArgument, ChainCall, ChangeArguments, ReplaceExpression, Span
+from codemods.plan import AddArgument, AddItem, ChainCall, ChangeArguments, ReplaceExpression, Span
 from codemods.transformers.errors import ComposeError
 from codemods.transformers.outline import first_line, last_line
 
-ExpressionEdit = ReplaceExpression | AddArgument | ChainCall | ChangeArguments
+ExpressionEdit = ReplaceExpression | AddArgument | AddItem | ChainCall | ChangeArguments
 
 _DEFINITIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.arguments)
 

@@ -9,8 +9,10 @@ from itertools import combinations, permutations
 
 from codemods.plan import (
     AddFunction,
+    AddItem,
     ChangeArguments,
     ChangeParameters,
+    CreateFile,
     DissolveBlock,
     DissolveTry,
     Edit,
@@ -25,7 +27,7 @@ from codemods.plan import (
     WidenBlock,
 )
 from codemods.transformers.errors import ComposeError
-from codemods.transformers.expression_fit import Growing, arguments_as_written, check_expression
+from codemods.transformers.expression_fit import Growing, arguments_as_written, check_expression, item_of
 from codemods.transformers.expression_spans import ExpressionEdit, find_expression
 from codemods.transformers.function_fit import check_function
 from codemods.transformers.insertion_fit import check_insertion, check_opening
@@ -46,6 +48,8 @@ def start_line(edit: Edit) -> int:
             return edit.span.line
         case GuardBlock():
             return edit.first
+        case CreateFile():
+            return 0
         case _:
             return edit.line
 
@@ -61,6 +65,8 @@ def places_of(outline: Outline, tree: ast.Module, edit: Edit) -> list[Place]:
             return [_holder(outline, tree, edit)]
         case OpenBlock() | WidenBlock() | GuardBlock():
             anchors = block_anchors(edit)
+        case CreateFile():
+            raise ComposeError(f"{edit.path} is there already")
         case _:
             return [outline.find(edit.line)]
     places = [outline.find(line) for line in anchors]
@@ -97,6 +103,7 @@ def check_fit(outline: Outline, tree: ast.Module, edits: Sequence[Edit]) -> None
     expressions = [edit for edit in edits if isinstance(edit, ExpressionEdit)]
     _check_expressions(expressions)
     _check_arguments(outline, tree, expressions)
+    _check_items(expressions)
     _check_headers(outline, tree, edits, expressions)
     replaced = {edit.creation for edit in edits if isinstance(edit, OpenBlock) and edit.context is not None}
     replaced |= {edit.line for edit in edits if isinstance(edit, ReplaceStatement)}
@@ -205,6 +212,15 @@ def _check_arguments(outline: Outline, tree: ast.Module, edits: Sequence[Express
     for edit in edits:
         if gone and find_expression(tree, lines, edit)[0] in gone:
             raise ComposeError(f"what is edited on line {edit.span.line} is taken away too", edit.span.line)
+
+
+def _check_items(edits: Sequence[ExpressionEdit]) -> None:
+    """No dict may get one key twice."""
+    added = [edit for edit in edits if isinstance(edit, AddItem)]
+    keys = Counter((edit.span, ast.unparse(item_of(edit.text, edit.span.line)[0])) for edit in added)
+    for (span, key), count in keys.items():
+        if count > 1:
+            raise ComposeError(f"the dict on line {span.line} is to get the key {key} twice", span.line)
 
 
 def _check_headers(

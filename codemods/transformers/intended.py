@@ -7,12 +7,13 @@ suite gets, so both are left out on either side.
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from codemods.plan import (
     AddArgument,
     AddFinally,
     AddFunction,
+    AddItem,
     ChainCall,
     ChangeArguments,
     ChangeDefinition,
@@ -32,7 +33,14 @@ from codemods.plan import (
     WidenBlock,
 )
 from codemods.transformers.errors import ComposeError
-from codemods.transformers.expression_fit import Growing, argument_of, arguments_as_written, arguments_of, chain_on
+from codemods.transformers.expression_fit import (
+    Growing,
+    argument_of,
+    arguments_as_written,
+    arguments_of,
+    chain_on,
+    item_of,
+)
 from codemods.transformers.expression_spans import ExpressionEdit, find_expression
 from codemods.transformers.outline import suites_of
 from codemods.transformers.parameter_fit import Function, changed_parameters
@@ -81,7 +89,8 @@ def _imports(suite: list[ast.stmt]) -> Iterator[ast.Import | ast.ImportFrom]:
 
 
 def edited_expressions(before: str, after: str, edits: Iterable[Edit]) -> list[tuple[ast.stmt, ast.expr, Growing]]:
-    """The expressions of `after` that got other arguments or a call, each with the innermost statement that holds it.
+    """The expressions of `after` that got other arguments, an item or a call, once for each edit, with the innermost
+    statement that holds it.
 
     `after` has to be what `check_statements` lets pass; its imports are not looked at.
     """
@@ -105,19 +114,23 @@ def _edited_nodes(before: str, after: str, edits: list[Edit]) -> Iterator[tuple[
     expected, made = _intended(before, edits)
     found = ast.parse(after)
     _without_fillers(found.body)
-    yield from _counterparts(expected, found, {id(node): edit for node, edit in made})
+    by_node: dict[int, list[_Adding]] = {}
+    for node, edit in made:
+        by_node.setdefault(id(node), []).append(edit)
+    yield from _counterparts(expected, found, by_node)
 
 
 def _counterparts(
-    expected: ast.AST, found: ast.AST, made: Mapping[int, _Adding]
+    expected: ast.AST, found: ast.AST, made: Mapping[int, Sequence[_Adding]]
 ) -> Iterator[tuple[ast.stmt, ast.AST, _Adding]]:
     pending: list[tuple[ast.AST, ast.AST, ast.stmt | None]] = [(expected, found, None)]
     while pending:
         one, other, statement = pending.pop()
         if isinstance(other, ast.stmt):
             statement = other
-        if id(one) in made and statement is not None:
-            yield statement, other, made[id(one)]
+        if statement is not None:
+            for edit in made.get(id(one), ()):
+                yield statement, other, edit
         inner = zip(ast.iter_child_nodes(one), ast.iter_child_nodes(other), strict=True)
         pending += [(*pair, statement) for pair in inner]
 
@@ -181,6 +194,12 @@ def _edited(node: ast.AST, edit: ExpressionEdit, order: list[int]) -> ast.AST:
                 node.keywords.append(argument)
             else:
                 node.args.append(argument)
+            return node
+        case AddItem():
+            assert isinstance(node, ast.Dict)
+            key, value = item_of(edit.text, edit.span.line)
+            node.keys.append(key)
+            node.values.append(value)
             return node
         case ChangeArguments():
             assert isinstance(node, ast.Call)

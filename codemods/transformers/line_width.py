@@ -1,4 +1,4 @@
-"""Lines that other arguments or a call made too long are laid out anew, as a formatter would. Pure; text to text.
+"""Lines that arguments, items or calls made too long are laid out anew, as a formatter would. Pure; text to text.
 
 Only lines that an edit wrote on are touched, and only where the formatter's layout of the whole statement differs from
 the present one in nothing else. What cannot be laid out so stays long.
@@ -10,16 +10,17 @@ import ast
 import io
 import re
 import tokenize
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from codemods.plan import AddArgument, ChainCall, ChangeArguments
+from codemods.plan import AddArgument, AddItem, ChainCall, ChangeArguments
 from codemods.transformers.documents import IfBroken, printed, width
-from codemods.transformers.expression_fit import Growing
+from codemods.transformers.expression_fit import Growing, arguments_as_written
 from codemods.transformers.expression_layout import layout_of
 from codemods.transformers.physical_lines import split_lines
 
-_PRAGMA = re.compile(r"#\s*(?:noqa|type:|pyright:|pylint:|mypy:|ruff:|flake8:|pragma:|fmt:|yapf:|isort:|nosec)", re.I)
+PRAGMA = re.compile(r"#\s*(?:noqa|type:|pyright:|pylint:|mypy:|ruff:|flake8:|pragma:|fmt:|yapf:|isort:|nosec)", re.I)
 _Edited = list[tuple[ast.expr, Growing]]
 _COMMENT = re.compile(r"\s*(?:#[^\n]*)?")
 
@@ -28,21 +29,34 @@ def within_limits(before: str, after: str, made: Iterable[tuple[ast.stmt, ast.ex
     """`after` with the lines that are too long laid out, where that can be done.
 
     `made` are the expressions of `after` that were edited, each with the statement that holds it; `before` is the
-    original, in which the lines of the edits may have been too long already. Lines in brackets are indented by `step`.
+    original. Lines that were too long already stay so, but where arguments or items join them: those may be many. There
+    a part that does not fit by itself (a long string) does not stop the others either.
+    Lines in brackets are indented by `step`.
     """
     old, lines = split_lines(before), split_lines(after)
     around: dict[ast.stmt, _Edited] = {}
     for statement, node, edit in made:
         first = edit.span.line if isinstance(edit, ChangeArguments) else edit.span.end_line
         known = old[first - 1 : edit.span.end_line]
-        if edit.limit > 0 and all(width(_bare(line)) <= edit.limit for line in known):
+        joins = isinstance(edit, AddArgument | AddItem)
+        if edit.limit > 0 and (joins or all(width(_bare(line)) <= edit.limit for line in known)):
             around.setdefault(statement, []).append((node, edit))
     for statement in sorted(around, key=lambda one: one.lineno, reverse=True):
         laid_out = _laid_out(lines, statement, around[statement], step)
         if laid_out is not None:
             first, last, text = laid_out
-            lines[first - 1 : last] = [text]
+            made_of = [*lines[: first - 1], text, *lines[last:]]
+            if same_meaning("".join(lines), "".join(made_of)):  # parentheses may be needed that a layout leaves out
+                lines = made_of
     return "".join(lines)
+
+
+def same_meaning(one: str, other: str) -> bool:
+    """Whether two texts are the same code, the second of which may be none at all."""
+    try:
+        return ast.dump(ast.parse(one)) == ast.dump(ast.parse(other))
+    except SyntaxError:
+        return False
 
 
 def _value(statement: ast.stmt) -> ast.expr | None:
@@ -63,7 +77,8 @@ def _laid_out(lines: Sequence[str], statement: ast.stmt, edited: _Edited, step: 
     if value is None:
         return None
     limit = min(edit.limit for _, edit in edited)
-    written_on = {line for node, edit in edited for line in _lines_of(node, edit)}
+    added = Counter(node for node, edit in edited if isinstance(edit, AddArgument | AddItem))
+    written_on = {line for node, edit in edited for line in lines_of(node, edit, added[node])}
     too_long = [line for line in written_on if width(_bare(lines[line - 1])) > limit]
     frame = _Frame.of(lines, statement, value)
     if not too_long or frame is None:
@@ -82,7 +97,9 @@ def _laid_out(lines: Sequence[str], statement: ast.stmt, edited: _Edited, step: 
     above, below = min(too_long) - frame.first, frame.last - max(too_long)
     if new[:above] != now[:above] or new[len(new) - below :] != now[len(now) - below :] or len(new) <= above + below:
         return None
-    if any(width(line) > limit for line in new[above : len(new) - below]):
+    joins = len(added) == len({node for node, _ in edited})
+    written = new[above : len(new) - below]
+    if new == now or any(width(line) > limit for line in ((new[0], new[-1]) if joins else written)):
         return None
     last = lines[frame.last - 1]
     end = last[len(_bare(last)) :]
@@ -123,21 +140,23 @@ class _Frame:
         if is_header and not suffix.startswith(":"):
             return None
         before = lines[first - 1][: _point(lines, first, statement.col_offset)[1]]
-        if before.strip() or "\n" in prefix or _PRAGMA.search(suffix):
+        if before.strip() or "\n" in prefix or PRAGMA.search(suffix):
             return None
         if not _COMMENT.fullmatch(suffix.removeprefix(":") if is_header else suffix):
             return None
         return cls(first, line, prefix, suffix)
 
 
-def _lines_of(node: ast.expr, edit: Growing) -> range:
-    """The lines that an edit has written on, in the result."""
-    assert isinstance(node, ast.Call)
+def lines_of(node: ast.expr, edit: Growing, added: int) -> range:
+    """The lines that an edit has written on, in the result; `added`: how many arguments or items the node got."""
     first = node.lineno
-    if isinstance(edit, AddArgument):
-        first = max([one.lineno for one in node.args] + [one.lineno for one in node.keywords])
-    elif isinstance(edit, ChainCall) and isinstance(node.func, ast.Attribute):
-        first = node.func.value.end_lineno or first
+    match edit, node:
+        case AddArgument(), ast.Call():
+            first = arguments_as_written(node)[-added].lineno
+        case AddItem(), ast.Dict():
+            first = min(one.lineno for one in node.keys[-added:] if one is not None)
+        case ChainCall(), ast.Call(func=ast.Attribute(value=value)):
+            first = value.end_lineno or first
     return range(first, (node.end_lineno or first) + 1)
 
 
@@ -162,8 +181,13 @@ def _tokens(text: str) -> list[str] | None:
     return found[1:-1]
 
 
+def node_range(lines: Sequence[str], node: ast.expr) -> tuple[tuple[int, int], tuple[int, int]]:
+    """Where a node of this text begins and ends: 1-based lines, columns in code points."""
+    return _point(lines, node.lineno, node.col_offset), _end(lines, node)
+
+
 def _written(lines: Sequence[str], node: ast.expr) -> str:
-    start, end = _point(lines, node.lineno, node.col_offset), _end(lines, node)
+    start, end = node_range(lines, node)
     if start[0] == end[0]:
         return lines[start[0] - 1][start[1] : end[1]]
     inner = lines[start[0] : end[0] - 1]

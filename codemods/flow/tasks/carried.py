@@ -68,6 +68,7 @@ class Given:
     optional: bool = False  # it may be None
     session: int = 0  # its number: the session itself, or the one that the entity is in
     standing: Standing = field(default_factory=Standing)
+    mixed_in: bool = False  # one of the several things that it may be does not matter
 
     @property
     def text(self) -> str:
@@ -81,6 +82,11 @@ class Given:
     def matters(self) -> bool:
         """It is a session or an entity, or holds one."""
         return self.what not in (What.PLAIN, What.OTHER)
+
+    @property
+    def is_certain(self) -> bool:
+        """Whether it is told that it matters, in one way or another."""
+        return self.matters and self.what is not What.UNTOLD and not self.mixed_in
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,6 +129,19 @@ class Site:
     def is_carrying(self) -> bool:
         """Whether a session or an entity goes along."""
         return any(one.matters for one in self.given) or bool(self.captured or self.owner)
+
+    @property
+    def is_certain(self) -> bool:
+        """Whether it is told that a session or an entity goes along, and that what it goes to runs later."""
+        certain = any(one.is_certain for one in self.given) or bool(self.captured)
+        certain = certain or (self.owner is not None and self.owner.what is not What.UNTOLD)
+        return self.scheduling.proved and certain
+
+    @property
+    def has_session(self) -> bool:
+        """Whether what goes along is, or holds, a session."""
+        kinds = {one.what for one in self.given} | ({self.owner.what} if self.owner is not None else set())
+        return bool(self.shared) or bool(kinds & {What.SESSION, What.HOLDER})
 
     @property
     def is_waited_for(self) -> bool:
@@ -314,7 +333,8 @@ def _given(argument: Argument, record: Record, scope: Scope) -> Given:
     if len(kinds) > 1:
         if What.UNTOLD not in kinds and not kinds & {What.SESSION, What.ENTITY, What.ENTITIES, What.HOLDER}:
             return Given(argument, What.CONTAINER if What.CONTAINER in kinds else What.OTHER)
-        return Given(argument, What.MIXED, session=min(_numbers(held, record), default=0))
+        mixed_in = bool(kinds & {What.PLAIN, What.OTHER, What.UNTOLD})
+        return Given(argument, What.MIXED, session=min(_numbers(held, record), default=0), mixed_in=mixed_in)
     (what,) = kinds
     number = min(_numbers(held, record), default=0)
     found = {one for one in objects(held, rows=True) if one.class_ is not None}

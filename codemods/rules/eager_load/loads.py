@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 from collections import defaultdict
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 from codemods.flow.loader_options import Missing, loaded_by, missing
 from codemods.flow.objects.readers import Reading, Run
@@ -22,6 +23,14 @@ from codemods.rules.eager_load.statement import Loaded, options_added
 from codemods.rules.eager_load.verdicts import Verdicts, of
 
 _LOADS = frozenset({How.LOADED, How.GOT, How.MADE})
+
+
+@dataclass(frozen=True, slots=True)
+class _Refused:
+    """Why a load is left alone. `undecided`: what is read may be loaded all the same."""
+
+    why: str
+    undecided: bool = False
 
 
 class Loads:
@@ -84,13 +93,14 @@ class Loads:
             return
         stopped = next((one for one in readings if one.stopped), None)
         if stopped is not None:
-            yield self.verdicts.manual(node, [stopped], stopped.stopped)
+            yield self.verdicts.manual(node, [stopped], stopped.stopped, undecided=True)
             return
         lacking: dict[tuple[str, ...], Missing] = {}
         for each, read in found:
             loaded = loaded_by(self._arguments(each), class_, self.scope)
             if loaded.unknown:
-                yield self.verdicts.manual(node, readings, f"its options cannot be told: {loaded.unknown}")
+                why = f"its options cannot be told: {loaded.unknown}"
+                yield self.verdicts.manual(node, readings, why, undecided=True)
                 return
             paths = [one.names for one in read if one in readings]
             by_hand = self._by_hand(each)
@@ -107,7 +117,7 @@ class Loads:
             return
         readings = of(readings, wanting)
         if refused := self._refused(found, wanting):
-            yield self.verdicts.manual(node, readings, refused)
+            yield self.verdicts.manual(node, readings, refused.why, undecided=refused.undecided)
             return
         session = self.record.sessions[self.number(origin) - 1]
         block = needed_block(self.scope, session, self.view.decided)
@@ -121,25 +131,31 @@ class Loads:
             loads = Loaded(node, tuple(each for each, _ in found))
             yield options_added(self.view, self.scope, self.record, self.verdicts, loads, wanting, readings, requires)
 
-    def _refused(self, found: list[tuple[Origin, list[Reading]]], wanting: list[Missing]) -> str:
+    def _refused(self, found: list[tuple[Origin, list[Reading]]], wanting: list[Missing]) -> _Refused | None:
         """Why nothing that is added to the load would help, or why it would do harm."""
-        if refused := next((one.refused for one in wanting if one.refused), ""):
-            return refused
+        refused = [one for one in wanting if one.refused]
+        if refused:
+            # what is certainly not loaded is wrong, whatever else cannot be told
+            return _Refused(refused[0].refused, undecided=all(one.untold for one in wanting))
         for origin, _ in found:
             if origin.what.partition(".")[0] in self.scope.parameters:
-                return f"it cannot be told of which class `{origin.what}` is in a class below"
+                return _Refused(f"it cannot be told of which class `{origin.what}` is in a class below", undecided=True)
             if origin.foreign:
-                return f"it cannot be told who else uses the statement that `{origin.foreign}` makes"
+                # nor which options it has: those that stand there are not read here
+                why = f"it cannot be told who else uses the statement that `{origin.foreign}` makes"
+                return _Refused(why, undecided=True)
             for standing in self._standings(origin):
                 if standing.expired:
                     by = standing.expired_by.rstrip("?")
-                    return f"the {by} at line {standing.expired} expires it: whatever is loaded before is gone then"
+                    why = f"the {by} at line {standing.expired} expires it: whatever is loaded before is gone then"
+                    return _Refused(why)
                 if standing.deleted:
-                    return f"line {standing.deleted} deletes it"
+                    return _Refused(f"line {standing.deleted} deletes it")
         for node in ast.walk(self.scope.node):
             if isinstance(node, ast.Attribute) and node.attr == "__dict__":
-                return f"line {node.lineno} may fill the object by hand"
-        return self._expunged(wanting)
+                return _Refused(f"line {node.lineno} may fill the object by hand", undecided=True)
+        why = self._expunged(wanting)
+        return _Refused(why) if why else None
 
     def _expunged(self, wanting: list[Missing]) -> str:
         """An expunge in the function takes along what an option loads: a second one of that would raise (C4)."""

@@ -45,7 +45,7 @@ def options_added(
         return verdicts.manual(node, readings, why)
     if origin.how is How.GOT and any(one.joined for one in loads.origins):
         why = "it may already be loaded in this session: `get` would ignore the options"
-        return verdicts.manual(node, readings, why, "load it by a `select` with options")
+        return verdicts.manual(node, readings, why, "load it by a `select` with options", undecided=True)
     if other := _at_odds(record, scope, origin, wanting):
         return verdicts.manual(node, readings, other)
     texts: list[str] = []
@@ -58,7 +58,8 @@ def options_added(
         requests += [request for request in option.requests if request not in requests]
     edits = _edits(view, record, node, origin, texts)
     if isinstance(edits, str):
-        return verdicts.manual(node, readings, edits)
+        in_bulk = isinstance(node, ast.Call) and any(keyword.arg is None for keyword in node.keywords)
+        return verdicts.manual(node, readings, edits, undecided=in_bulk and origin.how is How.GOT)
     if line := _written_after(scope, node.lineno, view, origin):
         why = f"line {line} changes what it leads to: what is loaded here would be out of date"
         return verdicts.manual(node, readings, why, "load it again after that")

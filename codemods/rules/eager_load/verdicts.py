@@ -55,8 +55,16 @@ class Verdicts:
             requires=requires,
         )
 
-    def manual(self, node: ast.expr, readings: list[Reading], why: str, advice: str = "load it by hand") -> Finding:
-        """A load that is left alone."""
+    def manual(
+        self,
+        node: ast.expr,
+        readings: list[Reading],
+        why: str,
+        advice: str = "load it by hand",
+        *,
+        undecided: bool = False,
+    ) -> Finding:
+        """A load that is left alone. `undecided`: what is read may be loaded, for all that can be seen."""
         site = self._view.site(node, self._scope)
         reason = f"{told(readings)}, loaded in {site.place}: {why}"
         return Finding(
@@ -68,6 +76,7 @@ class Verdicts:
             reason=reason,
             advice=advice,
             facts=_facts(readings),
+            undecided=undecided,
         )
 
 

@@ -13,10 +13,11 @@ from codemods.rules.expunge_return.origins import own_sessions
 
 @dataclass(frozen=True, slots=True, order=True)
 class Refused:
-    """Why nothing is inserted, and what a person can do."""
+    """Why nothing is inserted, and what a person can do. `undecided`: what leaves may be no entity of the session."""
 
     reason: str
     advice: str = ""
+    undecided: bool = False
 
 
 def untold(given: Value, record: Record) -> Refused | None:
@@ -33,6 +34,7 @@ def _untold(one: Alternative, own: set[int], record: Record) -> Refused | None:
         return Refused(
             f"it cannot be told what `{one.why}` takes out of the session: entities, or plain values",
             "if it is an entity, expunge it before the return",
+            undecided=True,
         )
     inner = () if isinstance(one, Row) else parts(one)
     return next((refused for each in inner if (refused := untold(each, record))), None)
@@ -44,7 +46,8 @@ def never_added(given: Value, record: Record, world: World) -> Refused | None:
     for one in sorted(objects(given), key=lambda each: each.origin.place):
         origin, standing = one.origin, world.standing(one.origin)
         if origin.how is How.MADE and origin not in record.added and not standing.may_be_attached and is_open:
-            return Refused(f"`{origin.what}` of line {origin.line} is never added to the session")
+            # it is in no session, as far as can be seen
+            return Refused(f"`{origin.what}` of line {origin.line} is never added to the session", undecided=True)
     return None
 
 
@@ -71,11 +74,14 @@ def unfit(own: Mapping[Origin, int], world: World) -> Refused | None:
                 "commit (or flush) before the return",
             )
         if gone := standing.deleted or standing.may_be_deleted:
-            return Refused(f"{what} is deleted at line {gone}", "return what is needed of it instead")
+            # a commit detaches what is deleted
+            reason = f"{what} is deleted at line {gone}"
+            return Refused(reason, "return what is needed of it instead", undecided=True)
         if standing.expired:
             return _expired(what, standing.expired, standing.expired_by)
         if standing.merged and not standing.attached:
-            return Refused(f"{what} was only merged at line {standing.merged}: it is not in the session itself")
+            reason = f"{what} was only merged at line {standing.merged}: it is not in the session itself"
+            return Refused(reason, undecided=True)
     return None
 
 

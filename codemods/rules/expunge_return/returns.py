@@ -9,7 +9,7 @@ from dataclasses import replace
 from codemods.flow.objects.interpret import run
 from codemods.flow.objects.record import Exit, Session
 from codemods.flow.objects.sight import has_session
-from codemods.flow.objects.values import Later, Query, Result, Value, objects
+from codemods.flow.objects.values import Later, Query, Result, Selected, Value, objects
 from codemods.flow.scope import Scope
 from codemods.flow.session_end import Around, around, planned
 from codemods.flow.values import gives_plain
@@ -79,8 +79,10 @@ class Returns:
         if any(isinstance(one, Later) for one in given):
             return None  # a coroutine that runs on a closed session: a matter of `session-scope`
         if unread := self._unread(given):
-            reason = f"{unread} is returned unread: its rows are read after the block"
-            return verdicts.manual(Refused(reason, "read it before the return"))
+            what = "a query" if all(isinstance(one, Query) for one in unread) else "a result"
+            reason = f"{what} is returned unread: its rows are read after the block"
+            untold = not any(chosen.class_ is not None for one in unread for chosen in _selected(one))
+            return verdicts.manual(Refused(reason, "read it before the return", undecided=untold))
         own = own_origins(given, self._record)
         if not own:
             return self._without_own(given, left, verdicts)
@@ -90,7 +92,7 @@ class Returns:
             return verdicts.manual(Refused(reason, "expunge it where it is loaded"))
         if any(0 < session_number(one.origin, self._record) not in numbers for one in objects(given)):
             reason = "its session is the caller's, or one of its own"
-            return verdicts.manual(Refused(reason, "split the function, or use `nullcontext`"))
+            return verdicts.manual(Refused(reason, "split the function, or use `nullcontext`", undecided=True))
         session = self._record.sessions[numbers.pop() - 1]
         names = names_of(session, own, left.world)
         entered = self._record.entered.get(session.number)
@@ -130,18 +132,15 @@ class Returns:
         unsure = never_added(given, self._record, left.world) or untold(given, self._record)
         return verdicts.manual(unsure) if unsure is not None and not self._gives_plain() else None
 
-    def _unread(self, given: Value) -> str:
-        """What a result or query is called that is returned before it is read, and may hold entities; "" if none is."""
+    def _unread(self, given: Value) -> list[Result | Query]:
+        """The results and queries that are returned before they are read, and may hold entities."""
         own = own_sessions(self._record)
-        unread = [
+        return [
             one
             for one in given
-            if isinstance(one, (Result, Query)) and one.session in own and one.selection is not None
-            if any(chosen.class_ is not None or chosen.unknown for chosen in one.selection.selected)
+            if isinstance(one, (Result, Query)) and one.session in own
+            if any(chosen.class_ is not None or chosen.unknown for chosen in _selected(one))
         ]
-        if not unread:
-            return ""
-        return "a query" if all(isinstance(one, Query) for one in unread) else "a result"
 
     def _gives_plain(self) -> bool:
         """Whether the function is declared to give a number, a text, a schema."""
@@ -155,9 +154,11 @@ class Returns:
     def _not_closed(self, where: Around, session: Session) -> Refused | None:
         """Nothing can be said of the end of the session, or something may still run on it then."""
         if where.refused:
-            return Refused(where.refused, _ADVICE.get(where.refused, ""))
+            # of a session whose end is not told it is not told either whose it is
+            return Refused(where.refused, _ADVICE.get(where.refused, ""), undecided=bool(session.doubt))
         if line := self._record.escapes.get(session.number, 0):
-            return Refused(f"line {line} hands a method of its session on: what runs later is not told")
+            reason = f"line {line} hands a method of its session on: what runs later is not told"
+            return Refused(reason, undecided=True)  # it may be the one that expunges
         return None
 
     # --- what is there already -----------------------------------------------------------------------------------
@@ -184,6 +185,10 @@ class Returns:
                 return True
         placed |= {"*"} if found.everything else {one.name for one in found.targets}
         return False
+
+
+def _selected(one: Result | Query) -> tuple[Selected, ...]:
+    return one.selection.selected if one.selection is not None else ()
 
 
 # what to do about a reason

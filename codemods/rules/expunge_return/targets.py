@@ -130,7 +130,8 @@ class Targets:
         others = [one for one in alternatives if one != Pack(()) and not isinstance(one, (One, Many))]
         if others:
             if singles or lists or any(isinstance(one, (Plain, Unknown, Row)) for one in others):
-                return Refused("what is returned may be an entity or something else", "split the returns")
+                reason = "what is returned may be an entity or something else"
+                return Refused(reason, "split the returns", undecided=True)
             return None
         if lists and (singles or optional):
             return Refused("what is returned may be a list or something else", "split the returns")
@@ -141,7 +142,7 @@ class Targets:
         held = objects(value(*alternatives))
         classes = {one.class_ for one in held}
         if None in classes or any(one.origin not in self._own for one in held):
-            return Refused("what is returned may be an entity of this session or something else")
+            return Refused("what is returned may be an entity of this session or something else", undecided=True)
         class_ = _topmost({one for one in classes if one is not None}, self._project)
         if class_ is None:
             return None
@@ -156,7 +157,7 @@ class Targets:
         elements = [one for many in lists for one in many.element]
         if not all(isinstance(one, (One, Nothing)) for one in elements):
             if any(isinstance(one, (One, Plain, Unknown)) for one in elements):
-                return Refused("what is returned may hold entities and something else")
+                return Refused("what is returned may hold entities and something else", undecided=True)
             return None
         alone = expunge_reaches(class_, self._project)
         guarded = guarded or any(isinstance(one, Nothing) for one in elements) or any(one.doubled for one in lists)

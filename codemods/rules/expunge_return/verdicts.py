@@ -39,7 +39,10 @@ class Verdicts:
     def manual(self, refused: Refused) -> Finding:
         """A return that is left alone."""
         site, reason = self._site(), refused.reason
-        return Finding(self._key(site), self.rule, site, Level.MANUAL, reason, reason=reason, advice=refused.advice)
+        advice, undecided = refused.advice, refused.undecided
+        return Finding(
+            self._key(site), self.rule, site, Level.MANUAL, reason, reason=reason, advice=advice, undecided=undecided
+        )
 
     def made(self, session: Session, where: Around, world: World, found: Leaving) -> Examined:
         """A return before which something is expunged, unless the end of the block has more to do with it."""

@@ -85,7 +85,7 @@ class Driving:
         if targets and isinstance(targets[0], ast.Attribute):
             where = f"kept on `{ast.unparse(targets[0])}`"
         reason = f"the generator `{place.name}()` is {where}: nothing closes its session in time"
-        return self._refuse(place, reason)
+        return self._refuse(place, reason, undecided=where == Form.OTHER)
 
     def _indirect(self, place: Driven) -> Finding | None:
         """A generator that yields `Repo(session)`: told of where it may not be run to its end in time."""
@@ -113,9 +113,18 @@ class Driving:
         reason = f"`{place.name}()` lends what holds a session and is {told}: it is not closed in time"
         return self._refuse(place, reason, "enter the generator as a context manager")
 
-    def _refuse(self, place: Driven, reason: str, advice: str = AS_BLOCK, *, indifferent: bool = False) -> Finding:
+    def _refuse(
+        self,
+        place: Driven,
+        reason: str,
+        advice: str = AS_BLOCK,
+        *,
+        indifferent: bool = False,
+        undecided: bool = False,
+    ) -> Finding:
         """`indifferent`: whether the generator's own end may close the session without harm to this place."""
-        return self.look.blocks.manual(place.node, place.statement, reason, advice, indifferent=indifferent)
+        blocks = self.look.blocks
+        return blocks.manual(place.node, place.statement, reason, advice, indifferent=indifferent, undecided=undecided)
 
     def _stays_in(self, place: Driven, loop: ast.For | ast.AsyncFor) -> bool:
         """Whether nothing of what the loop does with its session reaches beyond the loop."""
@@ -292,7 +301,7 @@ class Driving:
         if not isinstance(found, Block):
             if isinstance(found, Finding):
                 reason = f"{told}: {found.reason}"
-                return replace(found, message=reason, reason=reason)
+                return replace(found, message=reason, reason=reason, undecided=False)
             return found
         way = self._entering(place, None)
         if way.opening is None:
@@ -385,7 +394,8 @@ class Driving:
             elif self._is_closing(use):
                 return self.look.blocks.right(place.node, f"closed by a block (line {use.line})")
             else:
-                return self._refuse(place, f"{told}: `{target.id}` is used at line {use.line} in another way")
+                reason = f"{told}: `{target.id}` is used at line {use.line} in another way"
+                return self._refuse(place, reason, undecided=True)
         scope = self.look.scope
         ending = [use for use in closes if scope.in_finally(scope.statement(use.node))]
         if any(use.awaited or not place.is_async for use in ending):

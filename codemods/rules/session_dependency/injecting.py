@@ -42,7 +42,9 @@ class Injecting:
                 " the stream runs, the others keep its connection until the last byte is sent"
             )
             advice = "open a session with a block inside of the generator"
-            yield self.look.blocks.manual(stream.call, self.look.scope.statement(stream.call), reason, advice)
+            statement = self.look.scope.statement(stream.call)
+            # whether it is closed too early, or late, is a matter of FastAPI's version
+            yield self.look.blocks.manual(stream.call, statement, reason, advice, undecided=True)
 
     def _given_to_depends(self) -> Iterator[Examined]:
         """`Depends(SessionLocal)`, `Depends(get_db())`, `Depends(lambda: SessionLocal())`"""

@@ -31,7 +31,7 @@ from codemods.project.sessions import (
     Ownership,
 )
 from codemods.rules.blocks import Block
-from codemods.rules.session_dependency.look import DETACHED, YIELD, Look, guard_code, lines_of
+from codemods.rules.session_dependency.look import DETACHED, YIELD, Look, guard_code, lines_of, of_unknown
 
 
 class Lending:
@@ -59,12 +59,12 @@ class Lending:
         statement = self.look.scope.statement(found.node)
         match form:
             case Lent.YIELDED_NAME:
-                yield self._yielded(statement, found, uses)
+                yield of_unknown(self._yielded(statement, found, uses), found)
             case Lent.YIELDED_AT_ONCE:
-                yield self._yielded_at_once(statement, found, uses)
+                yield of_unknown(self._yielded_at_once(statement, found, uses), found)
             case Lent.YIELDED_INSIDE:
                 reason = "yielded inside of something else: nothing closes it"
-                yield self.look.blocks.manual(found.node, statement, reason, YIELD)
+                yield of_unknown(self.look.blocks.manual(found.node, statement, reason, YIELD), found)
             case _:
                 return
 
@@ -93,7 +93,7 @@ class Lending:
             return self.look.blocks.right(found.node, "handed to an exit stack that closes it")
         if value is not found.node:
             reason = "made only when none is given: who has to close it depends on the caller"
-            return self.look.blocks.manual(found.node, statement, reason, YIELD)
+            return self.look.blocks.manual(found.node, statement, reason, YIELD, undecided=True)
         life = examine(self.look.scope, statement, name, is_async=session.is_async, lent=True)
         if life.right:
             return self.look.blocks.right(found.node, life.right)

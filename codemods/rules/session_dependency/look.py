@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from functools import cached_property
 
 from codemods.flow.driving import Driven
@@ -12,6 +13,7 @@ from codemods.flow.made import Made
 from codemods.flow.scope import Scope, With
 from codemods.plan import (
     Edit,
+    Examined,
     Fact,
     Finding,
     Level,
@@ -157,6 +159,13 @@ class Look:
             requests=requests,
             requires_at=needs,
         )
+
+
+def of_unknown(examined: Examined, found: Made) -> Examined:
+    """What was said of a session. Nothing is wrong with one that somebody else may hold, as far as can be told."""
+    if isinstance(examined, Finding) and not examined.edits and found.session.ownership is Ownership.UNKNOWN:
+        return replace(examined, undecided=True)
+    return examined
 
 
 def guard_code(name: str, text: str, is_async: bool) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator
+from dataclasses import replace
 
 from codemods.flow.examine import examine
 from codemods.flow.inline import free_name
@@ -30,7 +31,7 @@ from codemods.project.sessions import (
     SessionMeaning,
 )
 from codemods.rules.blocks import Block
-from codemods.rules.session_dependency.look import YIELD, Look, guard_code
+from codemods.rules.session_dependency.look import YIELD, Look, guard_code, of_unknown
 
 
 class Returning:
@@ -53,12 +54,12 @@ class Returning:
                     continue
                 statement = scope.statement(found.node)
                 if form is Lent.RETURNED_NAME:
-                    yield self._returned_name(statement, found)
+                    yield of_unknown(self._returned_name(statement, found), found)
                 elif form is Lent.RETURNED_AT_ONCE:
-                    yield self._returned(statement, found)
+                    yield of_unknown(self._returned(statement, found), found)
                 elif form is Lent.RETURNED_INSIDE and statement not in one_of_several:
                     one_of_several.add(statement)
-                    yield self._returned_inside(statement, found)
+                    yield of_unknown(self._returned_inside(statement, found), found)
             elif isinstance(node, With):
                 yield from self._opened(node)
 
@@ -90,7 +91,8 @@ class Returning:
             return self.look.blocks.right(found.node, "belongs to someone else")
         obstacle = self.look.first_obstacle(found, statement) or self.not_a_generator(statement)
         if obstacle is not None:
-            return self.look.blocks.manual(found.node, statement, obstacle.reason, obstacle.advice)
+            undecided = obstacle.undecided
+            return self.look.blocks.manual(found.node, statement, obstacle.reason, obstacle.advice, undecided=undecided)
         name = free_name(self.look.scope)
         code = guard_code(name, self.look.view.text(found.node), found.session.is_async)
         edits: list[Edit] = [ReplaceStatement(self.look.path, statement.lineno, code)]
@@ -118,7 +120,8 @@ class Returning:
         if self.look.scope.is_async or not session.is_async:
             block = self.look.blocks.judged(life, found, statement)
             if not isinstance(block, Block):
-                return block
+                # wherever else it goes, `Depends` does not close what is returned
+                return replace(block, undecided=False) if isinstance(block, Finding) else block
         elif life.obstacles or self._awaits(life):
             first = life.obstacles[0] if life.obstacles else Obstacle("used before it is returned", statement.lineno)
             return self.look.blocks.manual(found.node, statement, first.reason, first.advice)
@@ -126,7 +129,8 @@ class Returning:
         if obstacle is None and (life.removed or life.dissolved):
             obstacle = Obstacle("closed before its user gets it", statement.lineno, YIELD)
         if obstacle is not None:
-            return self.look.blocks.manual(found.node, statement, obstacle.reason, obstacle.advice)
+            undecided = obstacle.undecided
+            return self.look.blocks.manual(found.node, statement, obstacle.reason, obstacle.advice, undecided=undecided)
         suite = life.seat.suite
         first_line = suite[life.seat.index + 1].lineno
         edits: list[Edit] = [
@@ -180,7 +184,8 @@ class Returning:
         plain = {"staticmethod", "classmethod"}
         odd = [one for one in scope.node.decorator_list if dotted(expression(one)) not in plain]
         if odd:
-            return Obstacle(f"`{scope.node.name}` is decorated with `{ast.unparse(odd[0])}`", odd[0].lineno, YIELD)
+            reason = f"`{scope.node.name}` is decorated with `{ast.unparse(odd[0])}`"
+            return Obstacle(reason, odd[0].lineno, YIELD, undecided=True)  # which may close what it returns
         if overrides := self.look.view.project.overrides(self.look.function):
             other = overrides[0]
             return Obstacle(f"`{other.qualname}` ({other.module}) overrides it", last.lineno, YIELD)

@@ -33,6 +33,7 @@ import ast
 from collections.abc import Iterable
 
 from codemods.flow.tasks.carried import Site
+from codemods.flow.tasks.sharing import WORDS, Sharing, sharings
 from codemods.plan import Edit, Examined, Fact, Finding, Level, Request
 from codemods.project.openers import replaced_by
 from codemods.rules.base import Keys, ModuleView
@@ -40,7 +41,6 @@ from codemods.rules.own_session.accepted import Refusal
 from codemods.rules.own_session.calls import arguments_changed, block_dissolved, call_text, parameter_dropped
 from codemods.rules.own_session.forms import edits_of
 from codemods.rules.shared_session.reading import Reader, readers_of
-from codemods.rules.shared_session.sharing import Sharing, sharings
 
 NAME = "shared-session"
 _PAGE = __doc__ or ""
@@ -54,16 +54,7 @@ class SharedSession:
     name = NAME
     summary = "one session is not used by several tasks at once"
     level_text = "review"
-    words = (
-        b"gather",
-        b"create_task",
-        b"TaskGroup",
-        b"ensure_future",
-        b"start_soon",
-        b"submit",
-        b"to_thread",
-        b"Thread",
-    )
+    words = WORDS
     page = _PAGE
 
     def examine(self, view: ModuleView) -> Iterable[Examined]:
@@ -79,7 +70,8 @@ class SharedSession:
             found = readers_of(sharing, view)
             if isinstance(found, Refusal):
                 reason = f"{_WHAT}: {found.reason} (pool_pre_ping makes it fail); {_ADVICE}"
-                yield Finding(key, NAME, where, Level.MANUAL, reason, reason=reason)
+                undecided = not all(site.scheduling.proved for site in sharing.sites)
+                yield Finding(key, NAME, where, Level.MANUAL, reason, reason=reason, undecided=undecided)
                 continue
             yield _changed(sharing, found, view, key)
 

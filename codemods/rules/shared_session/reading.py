@@ -10,6 +10,7 @@ from codemods.flow.own_session import own_session
 from codemods.flow.session_factory import factory_behind
 from codemods.flow.tasks.behaviour import gives_plain, only_reads
 from codemods.flow.tasks.carried import Given, Site, What
+from codemods.flow.tasks.sharing import Sharing, sharings
 from codemods.project.keeping import Fate, handed, parameter_name
 from codemods.project.name_uses import Role
 from codemods.project.sessions import External, FunctionMeaning
@@ -17,7 +18,6 @@ from codemods.rules.base import ModuleView
 from codemods.rules.own_session.accepted import Accepted, Refusal
 from codemods.rules.own_session.request import others_of_request
 from codemods.rules.own_session.task import Replaced, Task
-from codemods.rules.shared_session.sharing import Sharing, sharings
 
 _READING = frozenset({"execute", "scalar", "scalars", "get", "get_one", "exec", "query", "stream", "stream_scalars"})
 _ADVICE = "give each its own session, or await one after the other"

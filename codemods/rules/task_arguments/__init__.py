@@ -103,15 +103,15 @@ class _Examination:
             where = self.view.site(scheduling.call, site.scope)
             if scheduling.kind is Kind.TASK and site.is_waited_for:
                 if site.is_carrying and site.owner is None:
-                    yield Right(NAME, where, "waited for in the same function")
+                    yield Right(NAME, where, "waited for in the same function", _aspect(site))
                 continue
             if scheduling.kind is Kind.AWAITED:
                 if site.is_carrying:
-                    yield Right(NAME, where, "awaited: it is over before anything goes on")
+                    yield Right(NAME, where, "awaited: it is over before anything goes on", _aspect(site))
             elif site.is_carrying:
                 yield self._finding(site)
             elif scheduling.proved and site.is_plain:
-                yield Right(NAME, where, "it is given no session and no entity")
+                yield Right(NAME, where, "it is given no session and no entity", _aspect(site))
 
     def _finding(self, site: Site) -> Finding:
         accepted = judged(site, self.view)
@@ -155,6 +155,7 @@ class _Examination:
             edits=(*edits[0], *at_home),
             requests=(*edits[1], *requests),
             requires_at=tuple(dict.fromkeys(needs)),
+            aspect=_aspect(site),
         )
 
     def _with_it(self, site: Site) -> Refusal | None:
@@ -219,13 +220,23 @@ class _Examination:
 
     def _manual(self, site: Site, refusal: Refusal) -> Finding:
         where = self.view.site(site.scheduling.call, site.scope)
-        key = self._key(site)
-        return Finding(key, NAME, where, Level.MANUAL, refusal.reason, reason=refusal.reason, advice=refusal.advice)
+        key, reason, advice = self._key(site), refusal.reason, refusal.advice
+        aspect, undecided = _aspect(site), not site.is_certain
+        return Finding(
+            key, NAME, where, Level.MANUAL, reason, reason=reason, advice=advice, aspect=aspect, undecided=undecided
+        )
 
     def _key(self, site: Site) -> str:
         text = f"{site.scope.place.qualname}\0{ast.unparse(site.scheduling.call)}"
         self.counts[text] = self.counts.get(text, 0) + 1
         return self.keys.key(self.view.site(site.scheduling.call, site.scope), site.scheduling.call, self.counts[text])
+
+
+def _aspect(site: Site) -> str:
+    """What goes along: "session" when one does, or what holds one, else "entity", or "nothing"."""
+    if not site.is_carrying:
+        return "nothing"
+    return "session" if site.has_session else "entity"
 
 
 def _gets(task: Task) -> str:
