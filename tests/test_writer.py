@@ -12,8 +12,10 @@ from pathlib import Path
 
 import pytest
 
+from codemods.apply import renaming
 from codemods.apply.git import DirtyFiles, NoRepository, guard, patch_base
-from codemods.apply.writer import NotPutBack, StaleFile, WriteRefused, write
+from codemods.apply.rewriting import Rewrite
+from codemods.apply.writer import NotPutBack, StaleFile, WriteRefused, rewrite, write
 from codemods.plan import Change
 
 
@@ -32,6 +34,8 @@ def root(tmp_path: Path) -> Path:
 
 THREE = [change("app/a.py"), change("app/b.py"), change("c.py")]
 
+EXCHANGED = renaming.exchanged
+
 Picture = dict[str, tuple[int, int, bytes]]
 
 
@@ -44,21 +48,46 @@ def picture(root: Path) -> Picture:
     }
 
 
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    if "repository" not in metafunc.fixturenames:  # those ask git, and write nothing
+        metafunc.parametrize("way", ["exchange", "second name"], indirect=True)
+
+
+@pytest.fixture(autouse=True)
+def way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
+    """How files are replaced: in one step where the system can, else with a second name for the old file."""
+    param = getattr(request, "param", "exchange")
+    if param != "exchange":
+        monkeypatch.setattr(renaming, "exchanged", lambda one, other: False)
+    elif not sys.platform.startswith(("linux", "darwin")):
+        pytest.skip("this system cannot exchange names")
+    return str(param)
+
+
 def refuse_replacing(monkeypatch: pytest.MonkeyPatch, at: int, error: BaseException | Callable[[], object]) -> None:
     """Make the `at`-th move into place fail."""
     calls = 0
-    real = Path.replace
+    replace, exchanged = os.replace, renaming.exchanged
 
-    def replace(self: Path, target: Path) -> Path:
+    def count() -> None:
         nonlocal calls
         calls += 1
         if calls == at:
             if isinstance(error, BaseException):
                 raise error
             error()
-        return real(self, target)
 
-    monkeypatch.setattr(Path, "replace", replace)
+    def counted_replace(one: Path, other: Path) -> None:
+        count()
+        replace(one, other)
+
+    def counted_exchange(one: Path, other: Path) -> bool:
+        if exchanged is EXCHANGED:
+            count()
+        return exchanged(one, other)
+
+    monkeypatch.setattr(os, "replace", counted_replace)
+    monkeypatch.setattr(renaming, "exchanged", counted_exchange)
 
 
 def test_every_file_gets_its_new_bytes_and_nothing_else_appears(root: Path) -> None:
@@ -144,19 +173,28 @@ def test_without_hard_links_a_copy_of_the_old_content_is_put_back(root: Path, mo
 
 
 def test_a_file_that_cannot_be_put_back_is_named_and_its_old_content_kept(
-    root: Path, monkeypatch: pytest.MonkeyPatch
+    root: Path, way: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    real = Path.replace
+    replace, exchanged = os.replace, renaming.exchanged
     broken = False
 
-    def replace(self: Path, target: Path) -> Path:
+    def check(target: Path) -> None:
         nonlocal broken
         broken = broken or target.name == "c.py"
         if broken and target.name in ("c.py", "a.py"):
             raise OSError(5, "Input/output error")
-        return real(self, target)
 
-    monkeypatch.setattr(Path, "replace", replace)
+    def failing_replace(one: Path, other: Path) -> None:
+        check(other)
+        replace(one, other)
+
+    def failing_exchange(one: Path, other: Path) -> bool:
+        if way == "exchange":
+            check(other)
+        return exchanged(one, other)
+
+    monkeypatch.setattr(os, "replace", failing_replace)
+    monkeypatch.setattr(renaming, "exchanged", failing_exchange)
     with pytest.raises(NotPutBack, match=r"app/a\.py: could not be put back .* its old content is in (.*)") as caught:
         write(root, THREE)
     kept = Path(caught.value.reason.rpartition(" is in ")[2])
@@ -214,18 +252,35 @@ def test_the_handlers_of_signals_are_as_before(root: Path) -> None:
     assert [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)] == before
 
 
-def test_termination_half_way_puts_everything_back(root: Path) -> None:
+INTERRUPTING = {  # each move into place begins with a signal
+    "exchange": """
+from codemods.apply import renaming
+real = renaming.exchanged
+def exchanged(one, other):
+    os.kill(os.getpid(), signal.SIGTERM)
+    return real(one, other)
+renaming.exchanged = exchanged
+""",
+    "second name": """
+from codemods.apply import renaming
+renaming.exchanged = lambda one, other: False
+real = os.replace
+def replace(one, other):
+    os.kill(os.getpid(), signal.SIGTERM)
+    return real(one, other)
+os.replace = replace
+""",
+}
+
+
+def test_termination_half_way_puts_everything_back(root: Path, way: str) -> None:
     before = picture(root)
     script = f"""
 import os, signal
 from pathlib import Path
 from codemods.apply.writer import write
 from codemods.plan import Change
-real = Path.replace
-def replace(self, target):
-    os.kill(os.getpid(), signal.SIGTERM)
-    return real(self, target)
-Path.replace = replace
+{INTERRUPTING[way]}
 write(Path({str(root)!r}), [Change(p, b"old\\n", b"new", ()) for p in ("app/a.py", "app/b.py", "c.py")])
 """
     assert subprocess.run([sys.executable, "-c", script]).returncode == -signal.SIGTERM
@@ -298,6 +353,230 @@ def test_a_very_long_name_is_written(root: Path) -> None:
     assert (root / name).read_bytes() == b"new\r\n\xff"
 
 
+# --- files that are not there yet -------------------------------------------------------------------------------------
+
+
+def new(path: str, after: bytes = b"new\r\n\xff") -> Change:
+    return Change(path, None, after, ())
+
+
+def test_a_new_file_is_made_beside_those_that_change(root: Path) -> None:
+    names = set(picture(root))
+    write(root, [*THREE, new("app/d.py")])
+    after = {name: content for name, (_, _, content) in picture(root).items()}
+    assert after == dict.fromkeys([*names, "app/d.py"], b"new\r\n\xff")
+
+
+def test_a_new_file_has_the_mode_that_the_user_gives_new_files(root: Path) -> None:
+    before = os.umask(0o027)
+    try:
+        write(root, [new("d.py")])
+    finally:
+        os.umask(before)
+    status = (root / "d.py").stat()
+    assert (stat.S_IMODE(status.st_mode), status.st_nlink) == (0o640, 1)
+
+
+@pytest.mark.parametrize("kind", ["file", "folder", "link", "dangling link"])
+def test_a_new_file_never_takes_the_place_of_anything(root: Path, kind: str) -> None:
+    place = root / "d.py"
+    match kind:
+        case "file":
+            place.write_bytes(b"mine\n")
+        case "folder":
+            place.mkdir()
+        case _:
+            place.symlink_to("c.py" if kind == "link" else "nothing.py")
+    names = sorted(root.rglob("*"))
+    with pytest.raises(StaleFile, match=r"d\.py: is there already"):
+        write(root, [*THREE, new("d.py")])
+    assert sorted(root.rglob("*")) == names
+    assert [(root / one.path).read_bytes() for one in THREE] == [b"old\n"] * 3
+
+
+def test_a_new_file_whose_name_is_taken_while_we_write_is_not_overwritten(
+    root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    refuse_replacing(monkeypatch, 3, lambda: (root / "d.py").write_bytes(b"by an editor\n"))
+    with pytest.raises(StaleFile, match=r"d\.py: is there already"):
+        write(root, [*THREE, new("d.py")])
+    left = {name: content for name, (_, _, content) in picture(root).items()}
+    assert left == {"app/a.py": b"old\n", "app/b.py": b"old\n", "c.py": b"old\n", "d.py": b"by an editor\n"}
+
+
+@pytest.mark.parametrize("at", [1, 2, 3])
+def test_a_new_file_goes_again_when_another_cannot_be_written(
+    root: Path, monkeypatch: pytest.MonkeyPatch, at: int
+) -> None:
+    before = picture(root)
+    refuse_replacing(monkeypatch, at, OSError(28, "No space left on device"))
+    with pytest.raises(WriteRefused, match="No space left on device"):
+        write(root, [new("app/d.py"), *THREE])
+    assert picture(root) == before
+
+
+@pytest.mark.parametrize("fails", [False, True])
+def test_without_hard_links_a_new_file_is_made_all_the_same(
+    root: Path, monkeypatch: pytest.MonkeyPatch, fails: bool
+) -> None:
+    def no_links(*_: object) -> None:
+        raise OSError(95, "Operation not supported")
+
+    monkeypatch.setattr(os, "link", no_links)
+    before = picture(root)
+    if not fails:
+        write(root, [new("d.py")])
+        assert (root / "d.py").read_bytes() == b"new\r\n\xff"
+        assert set(picture(root)) == {*before, "d.py"}
+        return
+    refuse_replacing(monkeypatch, 1, OSError(5, "Input/output error"))
+    with pytest.raises(WriteRefused, match="Input/output error"):
+        write(root, [new("d.py")])
+    assert picture(root) == before
+
+
+def test_a_full_disk_leaves_nothing_of_a_new_file(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    before = picture(root)
+
+    def full(handle: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(WriteRefused, match=r"d\.py: cannot be made: No space left on device"):
+        write(root, [new("d.py")])
+    assert picture(root) == before
+
+
+def test_a_new_file_that_cannot_be_taken_away_is_named(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    refuse_replacing(monkeypatch, 1, OSError(28, "No space left on device"))
+    rename = os.rename
+
+    def refusing(one: Path, other: Path) -> None:
+        if one.name == "d.py":
+            raise OSError(1, "Operation not permitted")
+        rename(one, other)
+
+    monkeypatch.setattr(os, "rename", refusing)
+    with pytest.raises(
+        NotPutBack, match=r"d\.py: was made and could not be taken away again \(Operation not permitted"
+    ):
+        write(root, [new("d.py"), change("c.py")])
+    assert (root / "c.py").read_bytes() == b"old\n"
+
+
+def test_a_new_file_goes_again_on_an_interrupt(root: Path, way: str) -> None:
+    before = picture(root)
+    script = f"""
+import os, signal
+from pathlib import Path
+from codemods.apply.writer import write
+from codemods.plan import Change
+{INTERRUPTING[way]}
+old = [Change(p, b"old\\n", b"new", ()) for p in ("c.py", "app/a.py")]
+write(Path({str(root)!r}), [Change("d.py", None, b"new", ()), *old])
+"""
+    assert subprocess.run([sys.executable, "-c", script]).returncode == -signal.SIGTERM
+    assert picture(root) == before
+
+
+@pytest.mark.parametrize(
+    ("path", "message"),
+    [
+        ("gone/d.py", "cannot be made: No such file"),
+        ("c.py/d.py", "cannot be made|stands in what is no folder|is there already"),
+        ("../d.py", "leads out of the project"),
+        ("n" * 300 + ".py", "cannot be made: File name too long"),
+    ],
+)
+def test_a_new_file_without_a_place_is_refused(root: Path, path: str, message: str) -> None:
+    before = picture(root)
+    with pytest.raises(WriteRefused, match=message):
+        write(root, [*THREE, new(path)])
+    assert picture(root) == before
+    assert not (root.parent / "d.py").exists()
+
+
+def test_a_new_file_behind_a_link_out_of_the_project_is_refused(root: Path, tmp_path: Path) -> None:
+    (tmp_path / "other").mkdir()
+    (root / "out").symlink_to(tmp_path / "other")
+    with pytest.raises(WriteRefused, match="out of the project"):
+        write(root, [new("out/d.py")])
+    assert list((tmp_path / "other").iterdir()) == []
+
+
+def test_one_new_file_under_two_names_is_refused(root: Path) -> None:
+    (root / "link").symlink_to("app")
+    with pytest.raises(WriteRefused, match=r"is the same file as app/d\.py"):
+        write(root, [new("app/d.py"), new("link/d.py")])
+    assert not (root / "app/d.py").exists()
+
+
+# --- files that go, and files that return -----------------------------------------------------------------------------
+
+
+def test_a_file_goes(root: Path) -> None:
+    rewrite(root, [Rewrite("c.py", b"old\n", None), Rewrite("app/a.py", b"old\n", b"new")])
+    assert {name: content for name, (_, _, content) in picture(root).items()} == {
+        "app/a.py": b"new",
+        "app/b.py": b"old\n",
+    }
+
+
+def test_a_file_that_returns_has_its_mode_and_time(root: Path) -> None:
+    rewrite(root, [Rewrite("d.py", None, b"x", 0o751, 1_234_567_891), Rewrite("c.py", b"old\n", b"x", 0o640, 7_000)])
+    assert [(stat.S_IMODE(mode), time) for mode, time, data in picture(root).values() if data == b"x"] == [
+        (0o640, 7_000),
+        (0o751, 1_234_567_891),
+    ]
+
+
+@pytest.mark.parametrize("hard_links", [True, False])
+def test_a_file_that_went_returns_when_another_cannot_be_written(
+    root: Path, hard_links: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = picture(root)
+    refuse_replacing(monkeypatch, 1, OSError(28, "No space left on device"))
+    if not hard_links:
+
+        def no_links(*_: object) -> None:
+            raise OSError(95, "Operation not supported")
+
+        monkeypatch.setattr(os, "link", no_links)
+    with pytest.raises(WriteRefused, match="No space left on device"):
+        rewrite(root, [Rewrite("c.py", b"old\n", None), Rewrite("app/a.py", b"old\n", b"new")])
+    assert picture(root) == before
+
+
+def test_what_is_saved_in_the_last_moment_in_the_place_of_a_file_that_goes_stays(
+    root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rename = os.rename
+
+    def late(one: Path, other: Path) -> None:
+        (root / "editor.tmp").write_bytes(b"by an editor\n")
+        (root / "editor.tmp").replace(root / "c.py")
+        rename(one, other)
+
+    monkeypatch.setattr(os, "rename", late)
+    with pytest.raises(StaleFile, match=r"c\.py"):
+        rewrite(root, [Rewrite("c.py", b"old\n", None)])
+    assert (root / "c.py").read_bytes() == b"by an editor\n"
+    assert set(picture(root)) == {"app/a.py", "app/b.py", "c.py"}
+
+
+def test_what_is_saved_over_new_content_is_not_put_back(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def save() -> None:
+        (root / "app/a.py").write_bytes(b"by an editor\n")
+        raise OSError(5, "Input/output error")
+
+    refuse_replacing(monkeypatch, 3, save)
+    with pytest.raises(NotPutBack, match=r"app/a\.py: .*it was changed meanwhile, and was left as it is now") as caught:
+        write(root, THREE)
+    assert (root / "app/a.py").read_bytes() == b"by an editor\n"
+    assert Path(caught.value.reason.rpartition(" is in ")[2]).read_bytes() == b"old\n"
+    assert (root / "app/b.py").read_bytes() == b"old\n"
+
+
 # --- git --------------------------------------------------------------------------------------------------------------
 
 
@@ -345,6 +624,23 @@ def test_a_file_that_git_does_not_know_is_dirty(repository: Path, name: str) -> 
     with pytest.raises(DirtyFiles) as caught:
         guard(repository, [name])
     assert caught.value.paths == (name,)
+
+
+@pytest.mark.parametrize("name", ["new.py", "ignored/new.py", "app/b.py"])
+def test_of_a_file_that_is_not_there_yet_nothing_can_be_lost(repository: Path, name: str) -> None:
+    (repository / "ignored").mkdir()
+    (repository / ".gitignore").write_text("ignored/\n")
+    (repository / "app/b.py").unlink()
+    guard(repository, ["c.py", name], new=[name])
+    (repository / "c.py").write_bytes(b"mine\n")
+    with pytest.raises(DirtyFiles) as caught:
+        guard(repository, ["c.py", name], new=[name])
+    assert caught.value.paths == ("c.py",)
+
+
+def test_outside_git_a_new_file_has_to_be_allowed_too(root: Path) -> None:
+    with pytest.raises(NoRepository):
+        guard(root, ["d.py"], new=["d.py"])
 
 
 def test_a_name_that_git_would_read_as_a_pattern_is_only_a_name(repository: Path) -> None:

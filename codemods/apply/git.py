@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -47,6 +47,14 @@ class NoRepository(NotSaved):
 
 
 @dataclass(frozen=True, slots=True)
+class OwnFolder:
+    """A folder within git's own one, perhaps not there yet, and the top of the working tree that it belongs to."""
+
+    folder: Path
+    top: Path
+
+
+@dataclass(frozen=True, slots=True)
 class PatchBase:
     """The folder in which `git apply` takes a patch, and how paths of the project are named from there."""
 
@@ -55,8 +63,16 @@ class PatchBase:
     strip: str  # taken off a path of the project; one of the two is empty
 
 
-def guard(root: Path, paths: Sequence[str], allow_dirty: bool = False, allow_no_vcs: bool = False) -> None:
+def guard(
+    root: Path,
+    paths: Sequence[str],
+    allow_dirty: bool = False,
+    allow_no_vcs: bool = False,
+    new: Collection[str] = (),
+) -> None:
     """Raise unless git could give back each of these files (relative to `root`) as it is now.
+
+    Those of `new` are not there yet: nothing of them can be lost, whether git would track or ignore them.
 
     Raises NoRepository unless `allow_no_vcs`, DirtyFiles unless `allow_dirty` (a file that git does not track counts
     as dirty), GitError when git is missing or refuses to answer.
@@ -68,7 +84,7 @@ def guard(root: Path, paths: Sequence[str], allow_dirty: bool = False, allow_no_
         home = _repository(real.parent)
         if home is None:
             homeless.append(path)
-        else:
+        elif path not in new:
             by_repository.setdefault(home, {})[real.relative_to(home).as_posix()] = path
     if homeless and not allow_no_vcs:
         raise NoRepository(homeless)
@@ -97,6 +113,18 @@ def patch_base(root: Path, folder: Path, paths: Sequence[str]) -> PatchBase:
             if all(path.startswith(strip) for path in paths):
                 return PatchBase(base, "", strip)
     return PatchBase(root, "", "")
+
+
+def own_folder(root: Path, name: str) -> OwnFolder | None:
+    """Where a tool may keep things about the working tree that `root` lies in, out of the way; None outside git.
+
+    Working trees of one repository have a folder each. Raises GitError.
+    """
+    home = _repository(root.resolve())
+    if home is None:
+        return None
+    answer = _records(home, "rev-parse", "--git-path", name)
+    return OwnFolder((home / answer[0].removesuffix("\n")).resolve(), home)
 
 
 def _repository(folder: Path) -> Path | None:

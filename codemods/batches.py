@@ -1,0 +1,144 @@
+"""Groups that go into one commit, or one patch, and the message that they go with. Pure."""
+
+from __future__ import annotations
+
+import enum
+import textwrap
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import PurePosixPath
+
+from codemods.plan import Change, Finding, Group, Level, Site
+from codemods.review.visible import visible
+
+SUBJECT = 72  # characters
+_WIDTH = 76  # of the body, as far as words allow
+
+# What the files that any group of a run touches hold with some of the groups made, each time all of these files; None:
+# not there.
+Contents = Callable[[Sequence[Group]], Mapping[str, bytes | None]]
+
+
+class By(enum.StrEnum):
+    """What the groups of a batch have in common. A group of several rules or folders goes with its first finding."""
+
+    rule = "rule"
+    group = "group"
+    dir = "dir"
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """`subject`: one line of at most 72 characters; `body`: of each group what, where, why, its id. Both escaped."""
+
+    groups: tuple[Group, ...]
+    subject: str
+    body: str
+
+
+def batches(groups: Sequence[Group], by: By) -> tuple[Batch, ...]:
+    """The groups in batches: these, and the groups in each, in the order given."""
+    sorted_out: dict[str, list[Group]] = {}
+    for group in groups:
+        sorted_out.setdefault(_key(group, by), []).append(group)
+    return tuple(Batch(tuple(some), _subject(some, by), _body(some)) for some in sorted_out.values())
+
+
+def steps(made: Iterable[Batch], contents: Contents) -> Iterator[tuple[Batch, tuple[Change, ...]]]:
+    """What each batch changes where those before it are made. Raises what `contents` raises."""
+    chosen: list[Group] = []
+    before = contents(chosen)
+    for batch in made:
+        chosen += batch.groups
+        after = contents(chosen)
+        changes = []
+        for path in sorted(after):
+            new = after[path]
+            if new is not None and new != before[path]:
+                groups = tuple(group for group in batch.groups if path in group.paths)
+                changes.append(Change(path, before[path], new, groups))
+        before = after
+        yield batch, tuple(changes)
+
+
+def _key(group: Group, by: By) -> str:
+    match by:
+        case By.rule:
+            return group.findings[0].rule
+        case By.dir:
+            return _folder(group)
+        case By.group:
+            return group.id
+
+
+def _folder(group: Group) -> str:
+    return PurePosixPath(group.findings[0].site.path).parent.as_posix()
+
+
+def _subject(groups: Sequence[Group], by: By) -> str:
+    first = groups[0].findings[0]
+    if len(groups) == 1:
+        return _short(first.rule, first.site.path, _function(first.site))
+    count = f"{len(groups)} groups"
+    if by is By.dir:
+        rules = list(dict.fromkeys(group.findings[0].rule for group in groups))
+        if len(rules) > 1:
+            return _short("session-codemods", _folder(groups[0]), f"- {count} of {len(rules)} rules")
+        return _short(rules[0], _folder(groups[0]), f"- {count}")
+    files = len({path for group in groups for path in group.paths})
+    return _short(first.rule, "", f"{count} in {files} file{'s' * (files != 1)}")
+
+
+def _short(rule: str, path: str, rest: str) -> str:
+    """`rule: path rest`, the path without its first folders, or the end cut off, when it would be too long."""
+    rule, path, rest = visible(rule), visible(path), visible(rest)
+    parts = path.split("/")
+    for start in range(len(parts)):
+        shown = path if not start else "/".join(["...", *parts[start:]])
+        text = f"{rule}: " + " ".join(filter(None, (shown, rest)))
+        if len(text) <= SUBJECT:
+            return text
+    return f"{text[: SUBJECT - 3].rstrip()}..."
+
+
+def _function(site: Site) -> str:
+    """`Service.get()`: the function without its module; "" at module level."""
+    parts = PurePosixPath(site.path).with_suffix("").parts
+    parts = parts[:-1] if parts and parts[-1] == "__init__" else parts
+    for start in range(len(parts)):
+        module = ".".join(parts[start:])
+        if site.function == module:
+            return ""
+        if site.function.startswith(f"{module}."):
+            return f"{site.function.removeprefix(f'{module}.')}()"
+    return f"{site.function}()" if site.function else ""
+
+
+def _body(groups: Iterable[Group]) -> str:
+    return "\n".join("".join(f"{line}\n" for line in _told(group)) for group in groups)
+
+
+def _told(group: Group) -> Iterator[str]:
+    """No line begins with what tools take for the beginning of a patch, a mail header or a comment."""
+    for finding in group.findings:
+        yield from _finding(finding)
+    yield f"  group: {visible(group.id)}"
+
+
+def _finding(finding: Finding) -> Iterator[str]:
+    place, message = visible(finding.site.place), visible(finding.message)
+    yield from _wrapped("* ", f"{place}: {message} [{finding.rule}, {finding.level.label}]")
+    if finding.reason:
+        word = "confirm" if finding.level is Level.REVIEW else "because"
+        yield from _wrapped("  ", f"{word}: {visible(finding.reason)}")
+
+
+def _wrapped(mark: str, text: str) -> list[str]:
+    return textwrap.wrap(
+        text,
+        _WIDTH,
+        initial_indent=mark,
+        subsequent_indent="  ",
+        break_long_words=False,
+        break_on_hyphens=False,
+    )

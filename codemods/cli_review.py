@@ -1,0 +1,281 @@
+"""The command `review`: group by group through a saved plan, in the terminal.
+
+Writes the plan file, and the streams; no file of the project. What is heavy is imported inside the command.
+"""
+
+from __future__ import annotations
+
+import getpass
+import io
+import os
+import shlex
+import subprocess
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from codemods import cli
+
+if TYPE_CHECKING:
+    from codemods.engine import RunRequest
+    from codemods.merging import Clash
+    from codemods.plan import Plan
+    from codemods.rebasing import Carried, Rebase
+    from codemods.review.interactive.keyboard import Keyboard
+    from codemods.review.interactive.telling import Commands
+    from codemods.review.terminal import Viewpoint
+    from codemods.saved_plan import SavedPlan
+    from codemods.shared_plan import SharedPlan
+
+_INTERRUPTED = 130
+
+_HELP = """Review a saved plan in the terminal, group by group; the answers are kept in the plan.
+
+Each answer is saved at once, so a review can be left and taken up again, by several people. Writes no file of the
+project: `apply --plan` does, with the groups that were accepted.
+
+\b
+  session-codemods diff app --save plan.json
+  session-codemods review plan.json --level review --path app/services/
+  session-codemods apply --plan plan.json
+"""
+
+
+def add_to(program: typer.Typer) -> None:
+    """Make the command known to the program."""
+    program.command(name="review", help=_HELP)(review)
+
+
+def review(
+    file: Annotated[Path, typer.Argument(metavar="PLAN", help="The file that `diff --save` wrote")],
+    rule: Annotated[
+        list[str] | None, typer.Option("--rule", metavar="RULE", help="Only groups with this rule; repeatable")
+    ] = None,
+    level: Annotated[cli.LevelName | None, typer.Option("--level", help="Only groups of this level")] = None,
+    path: Annotated[
+        list[str] | None,
+        typer.Option("--path", metavar="GLOB", help="Only groups that edit such a file; repeatable"),
+    ] = None,
+    rebase: Annotated[
+        bool,
+        typer.Option("--rebase", help="Make the dry run anew on the present code, and carry the answers over to it"),
+    ] = False,
+    plain: Annotated[
+        bool,
+        typer.Option("--plain", help="Words and Enter instead of keys, no colour: for screen readers and for pipes"),
+    ] = False,
+    verbose: Annotated[bool, typer.Option("-v", "--verbose", help="Tracebacks of errors")] = False,
+    color: cli.Colour = cli.ColourChoice.auto,
+) -> int:
+    with cli._stops(), _plan_stops():
+        from codemods.shared_plan import SharedPlan
+
+        shared = SharedPlan(file)
+        if rebase:
+            if rule or level or path:
+                raise cli.Stopped("--rebase is for all of a plan; give --rule, --level and --path when you review it")
+            return _rebase(shared)
+        return _review(shared, rule or [], level, path or [], plain, color)
+
+
+def _review(
+    shared: SharedPlan,
+    rules: Sequence[str],
+    level: cli.LevelName | None,
+    globs: Sequence[str],
+    plain: bool,
+    color: cli.ColourChoice,
+) -> int:
+    from codemods import planned
+    from codemods.plan import Level
+    from codemods.review.interactive import choosing, conversation, telling
+    from codemods.review.interactive.reviewing import Reviewing, Signature
+    from codemods.rules import RULES
+
+    plan, root, seen = shared.plan, _root(), _viewpoint()
+    there = sorted({finding.rule for group in plan.included for finding in group.findings})
+    if unknown := [rule for rule in rules if rule not in there]:
+        raise cli.Stopped(f"--rule: the plan has no group of {unknown[0]!r}; it has: {', '.join(there) or 'no group'}")
+    # Before anything is shown, so that a pipe without --plain is told so and no answer is lost in it.
+    keyboard = _keyboard(plain)
+    if plan.files and not any(os.path.lexists(root / saved.path) for saved in plan.files):
+        raise cli.Stopped(f"none of the plan's files is in {root}; run the command in the project that it was made for")
+    standing = planned.present(plan, root)
+    stale = {group.id: why for group in plan.included if (why := standing.reason(group))}
+    stale = {group: why for group, why in stale.items() if group not in plan.written}
+    made = planned.remaining(plan, standing.applied)
+    wanted = choosing.Wanted(rules, None if level is None else Level[level.name.upper()], _paths(globs, seen))
+    order = choosing.shown(plan, wanted, stale)
+    commands = _commands(shared.path)
+    _say(
+        telling.left_out(
+            [(group, stale[group.id]) for group in plan.included if group.id in stale and wanted(group)],
+            sum(group.id in plan.written and wanted(group) for group in plan.included),
+            commands.rebase,
+        )
+    )
+
+    def save(changed: SavedPlan) -> tuple[SavedPlan, str]:
+        clashes = shared.save(changed)
+        return shared.plan, "\n".join(_clash(clash) for clash in clashes)
+
+    name = _name(root)
+    coloured = not plain and cli._coloured(color, sys.stdout)
+    world = conversation.Surroundings(
+        keyboard=keyboard,
+        write=_say,
+        changes=lambda group: planned.changes(plan, [group], made),
+        save=save,
+        sign=lambda: Signature(name, datetime.now(UTC).isoformat(timespec="seconds")),
+        pages={known.name: known.page for known in RULES},
+        voice=telling.Voice(seen, coloured, plain),
+    )
+    interrupted = False
+    left = Reviewing.begun(plan, order)
+    if order:
+        left, interrupted = conversation.review(left, world)
+    else:
+        _say(telling.end(left))
+    _say(telling.summary(left.plan, order, stale, commands))
+    return _INTERRUPTED if interrupted else 0
+
+
+def _rebase(shared: SharedPlan) -> int:
+    from codemods import saving
+    from codemods.rebasing import rebased
+
+    root = _root()
+    request = saving.again(shared.plan, root)
+    found = _dry_run(request)
+    plan, report = rebased(shared.plan, saving.saved(found, request))
+    shared.replace(plan)
+    _say(_rebase_report(report))
+    _say(f"Next: {_commands(shared.path).review}\n")
+    return 3 if found.failures else 0
+
+
+def _dry_run(request: RunRequest) -> Plan:
+    from codemods import engine
+    from codemods.review import progress
+
+    if progress.wanted(sys.stderr.isatty(), False, os.environ):
+        with progress.bar() as report:
+            return engine.run(request, report)
+    return engine.run(request)
+
+
+def _rebase_report(report: Rebase) -> str:
+    """What became of the answers, each lost or doubtful one by name."""
+    from codemods.review.interactive.telling import decision
+    from codemods.review.visible import visible
+
+    def moved(one: Carried) -> str:
+        was = "" if one.was == one.group.id else f" (was {visible(one.was)})"
+        return f"  {visible(one.group.id)}{was}: {decision(one.decision)}\n"
+
+    out = f"Answers carried over: {len(report.carried)}\n"
+    out += "".join(moved(one) for one in report.carried if one.was != one.group.id)
+    out += f"To be answered again, because the edits changed: {len(report.reopened)}\n"
+    out += "".join(map(moved, report.reopened))
+    out += f"Not found any more: {len(report.gone)}\n"
+    out += "".join(f"  {visible(group.id)}: {decision(one)}\n" for group, one in report.gone)
+    out += f"Applied by this plan: {len(report.written)}\n" if report.written else ""
+    out += f"New: {len(report.new)}\n"
+    return out + "".join(f"  {visible(group.id)}\n" for group in report.new)
+
+
+def _clash(clash: Clash) -> str:
+    from codemods.review.interactive.telling import decision
+
+    kept, lost = decision(clash.kept), decision(clash.lost)
+    return f"{clash.group} was decided twice: {kept} stands, it is the newest; not {lost}."
+
+
+@contextmanager
+def _plan_stops() -> Iterator[None]:
+    """Turns every error of plan files that the user can do something about into Stopped."""
+    from codemods.plan_file import PlanFileError
+    from codemods.saving import Moved
+
+    try:
+        yield
+    except (PlanFileError, Moved) as error:
+        raise cli.Stopped(str(error)) from error
+
+
+def _root() -> Path:
+    from codemods import sources
+
+    return sources.find_root(Path())
+
+
+def _viewpoint() -> Viewpoint:
+    from codemods.review.terminal import Viewpoint
+
+    return Viewpoint(str(_root()), os.getcwd())
+
+
+def _keyboard(plain: bool) -> Keyboard:
+    from codemods.review.interactive.keyboard import Keys, Lines
+
+    if sys.stdin is None:
+        raise cli.Stopped("there is nothing to read answers from: standard input is closed")
+    if isinstance(sys.stdin, io.TextIOWrapper):
+        sys.stdin.reconfigure(errors="backslashreplace")  # a stray byte in a note must not end the review
+    if plain:
+        return Lines(sys.stdin, _say)
+    if not sys.stdin.isatty():
+        raise cli.Stopped("review asks in a terminal, and standard input is none; --plain reads answers from a pipe")
+    return Keys(sys.stdin, _say)
+
+
+def _paths(globs: Sequence[str], seen: Viewpoint) -> Callable[[str], bool] | None:
+    """Whether one of the globs, seen from the working directory, means a file or a folder above it."""
+    from codemods.gitignore import Globs
+
+    if not globs:
+        return None
+    matching = Globs(glob.removeprefix("./") for glob in globs)
+
+    def matches(path: str) -> bool:
+        parts = seen.path(path).split("/")
+        folders = ["/".join(parts[:count]) for count in range(1, len(parts))]
+        return bool(matching.match("/".join(parts), False)) or any(matching.match(one, True) for one in folders)
+
+    return matches
+
+
+def _name(root: Path) -> str:
+    """Who reviews: as git knows them, else as the system does; "" when neither can tell."""
+    try:
+        found = subprocess.run(
+            ["git", "config", "user.name"], cwd=root, stdin=subprocess.DEVNULL, capture_output=True, check=False
+        )
+        if name := found.stdout.decode("utf-8", "replace").strip():
+            return name
+    except OSError:
+        pass
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError, ImportError):
+        return ""
+
+
+def _commands(path: Path) -> Commands:
+    from codemods.review.interactive.telling import Commands
+
+    words = [f"./{path}" if str(path).startswith("-") else str(path)]
+    return Commands(
+        review=shlex.join([cli.PROGRAM, "review", *words]),
+        apply=shlex.join([cli.PROGRAM, "apply", "--plan", *words]),
+        rebase=shlex.join([cli.PROGRAM, "review", *words, "--rebase"]),
+    )
+
+
+def _say(text: str) -> None:
+    cli._print(text)

@@ -1,0 +1,90 @@
+"""The command `split`: the accepted groups of a saved plan as numbered patches.
+
+Writes the patches into a folder of their own; no file of the project. What is heavy is imported inside the command.
+"""
+
+from __future__ import annotations
+
+import os
+import shlex
+import sys
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from codemods import cli, cli_review
+from codemods.batches import By
+
+if TYPE_CHECKING:
+    from codemods.splitting import Mail
+
+_HELP = """Write the accepted groups of a plan as numbered patches, which `git am` and `git apply` take in order.
+
+Each patch has its reasons as the message, and after each one every file compiles; the file `series` names them in
+order. Writes no file of the project.
+"""
+
+
+def add_to(program: typer.Typer) -> None:
+    """Make the command known to the program."""
+    program.command(name="split", help=_HELP)(split)
+
+
+def split(
+    file: Annotated[Path, typer.Argument(metavar="PLAN", help="The file that `diff --save` wrote")],
+    folder: Annotated[Path, typer.Option("-o", "--output", metavar="DIR", help="A folder that is new or empty")],
+    by: Annotated[By, typer.Option("--by", help="What the groups of a patch have in common")] = By.rule,
+    quiet: cli.Quiet = False,
+    verbose: Annotated[bool, typer.Option("-v", "--verbose", help="Tracebacks of errors")] = False,
+) -> int:
+    with cli._stops(), cli_review._plan_stops():
+        from codemods import plan_file, planned, sources, splitting
+        from codemods.apply.git import patch_base
+        from codemods.batches import batches
+        from codemods.review.terminal import Viewpoint
+        from codemods.review.visible import visible
+        from codemods.saved_plan import Verdict
+
+        plan, root = plan_file.load(file), sources.find_root(Path())
+        standing = planned.present(plan, root)
+        groups = plan.having(Verdict.ACCEPTED)
+        if not groups:
+            raise cli.Stopped(f"{file}: no group is accepted and still to be written; `review` asks for each")
+        if stale := [why for group in groups if (why := standing.reason(group))]:
+            raise cli.Stopped(f"nothing was written: {stale[0]}; `review --rebase` carries the answers over")
+        made = planned.remaining(plan, standing.applied)
+        paths = sorted({path for group in groups for path in group.paths})
+        base = patch_base(root, root, paths)
+        try:
+            mails = splitting.mails(
+                batches(groups, by),
+                lambda some: planned.contents(plan, [*made, *some], paths),
+                splitting.sender(root, datetime.now(UTC)),
+                base.prefix,
+                base.strip,
+            )
+            written = splitting.write(mails, folder)
+        except (splitting.SplitRefused, planned.ComposeError) as error:
+            raise cli.Stopped(str(error)) from error
+        seen = Viewpoint(str(Path.cwd()), os.getcwd())
+        cli._print("".join(f"{seen(str(path))}\n" for path in written))
+        if not quiet:
+            _say(visible(_summary(len(groups), mails, base.folder, folder.resolve()), keep="\n"))
+    return 0
+
+
+def _summary(groups: int, mails: Sequence[Mail], top: Path, folder: Path) -> str:
+    keep = ["--keep-cr"] if any(mail.needs_keep_cr for mail in mails) else []
+    command = f"{shlex.join(['git', 'am', *keep, str(folder)])}/*.patch"
+    count = f"{len(mails)} patch{'es' * (len(mails) != 1)} of {groups} group{'s' * (groups != 1)}"
+    return f"Wrote {count}. Next, in {top}: {command}\n"
+
+
+def _say(text: str) -> None:
+    """Write to stderr."""
+    sys.stderr.flush()
+    sys.stderr.buffer.write(cli._bytes(cli._harmless(text), sys.stderr))
+    sys.stderr.flush()

@@ -1,0 +1,148 @@
+"""A group as the page shows it: where it stands, what was decided, and its files as data. Pure."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from codemods.plan import Change, Finding, Group, Level, Site
+from codemods.review.html_report.colour import Coloured, coloured, recoloured
+from codemods.review.html_report.file_diff import Note, Versions, hunks, written
+from codemods.review.html_report.lines import NONE, Lines, encoded, read
+from codemods.review.matching import differing
+from codemods.review.visible import visible
+from codemods.saved_plan import Decision, SavedPlan
+
+STATES = ("open", "accepted", "refused", "written", "held back")  # in the order in which they are told
+
+
+@dataclass(frozen=True, slots=True)
+class Card:
+    """`data` is what the page's script builds the diff from."""
+
+    group: Group
+    state: str
+    decision: Decision
+    data: Mapping[str, object]
+
+    @property
+    def first(self) -> Finding:
+        return self.group.findings[0]
+
+    @property
+    def extent(self) -> str:
+        edits, files = self.group.edit_count, len(self.group.paths)
+        told = f"{edits} edit" if edits == 1 else f"{edits} edits"
+        return told if files <= 1 else f"{told} in {files} files"
+
+    @property
+    def rules(self) -> str:
+        return " ".join(dict.fromkeys(finding.rule for finding in self.group.findings))
+
+    @property
+    def paths(self) -> str:
+        return " ".join(dict.fromkeys([self.first.site.path, *self.group.paths]))
+
+
+def state(plan: SavedPlan, group: Group) -> str:
+    """What became of a group, one of STATES; "held back" is one above the level that the plan was made for."""
+    if group.id in plan.written:
+        return "written"
+    if group.level > plan.asked.level:
+        return "held back"
+    return plan.decision(group).verdict.value
+
+
+@dataclass(frozen=True, slots=True)
+class _Known:
+    """A file of the plan as it was, looked at once for all groups that change it."""
+
+    encoding: str
+    bom: bytes
+    lines: Lines
+    colours: Coloured
+
+
+class Pages:
+    """Makes the cards of a plan."""
+
+    def __init__(self, plan: SavedPlan) -> None:
+        self._plan = plan
+        self._files = {file.path: file for file in plan.files}
+        self._known: dict[str, _Known] = {}
+
+    def card(self, group: Group, changes: Sequence[Change]) -> Card:
+        """The card of a group; `changes` are the files that it changes, by itself."""
+        by_path = {change.path: change for change in changes}
+        files = [
+            self._file(by_path[path], group) if path in by_path else {"path": visible(path), "hunks": []}
+            for path in sorted({*group.paths, *by_path})
+        ]
+        return Card(
+            group,
+            state(self._plan, group),
+            self._plan.decision(group),
+            {"files": files},
+        )
+
+    def _file(self, change: Change, group: Group) -> dict[str, object]:
+        known = self._known_of(change)
+        new = read(change.after, known.encoding, known.bom)
+        stretches = differing(known.lines.keys, new.keys)
+        colours = recoloured(known.colours, new.texts, stretches)
+        usual = (known.lines if known.lines.texts else new).usual_end
+        notes = _notes(group, change.path) if change.before is not None else {}
+        versions = Versions(
+            known.lines,
+            new,
+            stretches,
+            lambda line: encoded(known.colours.lines[line], known.lines.ends[line], usual),
+            lambda line: encoded(colours[line], new.ends[line], usual),
+        )
+        return {
+            "path": visible(change.path),
+            "new": change.before is None,
+            "added": sum(one.new_last - one.new_first for one in stretches),
+            "removed": sum(one.last - one.first for one in stretches),
+            "hunks": hunks(versions, notes),
+            "notes": written(notes),
+        }
+
+    def _known_of(self, change: Change) -> _Known:
+        if change.before is None:
+            return _Known("utf-8", b"", NONE, coloured(()))
+        if change.path not in self._known:
+            file = self._files.get(change.path)
+            encoding, bom = (file.encoding, file.bom) if file else ("utf-8", b"")
+            lines = read(change.before, encoding, bom)
+            self._known[change.path] = _Known(encoding, bom, lines, coloured(lines.texts))
+        return self._known[change.path]
+
+
+def _notes(group: Group, path: str) -> dict[int, list[Note]]:
+    """What is to be read beside lines of a file, by the line; nothing twice."""
+    found: dict[int, list[Note]] = defaultdict(list)
+    for site, note in _told(group):
+        if site[0] == path and note not in found[site[1]]:
+            found[site[1]].append(note)
+    return dict(found)
+
+
+def _told(group: Group) -> Iterator[tuple[tuple[str, int], Note]]:
+    for finding in group.findings:
+        place = _place(finding.site)
+        yield place, Note("why", f"{finding.rule} · {finding.level.label}", finding.message)
+        if finding.reason:
+            yield place, Note("confirm", word_of(finding), finding.reason)
+        for fact in finding.facts:
+            yield (fact.path, fact.line), Note("fact", "fact", fact.text)
+
+
+def word_of(finding: Finding) -> str:
+    """What the reason of a finding is: something to confirm, or why."""
+    return "confirm" if finding.level is Level.REVIEW else "because"
+
+
+def _place(site: Site) -> tuple[str, int]:
+    return site.path, site.line

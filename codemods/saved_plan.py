@@ -1,0 +1,186 @@
+"""A dry run that was frozen for review: what was found, the bytes that it was found in, and what people decided.
+
+Values and pure questions about them; touches nothing. `plan_file` writes and reads it as JSON. What is composed from it
+starts from the bytes that it holds, never from those on disk, so that refusing one group changes no other one.
+"""
+
+from __future__ import annotations
+
+import enum
+import hashlib
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+from codemods.plan import Failure, Group, Ledger, Level, Source
+from codemods.settings import Settings
+
+
+class Verdict(enum.StrEnum):
+    """What a person decided about a group."""
+
+    OPEN = "open"
+    ACCEPTED = "accepted"
+    REFUSED = "refused"
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """`by` and `note` are free text, and may be empty; `at` is a UTC time as ISO 8601 writes it, or empty."""
+
+    verdict: Verdict
+    by: str = ""
+    note: str = ""
+    at: str = ""
+
+
+OPEN = Decision(Verdict.OPEN)
+
+
+@dataclass(frozen=True, slots=True)
+class SavedFile:
+    """A file that a group would change, as it was when the plan was made."""
+
+    path: str
+    module: str
+    is_package: bool
+    encoding: str
+    newline: str
+    indent: str
+    bom: bytes
+    data: bytes
+    before: str  # sha256 of `data`
+    after: str  # sha256 of the file with every group of the plan's level made
+
+    @classmethod
+    def of(cls, source: Source, after: bytes) -> SavedFile:
+        return cls(
+            source.path,
+            source.module,
+            source.is_package,
+            source.encoding,
+            source.newline,
+            source.indent,
+            source.bom,
+            source.data,
+            source.sha256,
+            hashlib.sha256(after).hexdigest(),
+        )
+
+    @property
+    def source(self) -> Source:
+        """The file as a `Source` again. Raises UnicodeDecodeError and LookupError when the plan was damaged."""
+        text = self.data[len(self.bom) :].decode(self.encoding)
+        return Source(
+            self.path,
+            self.module,
+            self.is_package,
+            self.data,
+            text,
+            self.encoding,
+            self.bom,
+            self.newline,
+            self.indent,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class AppliedRun:
+    """Groups that one `apply --plan` wrote. `run` is the id under which `undo` knows it."""
+
+    run: str
+    groups: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What the dry run was asked to do, so that it can be done again on the present code. Paths are relative to the
+    project's root, posix; none means all of it."""
+
+    paths: tuple[str, ...]
+    level: Level
+    cross_paths: bool
+    settings: Settings
+
+
+@dataclass(frozen=True, slots=True)
+class SavedPlan:
+    """The frozen dry run. `groups` are all that edit something, at any level; those above `asked.level` cannot be
+    accepted."""
+
+    tool_version: str
+    asked: Asked
+    groups: tuple[Group, ...]
+    ledger: Ledger
+    failures: tuple[Failure, ...]
+    files: tuple[SavedFile, ...]
+    files_read: int = 0
+    lines_read: int = 0
+    settings_hash: str = ""
+    decisions: Mapping[str, Decision] = field(default_factory=dict)  # by the id of the group; none: open
+    applied: tuple[AppliedRun, ...] = ()  # in the order in which they were written
+
+    @property
+    def included(self) -> tuple[Group, ...]:
+        """The groups that can be decided about, in the order of the plan."""
+        return tuple(group for group in self.groups if group.level <= self.asked.level)
+
+    @property
+    def written(self) -> frozenset[str]:
+        """The ids of the groups that are applied."""
+        return frozenset(one for run in self.applied for one in run.groups)
+
+    def decision(self, group: Group) -> Decision:
+        return self.decisions.get(group.id, OPEN)
+
+    def having(self, verdict: Verdict) -> tuple[Group, ...]:
+        """The groups with this verdict that are not written yet."""
+        written = self.written
+        return tuple(
+            group for group in self.included if group.id not in written and self.decision(group).verdict is verdict
+        )
+
+    def decided(self, groups: Iterable[Group], decision: Decision) -> SavedPlan:
+        """The plan with one decision about these groups. An open one takes earlier ones back."""
+        now = {**self.decisions, **{group.id: decision for group in groups}}
+        return replace(self, decisions={key: one for key, one in now.items() if one != OPEN})
+
+    def needs(self, group: Group) -> tuple[Group, ...]:
+        """The other groups without which this one must not be made, themselves and what they need in turn.
+
+        What is trusted as far as this, or further, stands in a group of its own (see `settle`): it can do without this.
+        """
+        by_place: dict[tuple[str, str, int], list[Group]] = {}
+        for one in self.groups:
+            for finding in one.findings:
+                by_place.setdefault((finding.rule, finding.site.path, finding.site.line), []).append(one)
+        found: dict[str, Group] = {group.id: group}
+        waiting = [group]
+        while waiting:
+            for finding in waiting.pop().findings:
+                for place in finding.requires_at:
+                    for needed in by_place.get(place, ()):
+                        if needed.id not in found:
+                            found[needed.id] = needed
+                            waiting.append(needed)
+        return tuple(one for one in self.groups if one.id in found and one.id != group.id)
+
+    def file(self, path: str) -> SavedFile | None:
+        return next((one for one in self.files if one.path == path), None)
+
+
+@dataclass(frozen=True, slots=True)
+class Present:
+    """What a plan is worth on the code as it stands now."""
+
+    applied: tuple[AppliedRun, ...]  # the runs of the plan that are found in the files
+    stale: Mapping[str, str]  # path -> why what the plan holds of it does not fit
+    contents: Mapping[str, bytes]  # path -> its bytes now, for those that fit and are there
+
+    def reason(self, group: Group) -> str:
+        """Why a group cannot be written; "" when it can."""
+        return "; ".join(dict.fromkeys(self.stale[path] for path in group.paths if path in self.stale))
+
+
+def candidates(plan: SavedPlan) -> Sequence[tuple[AppliedRun, ...]]:
+    """What may have been applied: all that the plan says, or less, as an `undo` takes the last runs back first."""
+    return [plan.applied[:count] for count in range(len(plan.applied), -1, -1)]

@@ -1,0 +1,153 @@
+"""An apply that a command has to pass: writes, runs it in the project's root, does what was asked for when it fails.
+
+Writes and takes back through what it is given. Signals are held from the first write on: when one comes, the command
+is ended, what was not verified is taken back (unless it was to be kept), and then the signal has its way.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import enum
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from codemods.apply.held_signals import Interrupted, held_signals
+from codemods.batches import Contents
+from codemods.plan import Group
+from codemods.repository import Repository
+from codemods.saved_plan import Decision, SavedPlan, Verdict
+from codemods.user_command import run
+from codemods.verifying.bisecting import Found, LeftOut, NothingToBlame, Say, bisect
+
+FAILED = 4  # exit code
+
+
+class OnFail(enum.StrEnum):
+    """What to do when the command fails: take everything back, keep it, or keep all but what makes it fail."""
+
+    rollback = "rollback"
+    keep = "keep"
+    bisect = "bisect"
+
+
+@dataclass(frozen=True, slots=True)
+class Tree:
+    """What can be done to the project at `root`. `write` gives the id of the run; it and `take_back` raise what they
+    like. `contents` is composed, not read."""
+
+    root: Path
+    write: Callable[[Sequence[Group]], str]
+    take_back: Callable[[str], None]
+    contents: Contents
+
+
+@dataclass(frozen=True, slots=True)
+class Verified:
+    """What stands in the tree now: `groups`, written by `run`, and "" when nothing is."""
+
+    passed: bool  # with all that was to be written
+    run: str
+    groups: tuple[Group, ...]
+    left_out: tuple[LeftOut, ...] = ()
+
+    @property
+    def exit_code(self) -> int:
+        return 0 if self.passed else FAILED
+
+
+def ready(root: Path, on_fail: OnFail) -> None:
+    """To be asked before anything is written. Raises GitError when there is no repository to bisect in."""
+    if on_fail is OnFail.bisect:
+        Repository.of(root)
+
+
+def verified(groups: Sequence[Group], command: str, on_fail: OnFail, tree: Tree, say: Say) -> Verified:
+    """Write the groups, and leave in the tree what passes, or what `on_fail` wants.
+
+    `say` gets lines, and a line in parts, not escaped, with their newlines. Raises what `write` and `take_back` raise,
+    GitError and OSError when the search cannot be made (everything is taken back then), and KeyboardInterrupt.
+    """
+    if not groups:
+        return Verified(True, "", ())
+    result: Verified | None = None
+    with held_signals() as check, contextlib.suppress(Interrupted):
+        result = _Verification(tuple(groups), command, on_fail, tree, check, say).result()
+    if result is None:  # the program's own handler of the signal let us live
+        raise KeyboardInterrupt
+    return result
+
+
+def recorded(plan: SavedPlan, left_out: Sequence[LeftOut], command: str, at: str) -> SavedPlan:
+    """The plan in which the groups that were left out are refused, with the reason as the note."""
+    for one in left_out:
+        note = f"left out, because `{command}` fails with it: {one.why}"
+        plan = plan.decided([one.group], Decision(Verdict.REFUSED, "apply --verify", note, at))
+    return plan
+
+
+class _Verification:
+    def __init__(
+        self,
+        groups: tuple[Group, ...],
+        command: str,
+        on_fail: OnFail,
+        tree: Tree,
+        check: Callable[[], None],
+        say: Say,
+    ) -> None:
+        self._groups, self._command, self._on_fail, self._tree = groups, command, on_fail, tree
+        self._check, self._say = check, say
+
+    def result(self) -> Verified:
+        run_id, passed = self._tried(self._groups)
+        if passed:
+            return Verified(True, run_id, self._groups)
+        if self._on_fail is OnFail.keep:
+            self._say("The changes were kept all the same.\n")
+            return Verified(False, run_id, self._groups)
+        self._take_back(run_id)
+        if self._on_fail is OnFail.bisect and (found := self._found()):
+            return self._kept(found)
+        return Verified(False, "", ())
+
+    def _tried(self, groups: tuple[Group, ...]) -> tuple[str, bool]:
+        """The run that wrote the groups, and whether the command passes with them."""
+        run_id = self._tree.write(groups)
+        try:
+            self._say(f"verify: {self._command}\n")
+            ended = run(self._command, self._tree.root, self._check, shown=True)
+        except BaseException:
+            if self._on_fail is not OnFail.keep:
+                self._take_back(run_id)
+            raise
+        self._say(f"verify: {ended.how} ({ended.seconds:.1f} s)\n")
+        return run_id, ended.passed
+
+    def _take_back(self, run_id: str) -> None:
+        if run_id:
+            self._tree.take_back(run_id)
+        self._say("All files were put back as they were.\n")
+
+    def _found(self) -> Found | None:
+        self._say("Looking for the groups that it fails with, in a working tree of git apart:\n")
+        tree = self._tree
+        try:
+            return bisect(self._groups, tree.contents, self._command, tree.root, self._check, self._say)
+        except NothingToBlame as error:
+            self._say(f"No group can be blamed: {error}.\n")
+            return None
+
+    def _kept(self, found: Found) -> Verified:
+        """Write what passed, and see that it does so in the user's tree, too: that may hold more than git knows."""
+        self._say(f"It fails with {len(found.left_out)} of {len(self._groups)} groups:\n")
+        for one in found.left_out:
+            self._say(f"  {one.group.id}\n    {one.why}\n")
+        if not found.kept:
+            return Verified(False, "", (), found.left_out)
+        run_id, passed = self._tried(found.kept)
+        if not passed:
+            self._take_back(run_id)
+            self._say("It fails here without these groups, too, although it passed in a fresh working tree of git.\n")
+            return Verified(False, "", (), found.left_out)
+        return Verified(False, run_id, found.kept, found.left_out)

@@ -1,0 +1,537 @@
+"""What is kept of a run, where, and for whom it stops: one writer per tree, and nothing half done is left standing."""
+
+from __future__ import annotations
+
+import datetime
+import io
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from codemods import __version__
+from codemods.apply.errors import DamagedRun, NotTakenBack, StaleFile, TreeBusy, WriteRefused
+from codemods.apply.recovery import TakenBack, recover
+from codemods.apply.run_record import GroupText, RecordError, RunText, dump, parse, sha256
+from codemods.apply.run_store import RunStore, State
+from codemods.apply.runs import listed, written
+from codemods.plan import Change, Finding, Group, Level, Site
+from codemods.run_words import taken_back, why_not
+
+OLD, NEW = b"old\r\n", b"new\xff"
+CHANGES = (
+    Change("app/a.py", OLD, NEW, ()),
+    Change("app/b.py", b"", NEW, ()),
+    Change("made.py", None, b"made\n", ()),
+)
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    root = tmp_path / "project"
+    (root / "app").mkdir(parents=True)
+    (root / "app/a.py").write_bytes(OLD)
+    (root / "app/b.py").write_bytes(b"")
+    os.utime(root / "app/a.py", ns=(5, 1_600_000_000_123_456_789))
+    (root / "app/a.py").chmod(0o640)
+    (root / "app/b.py").chmod(0o644)
+    return root
+
+
+def git(folder: Path, *command: str) -> str:
+    done = subprocess.run(
+        ["git", "-c", "user.name=n", "-c", "user.email=e@x", *command], cwd=folder, check=True, capture_output=True
+    )
+    return done.stdout.decode()
+
+
+@pytest.fixture
+def repository(root: Path) -> Path:
+    git(root, "init", "-q")
+    git(root, "add", "-A")
+    git(root, "commit", "-qm", "all")
+    return root
+
+
+def refuse(taken: TakenBack) -> None:
+    raise AssertionError(f"nothing was cut off: {taken}")
+
+
+def apply(root: Path, changes: tuple[Change, ...] = CHANGES) -> str:
+    return written(root, changes, what=RunText(), tell=refuse)
+
+
+def files(root: Path) -> dict[str, bytes]:
+    return {path.relative_to(root).as_posix(): path.read_bytes() for path in root.rglob("*.py")}
+
+
+DONE = {"app/a.py": NEW, "app/b.py": NEW, "made.py": b"made\n"}
+
+
+# --- what is kept, and where ------------------------------------------------------------------------------------------
+
+
+def test_a_run_is_kept_with_all_that_it_replaced_and_wrote(root: Path) -> None:
+    before = datetime.datetime.now(datetime.UTC)
+    what = RunText((GroupText("session-scope:app.a.f:3fa9", ("session is never closed",)),))
+    run = written(root, CHANGES, what=what, tell=refuse)
+    assert files(root) == DONE
+    assert re.fullmatch(r"\d{8}T\d{6}Z-[0-9a-f]{4}", run)
+    folder = root / ".session-codemods" / run
+    assert sorted(path.name for path in folder.iterdir()) == ["contents.zip", "done.json"]
+    record = json.loads((folder / "done.json").read_bytes())
+    assert before <= datetime.datetime.fromisoformat(record.pop("started")) <= datetime.datetime.now(datetime.UTC)
+    mtime = (root / "app/b.py").stat().st_mtime_ns
+    assert record["files"][1].pop("mtime_ns") <= mtime
+    assert record == {
+        "format": 1,
+        "id": run,
+        "number": 1,
+        "tool_version": __version__,
+        "root": ".",
+        "undoes": "",
+        "what": {"groups": [{"id": "session-scope:app.a.f:3fa9", "messages": ["session is never closed"]}]},
+        "files": [
+            {
+                "path": "app/a.py",
+                "existed": True,
+                "before": sha256(OLD),
+                "after": sha256(NEW),
+                "mode": 0o640,
+                "mtime_ns": 1_600_000_000_123_456_789,
+            },
+            {"path": "app/b.py", "existed": True, "before": sha256(b""), "after": sha256(NEW), "mode": 0o644},
+            {
+                "path": "made.py",
+                "existed": False,
+                "before": None,
+                "after": sha256(b"made\n"),
+                "mode": None,
+                "mtime_ns": None,
+            },
+        ],
+    }
+    with zipfile.ZipFile(folder / "contents.zip") as contents:
+        assert {contents.read(name) for name in contents.namelist()} == {OLD, NEW, b"", b"made\n"}
+
+
+def test_the_text_of_a_run_is_that_of_its_groups() -> None:
+    site = Site("a.py", 1, 1, 1, 2, "a")
+    group = Group("g", (Finding("k", "r", site, Level.SAFE, "one"), Finding("l", "r", site, Level.SAFE, "two")))
+    changes = [Change("a.py", b"", b"x", (group,)), Change("b.py", b"", b"x", (group,))]
+    assert RunText.of_changes(changes) == RunText((GroupText("g", ("one", "two")),))
+
+
+def test_outside_git_runs_are_kept_in_the_project_where_git_would_ignore_them(root: Path) -> None:
+    apply(root)
+    assert (root / ".session-codemods/.gitignore").read_bytes() == b"*\n"
+    git(root, "init", "-q")
+    assert ".session-codemods" not in git(root, "status", "--porcelain", "-uall")
+
+
+def test_in_git_runs_are_kept_in_its_own_folder(repository: Path) -> None:
+    run = apply(repository)
+    assert (repository / ".git/session-codemods" / run / "done.json").is_file()
+    assert not (repository / ".session-codemods").exists()
+    assert git(repository, "status", "--porcelain").split() == ["M", "app/a.py", "M", "app/b.py", "??", "made.py"]
+
+
+def test_each_working_tree_keeps_its_own_runs(repository: Path, tmp_path: Path) -> None:
+    other = tmp_path / "other"
+    git(repository, "worktree", "add", "-q", str(other))
+    run = apply(other)
+    assert files(other) == DONE
+    assert listed(repository) == ([], [])
+    assert [line.id for line in listed(other)[0]] == [run]
+    assert (repository / ".git/worktrees/other/session-codemods" / run).is_dir()
+
+
+def test_projects_of_one_repository_see_their_own_runs(repository: Path) -> None:
+    run = apply(repository / "app", (Change("a.py", OLD, NEW, ()),))
+    other = apply(repository, (Change("made.py", None, b"made\n", ()),))
+    assert [line.id for line in listed(repository / "app")[0]] == [run]
+    assert [line.id for line in listed(repository)[0]] == [other]
+
+
+def test_the_environment_of_a_hook_is_not_believed(repository: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GIT_DIR", "/nonexistent")
+    run = apply(repository)
+    assert (repository / ".git/session-codemods" / run).is_dir()
+
+
+def test_where_git_does_not_answer_runs_are_kept_in_the_project(
+    repository: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PATH", "/nonexistent")
+    run = apply(repository)
+    assert (repository / ".session-codemods" / run).is_dir()
+
+
+def test_runs_are_not_kept_behind_a_link(root: Path, tmp_path: Path) -> None:
+    (tmp_path / "elsewhere").mkdir()
+    (root / ".session-codemods").symlink_to(tmp_path / "elsewhere")
+    with pytest.raises(WriteRefused, match="is a link"):
+        apply(root)
+    assert list((tmp_path / "elsewhere").iterdir()) == []
+    assert files(root)["app/a.py"] == OLD
+
+
+def test_a_file_behind_a_link_is_kept_under_its_own_name(root: Path) -> None:
+    (root / "link.py").symlink_to("app/a.py")
+    apply(root, (Change("link.py", OLD, NEW, ()),))
+    assert listed(root)[0][0].files == ("app/a.py",)
+
+
+def test_a_name_that_is_not_utf_8_is_kept(root: Path) -> None:
+    name = os.fsdecode(b"caf\xe9.py")
+    try:
+        (root / name).write_bytes(OLD)
+    except OSError:
+        pytest.skip("this file system wants UTF-8")
+    apply(root, (Change(name, OLD, NEW, ()),))
+    assert listed(root)[0][0].files == (name,)
+
+
+def test_no_changes_are_no_run(root: Path) -> None:
+    assert apply(root, ()) == ""
+    assert not (root / ".session-codemods").exists()
+
+
+def test_what_is_refused_leaves_no_run(root: Path) -> None:
+    with pytest.raises(StaleFile):
+        apply(root, (*CHANGES, Change("app/c.py", None, b"", ()), Change("app/a.py", b"other", NEW, ())))
+    assert listed(root) == ([], [])
+    assert sorted(path.name for path in (root / ".session-codemods").iterdir()) == [".gitignore", "lock"]
+
+
+def test_runs_are_listed_the_last_one_first(root: Path) -> None:
+    ids = [apply(root, (Change(f"made{number}.py", None, b"", ()),)) for number in range(4)]
+    lines, damaged = listed(root)
+    assert [line.id for line in lines] == ids[::-1], "although all are of one second"
+    assert {line.state for line in lines} == {State.DONE}
+    assert damaged == []
+
+
+def test_looking_at_runs_writes_nothing(root: Path) -> None:
+    def everything() -> list[tuple[Path, int]]:
+        return sorted((path, path.lstat().st_mtime_ns) for path in (root, *root.rglob("*")))
+
+    before = everything()
+    assert listed(root) == ([], [])
+    recover(root, refuse)
+    assert everything() == before
+    apply(root)
+    before = everything()
+    assert len(listed(root)[0]) == 1
+    recover(root, refuse)
+    assert everything() == before
+
+
+# --- records that cannot be read --------------------------------------------------------------------------------------
+
+
+def record_of(root: Path) -> dict[str, object]:
+    apply(root)
+    content = json.loads(next(root.glob(".session-codemods/*/done.json")).read_bytes())
+    assert isinstance(content, dict)
+    return content
+
+
+def test_a_record_is_read_as_it_was_written(root: Path) -> None:
+    data = json.dumps(record_of(root)).encode()
+    assert json.loads(dump(parse(data))) == json.loads(data)
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "message"),
+    [
+        ("format", 2, "its format is 2, this version reads 1"),
+        ("format", None, "its format is None"),
+        ("number", "7", "expected int @ \\$.number"),
+        ("more", 1, "more"),
+        ("root", "../other", "leads out of the project"),
+        ("root", "/etc", "leads out of the project"),
+        ("id", "../../x", "is no id of a run"),
+        ("files", [{}], "files"),
+    ],
+)
+def test_a_record_that_is_not_whole_is_refused(root: Path, key: str, value: object, message: str) -> None:
+    with pytest.raises(RecordError, match=message):
+        parse(json.dumps({**record_of(root), key: value}).encode())
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "message"),
+    [
+        ("path", "../x.py", "leads out of the project"),
+        ("path", "/x.py", "leads out of the project"),
+        ("before", "zz", "no right checksum"),
+        ("existed", False, "contradicts itself"),
+        ("mode", True, "expected int"),
+    ],
+)
+def test_a_file_of_a_record_that_is_wrong_is_refused(root: Path, key: str, value: object, message: str) -> None:
+    record = record_of(root)
+    assert isinstance(record["files"], list)
+    record["files"][0][key] = value
+    with pytest.raises(RecordError, match=message):
+        parse(json.dumps(record).encode())
+
+
+@pytest.mark.parametrize("data", [b"", b"[]", b"{", b"\xff", b"[" * 100_000])
+def test_what_is_no_record_at_all_is_refused(data: bytes) -> None:
+    with pytest.raises(RecordError):
+        parse(data)
+
+
+def test_a_run_that_cannot_be_read_is_named_and_the_others_are_listed(root: Path) -> None:
+    first, second = apply(root), apply(root, (Change("made2.py", None, b"", ()),))
+    place = root / ".session-codemods" / first / "done.json"
+    place.write_bytes(b"{")
+    lines, damaged = listed(root)
+    assert [line.id for line in lines] == [second]
+    assert str(place) in str(damaged[0])
+    apply(root, (Change("made3.py", None, b"", ()),))
+
+
+def test_a_run_that_was_cut_off_and_cannot_be_read_stops_the_next_one(root: Path) -> None:
+    run = apply(root)
+    folder = root / ".session-codemods" / run
+    (folder / "done.json").rename(folder / "writing.json")
+    (folder / "writing.json").write_bytes(b'{"format": 2}')
+    with pytest.raises(DamagedRun, match=r"its format is 2.*remove the folder"):
+        apply(root, (Change("made2.py", None, b"", ()),))
+    assert not (root / "made2.py").exists()
+
+
+# --- one that was cut off ---------------------------------------------------------------------------------------------
+
+
+def cut_off(root: Path, changes: tuple[Change, ...] = CHANGES) -> str:
+    """All was written, and then the process died."""
+    run = apply(root, changes)
+    folder = root / ".session-codemods" / run
+    (folder / "done.json").rename(folder / "writing.json")
+    return run
+
+
+def test_a_run_that_was_cut_off_is_taken_back_by_the_next_one(root: Path) -> None:
+    run = cut_off(root)
+    told: list[TakenBack] = []
+    next_run = written(root, (Change("made2.py", None, b"", ()),), what=RunText(), tell=told.append)
+    assert told == [TakenBack(run, "", ("app/a.py", "app/b.py", "made.py"), (), ())]
+    assert files(root) == {"app/a.py": OLD, "app/b.py": b"", "made2.py": b""}
+    status = (root / "app/a.py").stat()
+    assert (status.st_mode & 0o777, status.st_mtime_ns) == (0o640, 1_600_000_000_123_456_789)
+    assert [(line.id, line.state) for line in listed(root)[0]] == [(next_run, State.DONE), (run, State.UNDONE)]
+
+
+def test_what_changed_since_is_left_alone_and_named(root: Path) -> None:
+    run = cut_off(root)
+    (root / "app/b.py").write_bytes(b"by hand")
+    (root / "made.py").unlink()
+    (root / "made.py").mkdir()
+    told: list[TakenBack] = []
+    recover(root, told.append)
+    assert told == [TakenBack(run, "", ("app/a.py",), ("app/b.py", "made.py"), ())]
+    assert (root / "app/b.py").read_bytes() == b"by hand"
+    assert taken_back(told[0]) == (
+        f"run {run} had been cut off; 1 file put back as before it\n"
+        "  app/b.py: changed since; it was left as it is\n"
+        "  made.py: changed since; it was left as it is\n"
+    )
+
+
+def test_temporary_companions_of_a_run_go_and_those_of_others_stay(root: Path) -> None:
+    run = cut_off(root)
+    ours = root / f"app/.{run}.0a1b2c3d.session-codemods"
+    ours.write_bytes(NEW[:2])
+    theirs = [root / "app/.x.session-codemods", root / f"app/{run}.session-codemods", root / f"app/.{run}.py"]
+    for path in theirs:
+        path.write_bytes(b"")
+    recover(root, lambda taken: None)
+    assert not ours.exists()
+    assert all(path.exists() for path in theirs)
+
+
+def test_a_companion_that_holds_what_somebody_saved_stays_and_is_named(root: Path) -> None:
+    run = cut_off(root)
+    saved = root / f"app/.{run}.0a1b2c3d.session-codemods"
+    saved.write_bytes(b"somebody's work")
+    told: list[TakenBack] = []
+    recover(root, told.append)
+    assert saved.read_bytes() == b"somebody's work"
+    assert told[0].kept == (saved.relative_to(root).as_posix(),)
+    assert "look at it, then remove it" in taken_back(told[0])
+
+
+def test_one_that_cannot_be_taken_back_is_tried_again(root: Path) -> None:
+    run = cut_off(root)
+    os.link(root / "app/a.py", root / "second.txt")
+    told: list[TakenBack] = []
+    with pytest.raises(NotTakenBack, match=r"app/a\.py: has more than one hard link") as caught:
+        recover(root, told.append)
+    assert why_not(caught.value, "written").endswith("mend that, then run the command again")
+    assert [one.put_back for one in told] == [("app/b.py", "made.py")]
+    assert listed(root)[0][0].state is State.WRITING
+    (root / "second.txt").unlink()
+    recover(root, told.append)
+    assert [one.put_back for one in told] == [("app/b.py", "made.py"), ("app/a.py",)]
+    assert (listed(root)[0][0].id, listed(root)[0][0].state) == (run, State.UNDONE)
+
+
+@pytest.mark.parametrize("data", [b"no archive", None, "other content"])
+def test_contents_that_were_damaged_are_not_put_back(root: Path, data: bytes | str | None) -> None:
+    run = cut_off(root)
+    place = root / ".session-codemods" / run / "contents.zip"
+    if isinstance(data, str):
+        buffer = io.BytesIO()
+        with zipfile.ZipFile(buffer, "w") as archive:
+            archive.writestr(str(sha256(OLD)), data)
+            archive.writestr(str(sha256(b"")), data)
+        data = buffer.getvalue()
+    if data is None:
+        place.unlink()
+    else:
+        place.write_bytes(data)
+    with pytest.raises(NotTakenBack, match=re.escape(str(place.parent))):
+        recover(root, lambda taken: None)
+    assert files(root) == {"app/a.py": NEW, "app/b.py": NEW}
+
+
+def test_a_record_that_a_stranger_made_writes_nothing_through_a_link(root: Path, tmp_path: Path) -> None:
+    cut_off(root)
+    outside = tmp_path / "outside"
+    (root / "app").rename(outside)
+    (root / "app").symlink_to(outside)
+    told: list[TakenBack] = []
+    recover(root, told.append)
+    assert told[0].left == ("app/a.py", "app/b.py")
+    assert (outside / "a.py").read_bytes() == NEW
+
+
+def test_what_people_are_told_is_escaped() -> None:
+    text = taken_back(TakenBack("r", "q", (), ("a\x1b[2J\n.py",), ("\u202e",)))
+    assert all(char.isprintable() or char == "\n" for char in text)
+    assert text.startswith("undoing run q had been cut off; no file had been changed\n")
+    assert len(text.splitlines()) == 3
+
+
+# --- one writer per tree ----------------------------------------------------------------------------------------------
+
+WAITING = """
+import sys
+from pathlib import Path
+from codemods.apply import renaming
+from codemods.apply.run_record import RunText
+from codemods.apply.runs import written
+from codemods.plan import Change
+real = renaming.exchanged
+def exchanged(one, other):
+    print("writing", flush=True)
+    sys.stdin.readline()
+    return real(one, other)
+renaming.exchanged = exchanged
+written(Path(sys.argv[1]), [Change("app/a.py", b"old\\r\\n", b"first", ())], what=RunText(), tell=print)
+"""
+
+
+def start_waiting(root: Path) -> subprocess.Popen[bytes]:
+    first = subprocess.Popen(
+        [sys.executable, "-c", WAITING, str(root)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, bufsize=0
+    )
+    assert first.stdout is not None
+    assert first.stdout.readline() == b"writing\n"
+    return first
+
+
+def test_of_two_at_once_the_second_says_who_writes_and_changes_nothing(root: Path) -> None:
+    with start_waiting(root) as first:
+        before = files(root)
+        for _ in range(2):
+            with pytest.raises(TreeBusy) as caught:
+                apply(root)
+        assert files(root) == before
+        said = why_not(caught.value, "written")
+        now = datetime.datetime.now(datetime.UTC)
+        assert re.fullmatch(
+            rf"nothing was written: process {first.pid}, since {now:%Y-%m-%d} \d\d:\d\d:\d\d UTC, "
+            r"is writing in this tree; try again when it has ended",
+            said,
+        )
+        with pytest.raises(TreeBusy):
+            recover(root, refuse)
+        assert listed(root)[0][0].state is State.WRITING
+        first.communicate(b"\n")
+    assert first.returncode == 0
+    assert (root / "app/a.py").read_bytes() == b"first"
+    with pytest.raises(StaleFile, match=r"app/a\.py: changed since it was read"):
+        apply(root)
+    assert files(root) == {"app/a.py": b"first", "app/b.py": b""}
+
+
+def test_a_lock_goes_with_its_process(root: Path) -> None:
+    with start_waiting(root) as first:
+        first.send_signal(signal.SIGKILL)
+    told: list[TakenBack] = []
+    assert written(root, CHANGES, what=RunText(), tell=told.append)
+    assert [one.put_back for one in told] == [()], "the file was not moved yet"
+    assert files(root) == DONE
+
+
+def test_of_many_at_once_exactly_one_writes(root: Path) -> None:
+    script = """
+import sys
+from pathlib import Path
+from codemods.apply.errors import StaleFile, TreeBusy
+from codemods.apply.run_record import RunText
+from codemods.apply.runs import written
+from codemods.plan import Change
+print("ready", flush=True)
+sys.stdin.readline()
+after = sys.argv[2].encode()
+changes = [Change("app/a.py", b"old\\r\\n", after, ()), Change("app/b.py", b"", after, ())]
+try:
+    written(Path(sys.argv[1]), changes, what=RunText(), tell=print)
+except (StaleFile, TreeBusy):
+    sys.exit(2)
+"""
+    processes = [
+        subprocess.Popen(
+            [sys.executable, "-c", script, str(root), str(number)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            bufsize=0,
+        )
+        for number in range(6)
+    ]
+    for process in processes:
+        assert process.stdout is not None
+        assert process.stdout.readline() == b"ready\n"
+    for process in processes:
+        assert process.stdin is not None
+        process.stdin.write(b"\n")
+    for process in processes:
+        process.communicate()
+    codes = [process.returncode for process in processes]
+    assert sorted(codes) == [0, 2, 2, 2, 2, 2]
+    winner = str(codes.index(0)).encode()
+    assert files(root) == {"app/a.py": winner, "app/b.py": winner}
+
+
+def test_without_a_place_for_the_journal_nothing_is_written(root: Path) -> None:
+    (root / ".session-codemods").write_bytes(b"a file in the way")
+    with pytest.raises(WriteRefused, match=r"\.session-codemods: cannot be"):
+        apply(root)
+    assert files(root) == {"app/a.py": OLD, "app/b.py": b""}
+
+
+def test_a_store_knows_the_top_of_its_repository(repository: Path) -> None:
+    store = RunStore.of(repository / "app")
+    assert (store.folder, store.top) == (repository / ".git/session-codemods", repository)

@@ -1,0 +1,161 @@
+"""Decisions are carried onto the present code, and asked again where what was decided about is another thing now."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from reviews.projects import USERS, by_hand, finding, frozen, leaking, project
+
+from codemods.plan import Group, Level
+from codemods.rebasing import Rebase, rebased
+from codemods.saved_plan import AppliedRun, Decision, SavedPlan, Verdict
+
+YES = Decision(Verdict.ACCEPTED, "Ann", "", "2025-01-02T03:04:05+00:00")
+NO = Decision(Verdict.REFUSED, "Bob", "not this one", "2025-01-02T03:04:06+00:00")
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    return project(tmp_path)
+
+
+@pytest.fixture
+def old(root: Path) -> SavedPlan:
+    """`first` and `third` are accepted, `second` is refused, `fourth` is open."""
+    plan = frozen(root)
+    return plan.decided(named(plan, "first", "third"), YES).decided(named(plan, "second"), NO)
+
+
+def named(plan: SavedPlan, *names: str) -> tuple[Group, ...]:
+    return tuple(g for g in plan.groups if g.findings[0].site.function.rpartition(".")[2] in names)
+
+
+def answers(plan: SavedPlan) -> dict[str, Decision]:
+    return {g.findings[0].site.function.rpartition(".")[2]: plan.decision(g) for g in plan.groups}
+
+
+def lost(report: Rebase) -> tuple[int, int, int, int]:
+    return len(report.reopened), len(report.gone), len(report.written), len(report.new)
+
+
+def test_on_the_same_code_every_decision_stays(root: Path, old: SavedPlan) -> None:
+    plan, report = rebased(old, frozen(root))
+    assert plan == old
+    assert [one.decision for one in report.carried] == [old.decision(one.group) for one in report.carried]
+    assert (len(report.carried), lost(report)) == (3, (0, 0, 0, 0))
+
+
+def test_decisions_follow_code_that_moves(root: Path, old: SavedPlan) -> None:
+    text = (root / USERS).read_text()
+    (root / USERS).write_text(text.replace("\n\nasync def first", "\n# above\n\nMORE = 1\n\n\nasync def first"))
+    plan, report = rebased(old, frozen(root))
+    assert answers(plan) == answers(old)
+    assert plan.files != old.files
+    assert lost(report) == (0, 0, 0, 0)
+
+
+def test_a_group_that_edits_other_lines_is_asked_again(root: Path, old: SavedPlan) -> None:
+    text = (root / USERS).read_text()
+    (root / USERS).write_text(text.replace('"select second"', '"select 2"').replace('"select first"', '"select 1"'))
+    plan, report = rebased(old, frozen(root))
+    assert answers(plan)["first"] == Decision(
+        Verdict.OPEN, note="was accepted by Ann at 2025-01-02T03:04:05+00:00; its edits changed since"
+    )
+    assert answers(plan)["second"].note.startswith("was refused by Bob at ")
+    assert "note: not this one" in answers(plan)["second"].note
+    assert answers(plan)["third"] == YES
+    assert [one.decision for one in report.reopened] == [YES, NO]
+    assert plan.having(Verdict.OPEN) == named(plan, "first", "second", "fourth")
+
+
+def test_asked_again_and_answered_it_is_like_any_other(root: Path, old: SavedPlan) -> None:
+    (root / USERS).write_text((root / USERS).read_text().replace('"select first"', '"select 1"'))
+    plan, _ = rebased(old, frozen(root))
+    once_more, report = rebased(plan, frozen(root))
+    assert once_more == plan
+    assert lost(report) == (0, 0, 0, 0)
+    assert answers(rebased(plan.decided(named(plan, "first"), NO), frozen(root))[0])["first"] == NO
+
+
+def test_what_is_gone_and_what_is_new_is_told(root: Path, old: SavedPlan) -> None:
+    (root / USERS).write_text(leaking("second", "fifth"))
+    plan, report = rebased(old, frozen(root))
+    assert [(group.id, decision) for group, decision in report.gone] == [(named(old, "first")[0].id, YES)]
+    assert report.new == named(plan, "fifth")
+    assert answers(plan)["second"] == NO
+    assert answers(plan)["fifth"].verdict is Verdict.OPEN
+
+
+def test_what_was_applied_is_no_loss(root: Path, old: SavedPlan) -> None:
+    from codemods import planned
+
+    accepted = old.having(Verdict.ACCEPTED)
+    for path, data in planned.contents(old, accepted).items():
+        (root / path).write_bytes(data or b"")
+    written = replace(old, applied=(AppliedRun("run", tuple(group.id for group in accepted)),))
+    plan, report = rebased(written, frozen(root))
+    assert report.written == accepted
+    assert lost(report) == (0, 0, 2, 0)
+    assert plan.applied == ()
+    assert answers(plan) == {"second": NO, "fourth": Decision(Verdict.OPEN)}
+
+
+def test_a_change_elsewhere_in_the_function_asks_nothing_again(root: Path, old: SavedPlan) -> None:
+    text = (root / USERS).read_text()
+    (root / USERS).write_text(text.replace("async def first():\n", 'async def first():\n    """Told."""\n'))
+    assert answers(rebased(old, frozen(root))[0]) == answers(old)
+
+
+# --- by other names ---------------------------------------------------------------------------------------------------
+
+ONE, TWO, THREE = finding("a.py", 1, name="one"), finding("a.py", 2, name="two"), finding("a.py", 3, name="three")
+
+
+def grouped(**groups: list[object]) -> SavedPlan:
+    """A plan by hand whose groups have ids and findings of our choice."""
+    return replace(by_hand(), groups=tuple(Group(name, tuple(found)) for name, found in groups.items()))  # type: ignore[arg-type]
+
+
+def carried(old: SavedPlan, new: SavedPlan) -> dict[str, str]:
+    """For each new group with a decision or a note of one: the old group from which it came."""
+    everything = old
+    for group in old.groups:
+        everything = everything.decided([group], YES)
+    _, report = rebased(everything, new)
+    return {one.group.id: one.was for one in (*report.carried, *report.reopened)}
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "found"),
+    [
+        (grouped(a=[ONE]), grouped(a=[TWO]), {"a": "a"}),
+        (grouped(a=[ONE, TWO]), grouped(b=[TWO, ONE]), {"b": "a"}),
+        (grouped(a=[ONE, TWO]), grouped(b=[ONE, TWO, THREE]), {"b": "a"}),
+        (grouped(a=[ONE, TWO]), grouped(b=[THREE, ONE]), {"b": "a"}),
+        (grouped(a=[ONE, TWO]), grouped(b=[TWO, THREE]), {}),
+        (grouped(a=[ONE], b=[TWO]), grouped(c=[ONE, TWO]), {"c": "a"}),
+        (grouped(a=[ONE, TWO]), grouped(b=[ONE], c=[TWO]), {"b": "a"}),
+        (grouped(a=[ONE], b=[TWO]), grouped(b=[ONE], a=[TWO]), {"a": "a", "b": "b"}),
+    ],
+)
+def test_a_group_is_known_by_its_id_then_by_its_findings(old: SavedPlan, new: SavedPlan, found: dict[str, str]) -> None:
+    assert carried(old, new) == found
+
+
+def test_a_decision_that_rested_on_another_promise_is_asked_again(root: Path, old: SavedPlan) -> None:
+    def doubtful(plan: SavedPlan, reason: str) -> SavedPlan:
+        groups = [
+            replace(g, findings=tuple(replace(f, level=Level.REVIEW, reason=reason) for f in g.findings))
+            for g in plan.groups
+        ]
+        return replace(plan, groups=tuple(groups))
+
+    assert len(rebased(old, doubtful(frozen(root), "line 3 reads it"))[1].reopened) == 3
+    assert not rebased(doubtful(old, "line 3 reads it"), doubtful(frozen(root), "line 4 reads it"))[1].reopened
+    assert len(rebased(doubtful(old, "line 3 reads it"), doubtful(old, "nobody knows"))[1].reopened) == 3
+
+
+def test_what_cannot_be_made_is_asked_again(old: SavedPlan) -> None:
+    assert len(rebased(replace(old, files=()), replace(old, files=()))[1].reopened) == 3
