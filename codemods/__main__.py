@@ -9,10 +9,11 @@ import re
 import sys
 from collections.abc import Sequence
 
-from codemods import cli, cli_scaffold
+from codemods import cli, cli_apply, cli_report, cli_review, cli_runs, cli_scaffold, cli_split
 
 INTERRUPTED = 130
-cli_scaffold.add_to(cli.app)
+for commands in (cli_apply, cli_review, cli_report, cli_runs, cli_split, cli_scaffold):
+    commands.add_to(cli.app)
 _VERBOSE = re.compile(r"--verbose|-[a-zA-Z]*v[a-zA-Z]*")
 
 

@@ -66,6 +66,8 @@ class CheckFormat(enum.StrEnum):
 
     text = "text"
     json = "json"
+    sarif = "sarif"
+    github = "github"
     markdown = "markdown"
 
 
@@ -106,6 +108,12 @@ Statistics = Annotated[bool, typer.Option("--statistics", help="Add a table of c
 ExitZero = Annotated[bool, typer.Option("--exit-zero", help="Exit with 0 although there are findings")]
 Quiet = Annotated[bool, typer.Option("-q", "--quiet", help="No progress, no summary")]
 Verbose = Annotated[bool, typer.Option("-v", "--verbose", help="Also what is held back; tracebacks of errors")]
+FormatCommand = Annotated[
+    str | None,
+    typer.Option(
+        "--format-cmd", metavar="CMD", help="Format what is changed, as with 'ruff format {files}'; other lines stay"
+    ),
+]
 Colour = Annotated[ColourChoice, typer.Option("--color", help="When to colour")]
 
 
@@ -187,8 +195,21 @@ def check(
     ] = False,
     output_format: Annotated[
         CheckFormat,
-        typer.Option("--output-format", help="What to print; markdown, for pull requests, with --checklist only"),
+        typer.Option(
+            "--output-format",
+            help="What to print: for eyes, for programs, SARIF 2.1.0, annotations of GitHub, text of a pull request",
+        ),
     ] = CheckFormat.text,
+    baseline: Annotated[
+        Path | None,
+        typer.Option(
+            "--baseline", metavar="FILE", help="Only what this report (--output-format json) does not hold counts"
+        ),
+    ] = None,
+    since: Annotated[
+        str | None,
+        typer.Option("--since", metavar="REV", help="Only what the same check does not find at this revision counts"),
+    ] = None,
     output: Output = None,
     statistics: Statistics = False,
     exit_zero: ExitZero = False,
@@ -196,8 +217,10 @@ def check(
     verbose: Verbose = False,
     color: Colour = ColourChoice.auto,
 ) -> int:
-    if output_format is CheckFormat.markdown and not checklist:
-        raise Stopped("--output-format markdown is for --checklist; give both, or text or json")
+    if checklist and (output_format in (CheckFormat.sarif, CheckFormat.github) or baseline or since):
+        raise Stopped("--checklist is about the whole: it goes with text, json and markdown, not with a baseline")
+    if baseline and since:
+        raise Stopped("--baseline and --since both say what was there before; give one of them")
     wanted = _wanted(**{**locals(), "output_format": OutputFormat.text})
     with _stops():
         from codemods.review import json_report, terminal
@@ -206,13 +229,20 @@ def check(
         request = _requested(wanted)
         plan, seen = _planned(wanted, request)
         found = bool(plan.refused or plan.included)
+        if baseline or since:
+            plan, known = _without(plan, _before(baseline, since, request))
+            found = bool(plan.refused or plan.included)
+            _tell(wanted, f"{known} findings were there before and do not count\n" if known else "")
         if checklist:
             text, found = _checklist(plan, request, seen, output_format, verbose=verbose)
         elif output_format is CheckFormat.json:
             text = json_report.report(plan, __version__, seen.path)
-        else:
+        elif output_format is CheckFormat.text:
             text = terminal.findings(plan, seen, output is None and _coloured(color, sys.stdout))
-        _print(_harmless(text) if output is None and output_format is not CheckFormat.json else text, output)
+        else:
+            text = _report(plan, request, seen, output_format)
+        for_eyes = output_format in (CheckFormat.text, CheckFormat.markdown)
+        _print(_harmless(text) if output is None and for_eyes else text, output)
         _tell(wanted, terminal.held_back(plan, seen) if verbose else "")
         _tell(wanted, terminal.not_handled(plan.failures, seen), always=True)
         _tell(wanted, terminal.summary(plan, time.monotonic() - started))
@@ -238,6 +268,11 @@ def diff(
     explain: Annotated[
         bool, typer.Option("--explain/--no-explain", help="Say above each change why", show_default=False)
     ] = True,
+    save: Annotated[
+        Path | None,
+        typer.Option("--save", metavar="PLAN", help="Also freeze the dry run in this file, to be reviewed and applied"),
+    ] = None,
+    format_cmd: FormatCommand = None,
     statistics: Statistics = False,
     exit_zero: ExitZero = False,
     quiet: Quiet = False,
@@ -251,7 +286,12 @@ def diff(
         from codemods.review.patch import patch
 
         started = time.monotonic()
-        plan, seen = _run(wanted)
+        request = _requested(wanted)
+        plan, seen = _planned(wanted, request)
+        if save is not None:
+            _save(plan, request, save)
+        if format_cmd:
+            plan = _formatted(plan, format_cmd, wanted)
         base = patch_base(Path(plan.root), Path.cwd(), [change.path for change in plan.changes])
         if wanted.format is OutputFormat.json:
             _print(json_report.report(plan, __version__, seen.path, with_changes=True), output)
@@ -271,54 +311,11 @@ def diff(
         _statistics(wanted, plan)
         if plan.changes and base.folder != Path.cwd():
             _tell(wanted, f"Paths in the patch start at {base.folder}: apply it there.\n")
-        _tell(wanted, terminal.next_step(plan, wanted.apply_command(), wanted.apply_command("--level", "review")))
-    return 3 if plan.failures else int(bool(plan.changes) and not exit_zero)
-
-
-@app.command(help="Write what `diff` shows at the same level: all of it, or nothing.")
-def apply(
-    paths: Paths = None,
-    select: Select = None,
-    ignore: Ignore = None,
-    level: Highest = LevelName.safe,
-    cross_paths: CrossPaths = False,
-    exclude: Exclude = None,
-    extend_exclude: ExtendExclude = None,
-    respect_gitignore: RespectGitignore = None,
-    config: Config = None,
-    isolated: Isolated = False,
-    output_format: Format = OutputFormat.text,
-    output: Output = None,
-    allow_dirty: Annotated[
-        bool, typer.Option("--allow-dirty", help="Also write files that git could not give back as they are")
-    ] = False,
-    allow_no_vcs: Annotated[
-        bool, typer.Option("--allow-no-vcs", help="Also write files that are in no git repository")
-    ] = False,
-    statistics: Statistics = False,
-    quiet: Quiet = False,
-    verbose: Verbose = False,
-    color: Colour = ColourChoice.auto,
-) -> int:
-    wanted = _wanted(**locals())
-    with _stops():
-        from codemods.apply.git import guard
-        from codemods.apply.writer import write
-        from codemods.review import json_report, terminal
-
-        plan, seen = _run(wanted)
-        touched = [change.path for change in plan.changes]
-        guard(Path(plan.root), touched, allow_dirty, allow_no_vcs)
-        write(Path(plan.root), plan.changes)
-        if wanted.format is OutputFormat.json:
-            _print(json_report.report(plan, __version__, seen.path, with_changes=True), output)
+        if save is not None:
+            _tell(wanted, f"Saved in {save}. Next: {shlex.join([PROGRAM, 'review', str(save)])}\n")
         else:
-            _print("".join(f"{seen(path)}\n" for path in touched), output)
-        _tell(wanted, terminal.left_alone(plan, seen) + terminal.held_back(plan, seen) if verbose else "")
-        _tell(wanted, terminal.not_handled(plan.failures, seen), always=True)
-        _statistics(wanted, plan)
-        _tell(wanted, terminal.written(plan))
-    return 3 if plan.failures else 0
+            _tell(wanted, terminal.next_step(plan, wanted.apply_command(), wanted.apply_command("--level", "review")))
+    return 3 if plan.failures else int(bool(plan.changes) and not exit_zero)
 
 
 @app.command(help="List the rules: their levels, and what each does.")
@@ -332,15 +329,43 @@ def rules(
     return 0
 
 
-@app.command(help="Show the page of a rule: what it changes, why, and what it leaves alone.")
-def explain(rule: Annotated[str, typer.Argument(metavar="RULE", help="The name of a rule")]) -> int:
+@app.command(help="Show the page of a rule; or, for FILE:LINE, what each rule decided there and on what facts.")
+def explain(
+    what: Annotated[str, typer.Argument(metavar="RULE|FILE:LINE", help="The name of a rule, or a place in the code")],
+    config: Config = None,
+    isolated: Isolated = False,
+) -> int:
     from codemods.rules import RULES
 
     pages = {known.name: known.page for known in RULES}
-    if rule not in pages:
-        raise Stopped(f"there is no rule {rule!r}; known are: {', '.join(pages)}")
-    _print(pages[rule].strip("\n") + "\n")
+    path, colon, line = what.rpartition(":")
+    if colon and path and line.isdecimal():
+        return _explain_place(Path(path), int(line), config, isolated)
+    if what not in pages:
+        raise Stopped(f"there is no rule {what!r}; known are: {', '.join(pages)}; a place is FILE:LINE")
+    _print(pages[what].strip("\n") + "\n")
     return 0
+
+
+def _explain_place(path: Path, line: int, config: Path | None, isolated: bool) -> int:
+    if path.is_dir():
+        raise Stopped(f"{path} is a folder; name a line of a file")
+    wanted = Wanted(
+        (path,), (), (), LevelName.review, True, (), (), None, config, isolated, OutputFormat.text, False, False
+    )
+    with _stops():
+        from codemods.engine import chosen_rules
+        from codemods.review import terminal
+        from codemods.review.explaining import explanation
+
+        request = _requested(wanted)
+        plan, seen = _planned(wanted, request)
+        here = path.resolve().relative_to(plan.root).as_posix()
+        off = request.settings.ignored_in(here)
+        rules = [rule for rule in chosen_rules(request.settings) if rule.name not in off]
+        _print(_harmless(explanation(plan, here, line, rules, seen)))
+        _tell(wanted, terminal.not_handled(plan.failures, seen), always=True)
+    return 3 if plan.failures else 0
 
 
 def _wanted(
@@ -382,6 +407,31 @@ def _wanted(
     )
 
 
+def _save(plan: Plan, request: RunRequest, file: Path) -> None:
+    """Freeze the dry run. A plan in which somebody decided something is not written over."""
+    from codemods import plan_file, saving
+
+    try:
+        if file.exists() and plan_file.load(file).decisions:
+            what = "holds answers of a review; `review --rebase` carries them over, or name another file"
+            raise Stopped(f"{file}: {what}")
+        plan_file.save(saving.saved(plan, request), file)
+    except (plan_file.PlanFileError, saving.Moved) as error:
+        raise Stopped(str(error)) from error
+
+
+def _formatted(plan: Plan, command: str, wanted: Wanted) -> Plan:
+    from codemods.formatting import FormatError, Formatter
+
+    try:
+        made = Formatter(Path(plan.root), command).formatted(plan.changes)
+    except FormatError as error:
+        raise Stopped(str(error)) from error
+    for path, why in made.kept.items():
+        _tell(wanted, f"{path}: not formatted: {why}\n")
+    return dataclasses.replace(plan, changes=made.changes)
+
+
 def _checklist(
     plan: Plan, request: RunRequest, seen: Viewpoint, form: CheckFormat, *, verbose: bool
 ) -> tuple[str, bool]:
@@ -403,6 +453,60 @@ def _checklist(
         case _:
             text = checklist.text(found, seen, limit)
     return text, found.is_broken
+
+
+def _before(baseline: Path | None, since: str | None, request: RunRequest) -> frozenset[str]:
+    """The keys of what was found before."""
+    from codemods import baseline as before
+
+    try:
+        return before.of_report(baseline) if baseline is not None else before.of_revision(since or "", request)
+    except before.BaselineError as error:
+        raise Stopped(str(error)) from error
+
+
+def _without(plan: Plan, known: frozenset[str]) -> tuple[Plan, int]:
+    """The plan without the findings that are known, and how many these are.
+
+    A group is left out when all of it is known; of the ledger only what is left alone.
+    """
+    from codemods.plan import End, Ledger
+
+    groups = tuple(one for one in plan.groups if any(finding.key not in known for finding in one.findings))
+    entries = tuple(one for one in plan.ledger.entries if one.end is not End.REFUSED or one.key not in known)
+    kept = {one.id for one in groups}
+    changes = tuple(change for change in plan.changes if any(group.id in kept for group in change.groups))
+    fewer = dataclasses.replace(plan, groups=groups, ledger=Ledger(entries), changes=changes)
+    return fewer, len(plan.included) - len(fewer.included) + len(plan.refused) - len(fewer.refused)
+
+
+def _report(plan: Plan, request: RunRequest, seen: Viewpoint, form: CheckFormat) -> str:
+    """A report for other programs."""
+    from codemods import planned, saving
+    from codemods.apply.git import patch_base
+    from codemods.plan import Change, Group
+    from codemods.review import github, markdown, sarif
+    from codemods.rules import RULES
+
+    base = patch_base(Path(plan.root), Path(plan.root), ())
+
+    def from_the_top(path: str) -> str:
+        return f"{base.prefix}{path}"
+
+    match form:
+        case CheckFormat.github:
+            return github.report(plan, from_the_top)
+        case CheckFormat.markdown:
+            return markdown.report(plan, __version__, seen.path)
+    saved = saving.saved(plan, request)
+
+    def alone(group: Group) -> tuple[Change, ...]:
+        try:
+            return planned.changes(saved, [group])
+        except planned.ComposeError:
+            return ()
+
+    return sarif.report(plan, __version__, from_the_top, RULES, alone)
 
 
 def _run(wanted: Wanted) -> tuple[Plan, Viewpoint]:

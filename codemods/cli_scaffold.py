@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from codemods import __version__, cli
+from codemods import __version__, cli, cli_apply, cli_runs
 
 if TYPE_CHECKING:
     from codemods.plan import Plan
@@ -72,6 +72,9 @@ def pool_status(
     ] = "",
     always: Annotated[bool, typer.Option("--always", help="Include it in production, too")] = False,
     apply: Annotated[bool, typer.Option("--apply", help="Write it")] = False,
+    save: Annotated[
+        Path | None, typer.Option("--save", metavar="PLAN", help="Also freeze it in this file, for `apply --plan`")
+    ] = None,
     allow_dirty: Annotated[
         bool, typer.Option("--allow-dirty", help="Also write files that git could not give back as they are")
     ] = False,
@@ -114,6 +117,8 @@ def pool_status(
         quiet=quiet,
     )
     with cli._stops():
+        from codemods.engine import RunRequest
+        from codemods.plan import Level
         from codemods.scaffold.asked import ROUTE, AlreadyThere
         from codemods.scaffold.errors import ScaffoldError
 
@@ -126,6 +131,9 @@ def pool_status(
         if isinstance(plan, AlreadyThere):
             cli._tell(wanted, f"GET {plan.route} is there already: {plan.place}. Nothing to do.\n")
             return 0
+        if save is not None:
+            cli._save(plan, RunRequest(Path(plan.root), (), asked.settings, Level.REVIEW, cross_paths=True), save)
+            cli._tell(wanted, f"Saved in {save}: `review` and `apply --plan` take it like any other\n")
         if apply:
             return _write(wanted, plan, allow_dirty, allow_no_vcs, output)
         return _show(wanted, plan, started, _next(wanted, words), explain, exit_zero, verbose, output, color)
@@ -194,18 +202,22 @@ def _show(
 
 def _write(wanted: cli.Wanted, plan: Plan, allow_dirty: bool, allow_no_vcs: bool, output: Path | None) -> int:
     from codemods.apply.git import guard
-    from codemods.apply.writer import write
+    from codemods.apply.run_record import RunText
+    from codemods.apply.runs import written
     from codemods.review import json_report, terminal
 
     seen = terminal.Viewpoint(plan.root, os.getcwd())
     touched = [change.path for change in plan.changes]
     new = [change.path for change in plan.changes if change.before is None]
     guard(Path(plan.root), touched, allow_dirty, allow_no_vcs, new)
-    write(Path(plan.root), plan.changes)
+    with cli_apply._write_stops():
+        what = RunText.of_changes(plan.changes)
+        run = written(Path(plan.root), plan.changes, what=what, tell=cli_runs._tell_taken_back)
     if wanted.format is cli.OutputFormat.json:
         cli._print(json_report.report(plan, __version__, seen.path, with_changes=True), output)
     else:
         cli._print("".join(f"{seen(path)}\n" for path in touched), output)
     cli._tell(wanted, terminal.not_handled(plan.failures, seen), always=True)
     cli._tell(wanted, terminal.written(plan))
+    cli._tell(wanted, f"To take it back: {cli.PROGRAM} undo {run}\n")
     return 3 if plan.failures else 0

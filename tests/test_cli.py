@@ -5,6 +5,7 @@ Most tests put a plan made by hand in the engine's place; the last ones run the 
 
 from __future__ import annotations
 
+import hashlib
 import importlib.util
 import json
 import os
@@ -19,7 +20,20 @@ from typing import TypeAlias
 import pytest
 
 from codemods import __main__
-from codemods.plan import Change, End, Entry, Failure, Finding, Group, Ledger, Level, Plan, RemoveStatement, Site
+from codemods.plan import (
+    Change,
+    End,
+    Entry,
+    Failure,
+    Finding,
+    Group,
+    Ledger,
+    Level,
+    OpenBlock,
+    Plan,
+    RemoveStatement,
+    Site,
+)
 from codemods.review import progress, terminal
 from codemods.review.json_report import report
 from codemods.review.terminal import Viewpoint
@@ -31,6 +45,7 @@ AFTER = b"async def get():\n    async with new() as session:\n        return 1\n
 
 
 def finding(path: str = "app/users.py", level: Level = Level.SAFE, line: int = 2) -> Finding:
+    block = OpenBlock(path, 2, 3, 3, is_async=True, name="session")
     return Finding(
         key=f"session-scope:app.users.get:{path}:{line}",
         rule="session-scope",
@@ -38,7 +53,7 @@ def finding(path: str = "app/users.py", level: Level = Level.SAFE, line: int = 2
         level=level,
         message="session is never closed",
         reason="a caller reads `user.orders`" if level is Level.REVIEW else "",
-        edits=(RemoveStatement(path, line),),
+        edits=(block if line == 2 else RemoveStatement(path, line),),  # the others are never composed
     )
 
 
@@ -96,19 +111,23 @@ class Engine(ModuleType):
     chosen: tuple[str, ...] = ("session-scope", "expunge-return", "eager-load")
     asked: Request
     answer: Plan | BaseException
+    read: bytes = b""  # what it read of the file; nothing: what stands there
 
     def run(self, request: Request, report: progress.Progress | None = None) -> Plan:
         self.asked = request
         if isinstance(self.answer, BaseException):
             raise self.answer
         level = min(request.level, self.answer.level)
-        return plan(
+        root = Path(self.answer.root)
+        data = self.read or (root / "app/users.py").read_bytes()
+        made = plan(
             Path(self.answer.root),
             *self.answer.groups,
             level=level,
             entries=tuple(e for e in self.answer.ledger.entries if e.end not in (End.CHANGED, End.HELD_BACK)),
             failures=self.answer.failures,
         )
+        return replace(made, hashes={"app/users.py": hashlib.sha256(data).hexdigest()})
 
     def chosen_rules(self, settings: object) -> tuple[Rule, ...]:
         return tuple(Rule(name) for name in self.chosen)
@@ -210,7 +229,8 @@ def test_the_exit_code_says_what_there_is(
         (["check", "--exclude", "../x"], "leaves the project root"),
         (["check", "--config", "gone.toml"], "gone.toml"),
         (["check", "--config", "pyproject.toml", "--isolated"], "contradict"),
-        (["check", "--output-format", "markdown"], "--output-format markdown is for --checklist"),
+        (["check", "--output-format", "sarif", "--checklist"], "--checklist is about the whole"),
+        (["check", "--baseline", "a.json", "--since", "HEAD"], "give one of them"),
         (["diff", "--output-format", "markdown"], "markdown"),
         (["diff", "-o", "gone/fix.patch"], "gone/fix.patch: cannot be written"),
         (["explain", "session-skope"], "session-scope"),
@@ -605,8 +625,10 @@ def test_apply_refuses_a_dirty_file_and_says_how_to_go_on(engine: Engine, projec
     assert b"app/users.py: not saved in git as they are now" in (told := capfdbinary.readouterr().err)
     assert b"--allow-dirty" in told
     assert (project / "app/users.py").read_bytes() == BEFORE + b"# mine\n"
+    engine.read = BEFORE
     assert run("apply", "--allow-dirty") == 2, "the file is also stale"
-    assert b"changed since it was read" in capfdbinary.readouterr().err
+    assert b"changed while it was looked at" in capfdbinary.readouterr().err
+    assert (project / "app/users.py").read_bytes() == BEFORE + b"# mine\n"
 
 
 def test_apply_outside_git_wants_to_be_told(

@@ -21,7 +21,7 @@ EVERYTHING_BELOW_ENGINE = frozenset(
 COMMANDS = EVERYTHING_BELOW_ENGINE | {
     *("engine", "review", "apply", "watch", "scaffold", "saved_plan", "plan_file", "planned", "merging", "shared_plan"),
     *("saving", "rebasing", "user_command", "run_words", "repository", "batches", "committing", "splitting"),
-    *("formatting", "verifying"),
+    *("formatting", "verifying", "baseline"),
 }
 # Layer -> the other layers it may import. A layer is a module or folder directly in the package.
 ALLOWED: Mapping[str, frozenset[str]] = {
@@ -61,11 +61,14 @@ ALLOWED: Mapping[str, frozenset[str]] = {
     "rebasing": frozenset({"plan", "planned", "saved_plan", "review"}),
     "scaffold": EVERYTHING_BELOW_ENGINE | {"engine"},
     "cli": COMMANDS,
-    "cli_scaffold": COMMANDS | {"cli"},
+    "cli_scaffold": COMMANDS | {"cli", "cli_apply", "cli_runs"},
     "cli_review": COMMANDS | {"cli"},
+    "cli_apply": COMMANDS | {"cli", "cli_review"},
+    "cli_report": COMMANDS | {"cli", "cli_review"},
+    "baseline": frozenset({"plan", "engine"}),
     "cli_runs": COMMANDS | {"cli"},
     "cli_split": COMMANDS | {"cli", "cli_review"},
-    "__main__": COMMANDS | {"cli", "cli_scaffold", "cli_review", "cli_runs", "cli_split"},
+    "__main__": COMMANDS | {"cli", "cli_scaffold", "cli_review", "cli_runs", "cli_split", "cli_apply", "cli_report"},
 }
 VAGUE_NAMES = frozenset({"utils", "util", "helpers", "helper", "manager", "common", "misc"})
 

@@ -189,10 +189,13 @@ def next_step(plan: Plan, command: str, review_command: str) -> str:
     return f"Nothing was written. Next: {command}   or, with the review ones, {review_command}\n"
 
 
-def written(plan: Plan) -> str:
-    """The last lines of an `apply`: what was done and what is left to do."""
+def written(plan: Plan, groups: Sequence[Group] | None = None) -> str:
+    """The last lines of an `apply`: what was done and what is left to do. `groups` are those that were written, when
+    not all of the plan's level were."""
     files = _counted(len(plan.changes), "file")
-    done = f"Wrote {files}: {groups_line(plan.included)}\n" if plan.changes else "Nothing to write at this level.\n"
+    made = plan.included if groups is None else groups
+    nothing = "Nothing was written.\n" if plan.included else "Nothing to write at this level.\n"
+    done = f"Wrote {files}: {groups_line(made)}\n" if plan.changes else nothing
     more = [group for group in plan.groups if group.level > plan.level]
     if more:
         done += f"Not written, because they are above --level {plan.level.label}: {groups_line(more)}\n"

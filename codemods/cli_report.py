@@ -1,0 +1,48 @@
+"""The command `report`: the review page of a saved plan. Writes that page, and the streams."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from codemods import cli, cli_review
+
+_HELP = """Write the review page of a saved plan: one HTML file that needs no network.
+
+\b
+  session-codemods diff app --save plan.json
+  session-codemods report plan.json -o report.html
+"""
+
+
+def add_to(program: typer.Typer) -> None:
+    """Make the command known to the program."""
+    program.command(name="report", help=_HELP)(report)
+
+
+def report(
+    file: Annotated[Path, typer.Argument(metavar="PLAN", help="The file that `diff --save` wrote")],
+    output: Annotated[Path, typer.Option("-o", "--output", metavar="FILE", help="The page to write")],
+    quiet: cli.Quiet = False,
+    verbose: Annotated[bool, typer.Option("-v", "--verbose", help="Tracebacks of errors")] = False,
+) -> int:
+    with cli._stops(), cli_review._plan_stops():
+        from codemods import plan_file, planned
+        from codemods.plan import Change, Group
+        from codemods.review import html_report
+        from codemods.rules import RULES
+
+        plan = plan_file.load(file)
+
+        def alone(groups: Sequence[Group]) -> tuple[Change, ...]:
+            try:
+                return planned.changes(plan, groups)
+            except planned.ComposeError:
+                return ()
+
+        page = html_report.report(plan, alone, name=file.name, summaries={rule.name: rule.summary for rule in RULES})
+        cli._print(page.encode("utf-8", "backslashreplace"), output)
+    return 0
