@@ -16,7 +16,8 @@ from pathlib import Path
 import pytest
 
 from codemods import __version__
-from codemods.apply.errors import DamagedRun, NotTakenBack, StaleFile, TreeBusy, WriteRefused
+from codemods.apply import renaming
+from codemods.apply.errors import DamagedRun, NotTakenBack, StaleFile, TakenBackNow, TreeBusy, WriteRefused
 from codemods.apply.recovery import TakenBack, recover
 from codemods.apply.run_record import GroupText, RecordError, RunText, dump, parse, sha256
 from codemods.apply.run_store import RunStore, State
@@ -210,6 +211,20 @@ def test_what_is_refused_leaves_no_run(root: Path) -> None:
     assert sorted(path.name for path in (root / ".session-codemods").iterdir()) == [".gitignore", "lock"]
 
 
+def test_what_fails_half_way_leaves_no_run(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(one: Path, other: Path) -> bool:
+        if other.name == "b.py":
+            raise OSError(28, "No space left on device")
+        return exchanged(one, other)
+
+    exchanged = renaming.exchanged
+    monkeypatch.setattr(renaming, "exchanged", full)
+    with pytest.raises(WriteRefused, match=r"app/b\.py: cannot be written: No space left on device"):
+        apply(root)
+    assert files(root) == {"app/a.py": OLD, "app/b.py": b""}
+    assert sorted(path.name for path in (root / ".session-codemods").iterdir()) == [".gitignore", "lock"]
+
+
 def test_runs_are_listed_the_last_one_first(root: Path) -> None:
     ids = [apply(root, (Change(f"made{number}.py", None, b"", ()),)) for number in range(4)]
     lines, damaged = listed(root)
@@ -324,7 +339,11 @@ def cut_off(root: Path, changes: tuple[Change, ...] = CHANGES) -> str:
 def test_a_run_that_was_cut_off_is_taken_back_by_the_next_one(root: Path) -> None:
     run = cut_off(root)
     told: list[TakenBack] = []
-    next_run = written(root, (Change("made2.py", None, b"", ()),), what=RunText(), tell=told.append)
+    changes = (Change("made2.py", None, b"", ()),)
+    with pytest.raises(TakenBackNow) as caught:  # what was planned may rest on what was half written
+        written(root, changes, what=RunText(), tell=told.append)
+    assert why_not(caught.value, "written").endswith("have just been put back; run the command again")
+    next_run = apply(root, changes)
     assert told == [TakenBack(run, "", ("app/a.py", "app/b.py", "made.py"), (), ())]
     assert files(root) == {"app/a.py": OLD, "app/b.py": b"", "made2.py": b""}
     status = (root / "app/a.py").stat()

@@ -129,6 +129,14 @@ def test_a_file_that_changes_while_we_write_is_not_overwritten(root: Path, monke
     assert left == {"app/a.py": b"old\n", "app/b.py": b"by an editor\n", "c.py": b"old\n"}
 
 
+def test_a_mode_that_changes_while_we_write_is_kept(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    refuse_replacing(monkeypatch, 1, lambda: (root / "app/b.py").chmod(0o755))
+    with pytest.raises(StaleFile, match=r"app/b\.py"):
+        write(root, THREE)
+    assert stat.S_IMODE((root / "app/b.py").stat().st_mode) == 0o755
+    assert {content for _, _, content in picture(root).values()} == {b"old\n"}
+
+
 def test_a_missing_file_is_named(root: Path) -> None:
     before = picture(root)
     with pytest.raises(WriteRefused, match=r"app/gone\.py: cannot be read: No such file"):
@@ -575,6 +583,25 @@ def test_what_is_saved_over_new_content_is_not_put_back(root: Path, monkeypatch:
     assert (root / "app/a.py").read_bytes() == b"by an editor\n"
     assert Path(caught.value.reason.rpartition(" is in ")[2]).read_bytes() == b"old\n"
     assert (root / "app/b.py").read_bytes() == b"old\n"
+
+
+@pytest.mark.parametrize("by_rename", [False, True])
+def test_what_is_saved_over_a_new_file_is_not_taken_away(
+    root: Path, by_rename: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def save() -> None:
+        place = root / ("editor.tmp" if by_rename else "d.py")
+        place.write_bytes(b"by an editor\n")
+        place.replace(root / "d.py") if by_rename else None
+        raise OSError(5, "Input/output error")
+
+    refuse_replacing(monkeypatch, 1, save)
+    told = WriteRefused if by_rename else NotPutBack  # a file of another's making was never ours to take away
+    with pytest.raises(told, match=r"Input/output error|d\.py: .*changed meanwhile"):
+        write(root, [new("d.py"), change("c.py")])
+    assert (root / "d.py").read_bytes() == b"by an editor\n"
+    assert set(picture(root)) == {"app/a.py", "app/b.py", "c.py", "d.py"}
+    assert (root / "c.py").read_bytes() == b"old\n"
 
 
 # --- git --------------------------------------------------------------------------------------------------------------

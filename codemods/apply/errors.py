@@ -51,6 +51,10 @@ class DamagedRun(RunError):
         self.run = run
 
 
+class TakenBackNow(RunError):
+    """Files were put back a moment ago; what was planned before that may rest on their half written state."""
+
+
 class NotTakenBack(RunError):
     """A run that was cut off could not be taken back whole. It is tried again at the next start."""
 

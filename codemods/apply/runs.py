@@ -10,11 +10,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from codemods.apply.errors import DamagedRun
+from codemods.apply.errors import DamagedRun, TakenBackNow
 from codemods.apply.history import states
 from codemods.apply.journal import Journal
 from codemods.apply.lock import only_writer
-from codemods.apply.recovery import Tell, recover_locked
+from codemods.apply.recovery import TakenBack, Tell, recover_locked
 from codemods.apply.run_record import GroupText, RunText
 from codemods.apply.run_store import RunStore, State
 from codemods.apply.writer import write
@@ -24,14 +24,22 @@ from codemods.plan import Change
 def written(root: Path, changes: Sequence[Change], *, what: RunText, tell: Tell) -> str:
     """Write all of these changes or none, as a run that can be undone; gives its id, "" when there was nothing to do.
 
-    Runs that were cut off are taken back first; `tell` hears of them. Raises TreeBusy when another process writes in
-    this tree, NotTakenBack, DamagedRun; and StaleFile, WriteRefused and NotPutBack as the writer does.
+    Runs that were cut off are taken back first; `tell` hears of them. When that puts files back, TakenBackNow is raised:
+    call `recovery.recover` before the changes are made. Raises TreeBusy when another process writes in this tree,
+    NotTakenBack, DamagedRun; and StaleFile, WriteRefused and NotPutBack as the writer does.
     """
     if not changes:
         return ""
     store = RunStore.of(root)
     with only_writer(store):
-        recover_locked(store, tell)
+        taken: list[TakenBack] = []
+        try:
+            recover_locked(store, taken.append)
+        finally:
+            for one in taken:
+                tell(one)
+        if any(one.put_back for one in taken):
+            raise TakenBackNow("files that were half written have just been put back; run the command again")
         journal = Journal(store, root, what)
         write(root, changes, journal)
     return journal.id
