@@ -24,9 +24,9 @@ from codemods.plan import Change
 def written(root: Path, changes: Sequence[Change], *, what: RunText, tell: Tell) -> str:
     """Write all of these changes or none, as a run that can be undone; gives its id, "" when there was nothing to do.
 
-    Runs that were cut off are taken back first; `tell` hears of them. When that puts files back, TakenBackNow is raised:
-    call `recovery.recover` before the changes are made. Raises TreeBusy when another process writes in this tree,
-    NotTakenBack, DamagedRun; and StaleFile, WriteRefused and NotPutBack as the writer does.
+    Runs that were cut off are taken back first; `tell` hears of them. When that puts files back, TakenBackNow is
+    raised: call `recovery.recover` before the changes are made. Raises TreeBusy when another process writes in this
+    tree, NotTakenBack, DamagedRun; and StaleFile, WriteRefused and NotPutBack as the writer does.
     """
     if not changes:
         return ""
