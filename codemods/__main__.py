@@ -9,11 +9,13 @@ import re
 import sys
 from collections.abc import Sequence
 
-from codemods import cli, cli_apply, cli_report, cli_review, cli_runs, cli_scaffold, cli_split
+import typer
+
+from codemods.cli import PROGRAM
+from codemods.cli.program import app
+from codemods.cli.stopping import Stopped
 
 INTERRUPTED = 130
-for commands in (cli_apply, cli_review, cli_report, cli_runs, cli_split, cli_scaffold):
-    commands.add_to(cli.app)
 _VERBOSE = re.compile(r"--verbose|-[a-zA-Z]*v[a-zA-Z]*")
 
 
@@ -21,10 +23,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run `session-codemods` with these arguments (default: the process's); gives the exit code, raises nothing."""
     arguments = sys.argv[1:] if arguments is None else list(arguments)
     try:
-        code = cli.app(list(arguments), prog_name=cli.PROGRAM, standalone_mode=False)
-    except cli.Stopped as error:
+        code = app(list(arguments), prog_name=PROGRAM, standalone_mode=False)
+    except Stopped as error:
         return _tell(str(error), error, arguments)
-    except (KeyboardInterrupt, cli.Aborted):
+    except (KeyboardInterrupt, typer.Abort):
         code = INTERRUPTED
     except Exception as error:
         usage = _usage(error)
@@ -33,7 +35,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         kind = type(error).__name__
         return _tell(f"internal error: {kind}: {error} (-v shows where)", error, arguments)
     if code == INTERRUPTED:
-        print(f"{cli.PROGRAM}: interrupted; no file is half written", file=sys.stderr)
+        print(f"{PROGRAM}: interrupted; no file is half written", file=sys.stderr)
     return int(code or 0)
 
 
@@ -44,7 +46,7 @@ def _usage(error: Exception) -> str | None:
     if describe is None:
         return None
     context = getattr(error, "ctx", None)
-    command = context.command_path if context is not None else cli.PROGRAM
+    command = context.command_path if context is not None else PROGRAM
     return f"{str(describe()).strip().rstrip('.')}; see: {command} --help"
 
 
@@ -55,7 +57,7 @@ def _tell(message: str, error: BaseException | None, arguments: Sequence[str]) -
         traceback.print_exception(error)
     from codemods.review.visible import visible
 
-    line = f"{cli.PROGRAM}: {visible(message)}\n"
+    line = f"{PROGRAM}: {visible(message)}\n"
     encoding = sys.stderr.encoding or "utf-8"
     sys.stderr.write(line.encode(encoding, "backslashreplace").decode(encoding))
     return 2

@@ -693,9 +693,10 @@ def test_the_level_of_a_plan_is_told_by_words(project: Path) -> None:
 
 def test_a_reader_that_goes_away_is_no_error() -> None:
     script = (
-        "import sys, codemods.cli as cli\n"
+        "import sys\n"
         "from codemods import __main__\n"
-        "cli.app.command('flood')(lambda: [cli._print('x' * 100000) for _ in range(100)] and 0)\n"
+        "from codemods.cli import program, streams\n"
+        "program.app.command('flood')(lambda: [streams.put('x' * 100000) for _ in range(100)] and 0)\n"
         "sys.exit(__main__.main(['flood']))\n"
     )
     with subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, stderr=subprocess.PIPE) as flood:

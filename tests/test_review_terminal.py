@@ -22,11 +22,7 @@ from codemods.shared_plan import SharedPlan
 
 pexpect = pytest.importorskip("pexpect", reason="the test extra is not installed, or this system has no terminals")
 
-PROGRAM = (
-    "import sys; from codemods import __main__, cli, cli_review\n"
-    "'review' in [one.name for one in cli.app.registered_commands] or cli_review.add_to(cli.app)\n"
-    "sys.exit(__main__.main())"
-)
+PROGRAM = "import sys; from codemods import __main__; sys.exit(__main__.main())"
 PLAN = "plan.json"
 
 

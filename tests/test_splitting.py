@@ -14,8 +14,10 @@ import pytest
 import typer
 from reviews.projects import finding, frozen, odd_project, project
 
-from codemods import cli, cli_split, plan_file, planned
+from codemods import plan_file, planned
 from codemods.batches import Batch, By, batches
+from codemods.cli import split as command
+from codemods.cli.stopping import Stopped
 from codemods.plan import CreateFile, Finding, Group, Level, Site
 from codemods.saved_plan import Decision, SavedPlan, Verdict
 from codemods.splitting import Mail, Sender, SplitRefused, mails, sender, write
@@ -229,7 +231,7 @@ def test_the_names_are_in_order() -> None:
 
 def split(*words: str | Path) -> int:
     program = typer.Typer()
-    cli_split.add_to(program)
+    command.add_to(program)
     program.callback()(lambda: None)
     code = program(["split", *map(str, words)], standalone_mode=False)
     assert isinstance(code, int)
@@ -252,12 +254,12 @@ def test_the_command_writes_what_was_accepted(
     subprocess.run(f"git -c user.name=n -c user.email=e@x am -q '{folder}'/*.patch", shell=True, cwd=root, check=True)
     wanted = composed(plan, [first, third])
     assert {one: (root / one).read_bytes() for one in wanted} == wanted
-    with pytest.raises(cli.Stopped, match="changed since the plan was made"):
+    with pytest.raises(Stopped, match="changed since the plan was made"):
         split(file, "-o", tmp_path / "more")
     git(root, "checkout", "-q", "HEAD~2")
-    with pytest.raises(cli.Stopped, match="holds something already"):
+    with pytest.raises(Stopped, match="holds something already"):
         split(file, "-o", folder)
     plan_file.save(frozen(root), file)
-    with pytest.raises(cli.Stopped, match="no group is accepted"):
+    with pytest.raises(Stopped, match="no group is accepted"):
         split(file, "-o", tmp_path / "more")
     assert not (tmp_path / "more").exists()

@@ -13,13 +13,14 @@ from typing import TypeAlias
 import pytest
 import typer
 
-from codemods import cli, cli_runs
 from codemods.apply.errors import ChangedSince, NoSuchRun, UnderLaterRuns, UndoRefused, WriteRefused
 from codemods.apply.recovery import TakenBack
 from codemods.apply.run_record import GroupText, RunText
 from codemods.apply.run_store import State
 from codemods.apply.runs import listed, written
 from codemods.apply.undo import Undone, undo
+from codemods.cli import runs as commands
+from codemods.cli.stopping import Stopped
 from codemods.plan import Change
 
 OLD, NEW = b"old\r\n", b"new\xff"
@@ -234,7 +235,7 @@ def test_an_undo_that_was_cut_off_is_taken_back_first(root: Path) -> None:
 # --- the commands -----------------------------------------------------------------------------------------------------
 
 program = typer.Typer()
-cli_runs.add_to(program)
+commands.add_to(program)
 
 
 def call(*words: str) -> int:
@@ -265,7 +266,7 @@ def test_undo_prints_the_files_and_how_to_have_it_back(here: Path, capfdbinary: 
 def test_undo_names_what_changed_since(here: Path, capfdbinary: Captured) -> None:
     apply(here, *("app/a.py", "app/b.py"))
     (here / "app/b.py").write_bytes(b"mine\n")
-    with pytest.raises(cli.Stopped, match=r"nothing was undone: changed since the run: app/b\.py; --force"):
+    with pytest.raises(Stopped, match=r"nothing was undone: changed since the run: app/b\.py; --force"):
         call("undo")
     assert call("undo", "--force") == 0
     assert contents(here)["app/b.py"] == OLD
@@ -274,7 +275,7 @@ def test_undo_names_what_changed_since(here: Path, capfdbinary: Captured) -> Non
 def test_undo_names_later_runs(here: Path) -> None:
     run = apply(here, "app/a.py")
     later = apply(here, "app/a.py", before=NEW, after=b"newer")
-    with pytest.raises(cli.Stopped, match=f"later runs wrote the same files, undo them first: {later}"):
+    with pytest.raises(Stopped, match=f"later runs wrote the same files, undo them first: {later}"):
         call("undo", run)
 
 
@@ -327,7 +328,7 @@ def test_names_and_messages_cannot_move_the_cursor(here: Path, capfdbinary: Capt
     written(here, [Change(name, OLD, NEW, ())], what=what, tell=refuse)
     (here / name).write_bytes(b"mine\n")
     call("runs", "-v")
-    with pytest.raises(cli.Stopped):
+    with pytest.raises(Stopped):
         call("undo")
     call("undo", "--force")
     out, err = capfdbinary.readouterr()
@@ -337,8 +338,8 @@ def test_names_and_messages_cannot_move_the_cursor(here: Path, capfdbinary: Capt
 
 def test_the_commands_load_nothing_heavy_for_their_help() -> None:
     script = (
-        "import sys, typer\nfrom codemods import cli, cli_runs\ncli_runs.add_to(cli.app)\n"
-        "cli.app(['undo', '--help'], standalone_mode=False)\n"
+        "import sys\nfrom codemods.cli.program import app\n"
+        "app(['undo', '--help'], standalone_mode=False)\n"
         "print([name for name in ('libcst', 'cattrs', 'filelock', 'codemods.engine') if name in sys.modules])\n"
     )
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, check=True)

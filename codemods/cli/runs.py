@@ -6,16 +6,15 @@ Files of the project are put back by `apply` alone. What is heavy is imported in
 from __future__ import annotations
 
 import os
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from codemods import cli
+from codemods.cli import PROGRAM, options, stopping, streams
+from codemods.cli.writing import tell_taken_back
 
 if TYPE_CHECKING:
-    from codemods.apply.recovery import TakenBack
     from codemods.apply.runs import ListedRun
     from codemods.apply.undo import Undone
 
@@ -34,31 +33,31 @@ def undo(
     force: Annotated[
         bool, typer.Option("--force", help="Also files that changed since; what they hold now can be had back")
     ] = False,
-    output: cli.Output = None,
-    quiet: cli.Quiet = False,
+    output: options.Output = None,
+    quiet: options.Quiet = False,
     verbose: Annotated[bool, typer.Option("-v", "--verbose", help="Tracebacks of errors")] = False,
 ) -> int:
-    with cli._stops():
+    with stopping.stops():
         from codemods import run_words, sources
         from codemods.apply import undo as undoing
         from codemods.review.terminal import Viewpoint
 
         try:
-            done = undoing.undo(sources.find_root(Path(".")), run, force, tell=_tell_taken_back)
+            done = undoing.undo(sources.find_root(Path(".")), run, force, tell=tell_taken_back)
         except run_words.REFUSALS as error:
-            raise cli.Stopped(run_words.why_not(error, "undone")) from error
+            raise stopping.Stopped(run_words.why_not(error, "undone")) from error
         seen = Viewpoint(str(done.root), os.getcwd())
-        cli._print("".join(f"{seen(path)}\n" for path in sorted((*done.restored, *done.removed))), output)
+        streams.put("".join(f"{seen(path)}\n" for path in sorted((*done.restored, *done.removed))), output)
         if not quiet:
-            _say(_undone(done))
+            streams.say(_undone(done))
     return 0
 
 
 def runs(
-    output: cli.Output = None,
+    output: options.Output = None,
     verbose: Annotated[bool, typer.Option("-v", "--verbose", help="Also the groups of each run, and why")] = False,
 ) -> int:
-    with cli._stops():
+    with stopping.stops():
         from codemods import run_words, sources
         from codemods.apply.recovery import recover
         from codemods.apply.runs import listed
@@ -67,15 +66,15 @@ def runs(
         root = sources.find_root(Path("."))
         problem = ""
         try:
-            recover(root, _tell_taken_back)
+            recover(root, tell_taken_back)
         except run_words.REFUSALS as error:  # then the list is wanted all the more
             problem = str(error)
         lines, damaged = listed(root)
-        cli._print(_table(lines, with_groups=verbose), output)
+        streams.put(_table(lines, with_groups=verbose), output)
         for text in filter(None, [problem, *map(str, damaged)]):
-            _say(f"{visible(text)}\n")
+            streams.say(f"{visible(text)}\n")
         if not lines:
-            _say("Nothing was applied to this project yet.\n")
+            streams.say("Nothing was applied to this project yet.\n")
     return 3 if damaged else 0
 
 
@@ -89,7 +88,7 @@ def _undone(done: Undone) -> str:
         parts.append(f"{count(done.removed)} removed")
     if done.already:
         parts.append(f"{count(done.already)} {'was' if len(done.already) == 1 else 'were'} so already")
-    return f"Undid run {done.run}: {', '.join(parts)}.\nTo have it back: {cli.PROGRAM} undo {done.by}\n"
+    return f"Undid run {done.run}: {', '.join(parts)}.\nTo have it back: {PROGRAM} undo {done.by}\n"
 
 
 def _table(lines: list[ListedRun], *, with_groups: bool) -> str:
@@ -112,16 +111,3 @@ def _table(lines: list[ListedRun], *, with_groups: bool) -> str:
 def _row(line: ListedRun) -> tuple[str, str, str, str, str]:
     state = f"{line.state}, undid {line.undoes}" if line.undoes else str(line.state)
     return line.id, f"{line.when:%Y-%m-%d %H:%M}", str(len(line.files)), str(len(line.groups)), state
-
-
-def _tell_taken_back(taken: TakenBack) -> None:
-    from codemods.run_words import taken_back
-
-    _say(taken_back(taken))
-
-
-def _say(text: str) -> None:
-    """Write to stderr."""
-    sys.stderr.flush()
-    sys.stderr.buffer.write(cli._bytes(cli._harmless(text), sys.stderr))
-    sys.stderr.flush()

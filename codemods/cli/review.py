@@ -11,15 +11,14 @@ import os
 import shlex
 import subprocess
 import sys
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from codemods import cli
+from codemods.cli import PROGRAM, options, stopping, streams
 
 if TYPE_CHECKING:
     from codemods.engine import RunRequest
@@ -56,7 +55,7 @@ def review(
     rule: Annotated[
         list[str] | None, typer.Option("--rule", metavar="RULE", help="Only groups with this rule; repeatable")
     ] = None,
-    level: Annotated[cli.LevelName | None, typer.Option("--level", help="Only groups of this level")] = None,
+    level: Annotated[options.LevelName | None, typer.Option("--level", help="Only groups of this level")] = None,
     path: Annotated[
         list[str] | None,
         typer.Option("--path", metavar="GLOB", help="Only groups that edit such a file; repeatable"),
@@ -70,15 +69,17 @@ def review(
         typer.Option("--plain", help="Words and Enter instead of keys, no colour: for screen readers and for pipes"),
     ] = False,
     verbose: Annotated[bool, typer.Option("-v", "--verbose", help="Tracebacks of errors")] = False,
-    color: cli.Colour = cli.ColourChoice.auto,
+    color: options.Colour = options.ColourChoice.auto,
 ) -> int:
-    with cli._stops(), _plan_stops():
+    with stopping.stops(), stopping.plan_stops():
         from codemods.shared_plan import SharedPlan
 
         shared = SharedPlan(file)
         if rebase:
             if rule or level or path:
-                raise cli.Stopped("--rebase is for all of a plan; give --rule, --level and --path when you review it")
+                raise stopping.Stopped(
+                    "--rebase is for all of a plan; give --rule, --level and --path when you review it"
+                )
             return _rebase(shared)
         return _review(shared, rule or [], level, path or [], plain, color)
 
@@ -86,10 +87,10 @@ def review(
 def _review(
     shared: SharedPlan,
     rules: Sequence[str],
-    level: cli.LevelName | None,
+    level: options.LevelName | None,
     globs: Sequence[str],
     plain: bool,
-    color: cli.ColourChoice,
+    color: options.ColourChoice,
 ) -> int:
     from codemods import planned
     from codemods.plan import Level
@@ -100,11 +101,15 @@ def _review(
     plan, root, seen = shared.plan, _root(), _viewpoint()
     there = sorted({finding.rule for group in plan.included for finding in group.findings})
     if unknown := [rule for rule in rules if rule not in there]:
-        raise cli.Stopped(f"--rule: the plan has no group of {unknown[0]!r}; it has: {', '.join(there) or 'no group'}")
+        raise stopping.Stopped(
+            f"--rule: the plan has no group of {unknown[0]!r}; it has: {', '.join(there) or 'no group'}"
+        )
     # Before anything is shown, so that a pipe without --plain is told so and no answer is lost in it.
     keyboard = _keyboard(plain)
     if plan.files and not any(os.path.lexists(root / saved.path) for saved in plan.files):
-        raise cli.Stopped(f"none of the plan's files is in {root}; run the command in the project that it was made for")
+        raise stopping.Stopped(
+            f"none of the plan's files is in {root}; run the command in the project that it was made for"
+        )
     standing = planned.present(plan, root)
     stale = {group.id: why for group in plan.included if (why := standing.reason(group))}
     stale = {group: why for group, why in stale.items() if group not in plan.written}
@@ -125,7 +130,7 @@ def _review(
         return shared.plan, "\n".join(_clash(clash) for clash in clashes)
 
     name = _name(root)
-    coloured = not plain and cli._coloured(color, sys.stdout)
+    coloured = not plain and streams.coloured(color, sys.stdout)
     world = conversation.Surroundings(
         keyboard=keyboard,
         write=_say,
@@ -196,18 +201,6 @@ def _clash(clash: Clash) -> str:
     return f"{clash.group} was decided twice: {kept} stands, it is the newest; not {lost}."
 
 
-@contextmanager
-def _plan_stops() -> Iterator[None]:
-    """Turns every error of plan files that the user can do something about into Stopped."""
-    from codemods.plan_file import PlanFileError
-    from codemods.saving import Moved
-
-    try:
-        yield
-    except (PlanFileError, Moved) as error:
-        raise cli.Stopped(str(error)) from error
-
-
 def _root() -> Path:
     from codemods import sources
 
@@ -224,13 +217,15 @@ def _keyboard(plain: bool) -> Keyboard:
     from codemods.review.interactive.keyboard import Keys, Lines
 
     if sys.stdin is None:
-        raise cli.Stopped("there is nothing to read answers from: standard input is closed")
+        raise stopping.Stopped("there is nothing to read answers from: standard input is closed")
     if isinstance(sys.stdin, io.TextIOWrapper):
         sys.stdin.reconfigure(errors="backslashreplace")  # a stray byte in a note must not end the review
     if plain:
         return Lines(sys.stdin, _say)
     if not sys.stdin.isatty():
-        raise cli.Stopped("review asks in a terminal, and standard input is none; --plain reads answers from a pipe")
+        raise stopping.Stopped(
+            "review asks in a terminal, and standard input is none; --plain reads answers from a pipe"
+        )
     return Keys(sys.stdin, _say)
 
 
@@ -271,11 +266,11 @@ def _commands(path: Path) -> Commands:
 
     words = [f"./{path}" if str(path).startswith("-") else str(path)]
     return Commands(
-        review=shlex.join([cli.PROGRAM, "review", *words]),
-        apply=shlex.join([cli.PROGRAM, "apply", "--plan", *words]),
-        rebase=shlex.join([cli.PROGRAM, "review", *words, "--rebase"]),
+        review=shlex.join([PROGRAM, "review", *words]),
+        apply=shlex.join([PROGRAM, "apply", "--plan", *words]),
+        rebase=shlex.join([PROGRAM, "review", *words, "--rebase"]),
     )
 
 
 def _say(text: str) -> None:
-    cli._print(text)
+    streams.put(text)

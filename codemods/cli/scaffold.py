@@ -16,7 +16,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from codemods import __version__, cli, cli_apply, cli_runs
+from codemods import __version__
+from codemods.cli import PROGRAM, dry_run, options, stopping, streams
+from codemods.cli.writing import tell_taken_back
 
 if TYPE_CHECKING:
     from codemods.plan import Plan
@@ -81,30 +83,30 @@ def pool_status(
     allow_no_vcs: Annotated[
         bool, typer.Option("--allow-no-vcs", help="Also write files that are in no git repository")
     ] = False,
-    exclude: cli.Exclude = None,
-    extend_exclude: cli.ExtendExclude = None,
-    respect_gitignore: cli.RespectGitignore = None,
-    config: cli.Config = None,
-    isolated: cli.Isolated = False,
-    output_format: cli.Format = cli.OutputFormat.text,
-    output: cli.Output = None,
+    exclude: options.Exclude = None,
+    extend_exclude: options.ExtendExclude = None,
+    respect_gitignore: options.RespectGitignore = None,
+    config: options.Config = None,
+    isolated: options.Isolated = False,
+    output_format: options.Format = options.OutputFormat.text,
+    output: options.Output = None,
     explain: Annotated[
         bool, typer.Option("--explain/--no-explain", help="Say above the change why", show_default=False)
     ] = True,
-    exit_zero: cli.ExitZero = False,
-    quiet: cli.Quiet = False,
-    verbose: cli.Verbose = False,
-    color: cli.Colour = cli.ColourChoice.auto,
+    exit_zero: options.ExitZero = False,
+    quiet: options.Quiet = False,
+    verbose: options.Verbose = False,
+    color: options.Colour = options.ColourChoice.auto,
 ) -> int:
     words = [application] if application != "." else []
     for option, value in (("--engine", engine), ("--path", route), ("--depends", depends)):
         words += [option, value] if value else []
     words += ["--always"] * always
-    wanted = cli._wanted(
+    wanted = options.wanted(
         paths=None,
         select=None,
         ignore=None,
-        level=cli.LevelName.review,
+        level=options.LevelName.review,
         cross_paths=True,
         exclude=exclude,
         extend_exclude=extend_exclude,
@@ -116,7 +118,7 @@ def pool_status(
         statistics=False,
         quiet=quiet,
     )
-    with cli._stops():
+    with stopping.stops():
         from codemods.engine import RunRequest
         from codemods.plan import Level
         from codemods.scaffold.asked import ROUTE, AlreadyThere
@@ -125,21 +127,21 @@ def pool_status(
         started = time.monotonic()
         try:
             asked = _asked(wanted, application, engine, route or ROUTE, depends, always)
-            plan = _planned(asked, quiet)
+            plan = _dry_run(asked, quiet)
         except ScaffoldError as error:
-            raise cli.Stopped(str(error)) from error
+            raise stopping.Stopped(str(error)) from error
         if isinstance(plan, AlreadyThere):
-            cli._tell(wanted, f"GET {plan.route} is there already: {plan.place}. Nothing to do.\n")
+            streams.tell(wanted, f"GET {plan.route} is there already: {plan.place}. Nothing to do.\n")
             return 0
         if save is not None:
-            cli._save(plan, RunRequest(Path(plan.root), (), asked.settings, Level.REVIEW, cross_paths=True), save)
-            cli._tell(wanted, f"Saved in {save}: `review` and `apply --plan` take it like any other\n")
+            dry_run.save(plan, RunRequest(Path(plan.root), (), asked.settings, Level.REVIEW, cross_paths=True), save)
+            streams.tell(wanted, f"Saved in {save}: `review` and `apply --plan` take it like any other\n")
         if apply:
             return _write(wanted, plan, allow_dirty, allow_no_vcs, output)
         return _show(wanted, plan, started, _next(wanted, words), explain, exit_zero, verbose, output, color)
 
 
-def _asked(wanted: cli.Wanted, application: str, engine: str, route: str, depends: str, always: bool) -> PoolStatus:
+def _asked(wanted: options.Wanted, application: str, engine: str, route: str, depends: str, always: bool) -> PoolStatus:
     from codemods import sources
     from codemods.scaffold.asked import PoolStatus
     from codemods.scaffold.references import parsed
@@ -148,10 +150,10 @@ def _asked(wanted: cli.Wanted, application: str, engine: str, route: str, depend
     reference = None if path.exists() else parsed(application)
     root = sources.find_root(path if reference is None else Path("."))
     target = path.resolve() if reference is None else reference
-    return PoolStatus(root, Path.cwd(), cli._settings(wanted, root), target, engine, route, depends, always)
+    return PoolStatus(root, Path.cwd(), dry_run.settings_for(wanted, root), target, engine, route, depends, always)
 
 
-def _planned(asked: PoolStatus, quiet: bool) -> Plan | AlreadyThere:
+def _dry_run(asked: PoolStatus, quiet: bool) -> Plan | AlreadyThere:
     from codemods.review import progress
     from codemods.scaffold.pool_status import planned
 
@@ -161,14 +163,14 @@ def _planned(asked: PoolStatus, quiet: bool) -> Plan | AlreadyThere:
     return planned(asked)
 
 
-def _next(wanted: cli.Wanted, words: list[str]) -> str:
+def _next(wanted: options.Wanted, words: list[str]) -> str:
     """The command that writes what was shown, as one would type it."""
     options = dataclasses.replace(wanted, paths=(), cross_paths=False).apply_command()
-    return f"{cli.PROGRAM} {COMMAND} {shlex.join([*words, '--apply'])}{options.removeprefix(f'{cli.PROGRAM} apply')}"
+    return f"{PROGRAM} {COMMAND} {shlex.join([*words, '--apply'])}{options.removeprefix(f'{PROGRAM} apply')}"
 
 
 def _show(
-    wanted: cli.Wanted,
+    wanted: options.Wanted,
     plan: Plan,
     started: float,
     following: str,
@@ -176,31 +178,26 @@ def _show(
     exit_zero: bool,
     verbose: bool,
     output: Path | None,
-    color: cli.ColourChoice,
+    color: options.ColourChoice,
 ) -> int:
     from codemods.apply.git import patch_base
     from codemods.review import json_report, terminal
-    from codemods.review.patch import patch
 
     seen = terminal.Viewpoint(plan.root, os.getcwd())
     base = patch_base(Path(plan.root), Path.cwd(), [change.path for change in plan.changes])
-    if wanted.format is cli.OutputFormat.json:
-        cli._print(json_report.report(plan, __version__, seen.path, with_changes=True), output)
+    if wanted.format is options.OutputFormat.json:
+        streams.put(json_report.report(plan, __version__, seen.path, with_changes=True), output)
     else:
-        data = patch(plan.changes, base.prefix, explain, strip=base.strip)
-        for_eyes = output is None and (sys.stdout.isatty() or color is cli.ColourChoice.always)
-        shown = terminal.patch_for_eyes(data, cli._coloured(color, sys.stdout)) if for_eyes else data
-        fenced = output is None and cli._on_github()
-        cli._print(terminal.fenced(cli._bytes(shown, sys.stdout)) if fenced else shown, output)
-    cli._tell(wanted, terminal.not_handled(plan.failures, seen), always=True)
-    cli._tell(wanted, terminal.summary(plan, time.monotonic() - started))
+        streams.put_patch(plan, base, explain, output, color)
+    streams.tell(wanted, terminal.not_handled(plan.failures, seen), always=True)
+    streams.tell(wanted, terminal.summary(plan, time.monotonic() - started))
     if base.folder != Path.cwd():
-        cli._tell(wanted, f"Paths in the patch start at {base.folder}: apply it there.\n")
-    cli._tell(wanted, terminal.next_step(plan, following, following))
+        streams.tell(wanted, f"Paths in the patch start at {base.folder}: apply it there.\n")
+    streams.tell(wanted, terminal.next_step(plan, following, following))
     return 3 if plan.failures else int(not exit_zero)
 
 
-def _write(wanted: cli.Wanted, plan: Plan, allow_dirty: bool, allow_no_vcs: bool, output: Path | None) -> int:
+def _write(wanted: options.Wanted, plan: Plan, allow_dirty: bool, allow_no_vcs: bool, output: Path | None) -> int:
     from codemods.apply.git import guard
     from codemods.apply.run_record import RunText
     from codemods.apply.runs import written
@@ -210,14 +207,14 @@ def _write(wanted: cli.Wanted, plan: Plan, allow_dirty: bool, allow_no_vcs: bool
     touched = [change.path for change in plan.changes]
     new = [change.path for change in plan.changes if change.before is None]
     guard(Path(plan.root), touched, allow_dirty, allow_no_vcs, new)
-    with cli_apply._write_stops():
+    with stopping.write_stops():
         what = RunText.of_changes(plan.changes)
-        run = written(Path(plan.root), plan.changes, what=what, tell=cli_runs._tell_taken_back)
-    if wanted.format is cli.OutputFormat.json:
-        cli._print(json_report.report(plan, __version__, seen.path, with_changes=True), output)
+        run = written(Path(plan.root), plan.changes, what=what, tell=tell_taken_back)
+    if wanted.format is options.OutputFormat.json:
+        streams.put(json_report.report(plan, __version__, seen.path, with_changes=True), output)
     else:
-        cli._print("".join(f"{seen(path)}\n" for path in touched), output)
-    cli._tell(wanted, terminal.not_handled(plan.failures, seen), always=True)
-    cli._tell(wanted, terminal.written(plan))
-    cli._tell(wanted, f"To take it back: {cli.PROGRAM} undo {run}\n")
+        streams.put("".join(f"{seen(path)}\n" for path in touched), output)
+    streams.tell(wanted, terminal.not_handled(plan.failures, seen), always=True)
+    streams.tell(wanted, terminal.written(plan))
+    streams.tell(wanted, f"To take it back: {PROGRAM} undo {run}\n")
     return 3 if plan.failures else 0

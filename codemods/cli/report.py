@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from codemods import cli, cli_review
+from codemods.cli import options, stopping, streams
 
 _HELP = """Write the review page of a saved plan: one HTML file that needs no network.
 
@@ -26,10 +26,10 @@ def add_to(program: typer.Typer) -> None:
 def report(
     file: Annotated[Path, typer.Argument(metavar="PLAN", help="The file that `diff --save` wrote")],
     output: Annotated[Path, typer.Option("-o", "--output", metavar="FILE", help="The page to write")],
-    quiet: cli.Quiet = False,
+    quiet: options.Quiet = False,
     verbose: Annotated[bool, typer.Option("-v", "--verbose", help="Tracebacks of errors")] = False,
 ) -> int:
-    with cli._stops(), cli_review._plan_stops():
+    with stopping.stops(), stopping.plan_stops():
         from codemods import plan_file, planned
         from codemods.plan import Change, Group
         from codemods.review import html_report
@@ -44,5 +44,5 @@ def report(
                 return ()
 
         page = html_report.report(plan, alone, name=file.name, summaries={rule.name: rule.summary for rule in RULES})
-        cli._print(page.encode("utf-8", "backslashreplace"), output)
+        streams.put(page.encode("utf-8", "backslashreplace"), output)
     return 0

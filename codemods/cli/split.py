@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import os
 import shlex
-import sys
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -15,8 +14,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from codemods import cli, cli_review
 from codemods.batches import By
+from codemods.cli import options, stopping, streams
 
 if TYPE_CHECKING:
     from codemods.splitting import Mail
@@ -37,10 +36,10 @@ def split(
     file: Annotated[Path, typer.Argument(metavar="PLAN", help="The file that `diff --save` wrote")],
     folder: Annotated[Path, typer.Option("-o", "--output", metavar="DIR", help="A folder that is new or empty")],
     by: Annotated[By, typer.Option("--by", help="What the groups of a patch have in common")] = By.rule,
-    quiet: cli.Quiet = False,
+    quiet: options.Quiet = False,
     verbose: Annotated[bool, typer.Option("-v", "--verbose", help="Tracebacks of errors")] = False,
 ) -> int:
-    with cli._stops(), cli_review._plan_stops():
+    with stopping.stops(), stopping.plan_stops():
         from codemods import plan_file, planned, sources, splitting
         from codemods.apply.git import patch_base
         from codemods.batches import batches
@@ -52,9 +51,9 @@ def split(
         standing = planned.present(plan, root)
         groups = plan.having(Verdict.ACCEPTED)
         if not groups:
-            raise cli.Stopped(f"{file}: no group is accepted and still to be written; `review` asks for each")
+            raise stopping.Stopped(f"{file}: no group is accepted and still to be written; `review` asks for each")
         if stale := [why for group in groups if (why := standing.reason(group))]:
-            raise cli.Stopped(f"nothing was written: {stale[0]}; `review --rebase` carries the answers over")
+            raise stopping.Stopped(f"nothing was written: {stale[0]}; `review --rebase` carries the answers over")
         made = planned.remaining(plan, standing.applied)
         paths = sorted({path for group in groups for path in group.paths})
         base = patch_base(root, root, paths)
@@ -68,11 +67,11 @@ def split(
             )
             written = splitting.write(mails, folder)
         except (splitting.SplitRefused, planned.ComposeError) as error:
-            raise cli.Stopped(str(error)) from error
+            raise stopping.Stopped(str(error)) from error
         seen = Viewpoint(str(Path.cwd()), os.getcwd())
-        cli._print("".join(f"{seen(str(path))}\n" for path in written))
+        streams.put("".join(f"{seen(str(path))}\n" for path in written))
         if not quiet:
-            _say(visible(_summary(len(groups), mails, base.folder, folder.resolve()), keep="\n"))
+            streams.say(visible(_summary(len(groups), mails, base.folder, folder.resolve()), keep="\n"))
     return 0
 
 
@@ -81,10 +80,3 @@ def _summary(groups: int, mails: Sequence[Mail], top: Path, folder: Path) -> str
     command = f"{shlex.join(['git', 'am', *keep, str(folder)])}/*.patch"
     count = f"{len(mails)} patch{'es' * (len(mails) != 1)} of {groups} group{'s' * (groups != 1)}"
     return f"Wrote {count}. Next, in {top}: {command}\n"
-
-
-def _say(text: str) -> None:
-    """Write to stderr."""
-    sys.stderr.flush()
-    sys.stderr.buffer.write(cli._bytes(cli._harmless(text), sys.stderr))
-    sys.stderr.flush()

@@ -1,0 +1,81 @@
+"""Stops a command with one plain line: every error that the user can do something about becomes `Stopped`."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+
+
+class Stopped(Exception):
+    """The run cannot go on; the text is one line that says why and what to do."""
+
+
+@contextlib.contextmanager
+def stops() -> Iterator[None]:
+    """Turns every error that the user can do something about into Stopped."""
+    from codemods.apply.git import DirtyFiles, GitError, NoRepository
+    from codemods.apply.writer import NotPutBack, StaleFile, WriteRefused
+    from codemods.engine import NoPythonFiles
+    from codemods.settings import SettingsError
+    from codemods.sources import SourceError
+
+    try:
+        yield
+    except (SettingsError, SourceError) as error:
+        raise Stopped(str(error)) from error
+    except NoPythonFiles as error:
+        raise Stopped(str(error) or "no Python file there; name a file or folder of the project") from error
+    except DirtyFiles as error:
+        what = "not saved in git as they are now; commit or stash them, or give --allow-dirty"
+        raise Stopped(f"nothing was written: {_some(error.paths)}: {what}") from error
+    except NoRepository as error:
+        what = "in no git repository, so nothing could undo the change; give --allow-no-vcs to write all the same"
+        raise Stopped(f"nothing was written: {_some(error.paths)}: {what}") from error
+    except GitError as error:
+        what = "--allow-dirty writes without asking git"
+        raise Stopped(f"nothing was written: git could not say whether files are saved: {error}; {what}") from error
+    except StaleFile as error:
+        raise Stopped(f"nothing was written: {error}; run the command again") from error
+    except NotPutBack as error:
+        raise Stopped(f"writing failed, all other files are as they were: {error}") from error
+    except WriteRefused as error:
+        raise Stopped(f"nothing was written: {error}") from error
+
+
+def _some(paths: tuple[str, ...]) -> str:
+    more = f" and {len(paths) - 3} more" if len(paths) > 3 else ""
+    return ", ".join(paths[:3]) + more
+
+
+@contextlib.contextmanager
+def plan_stops() -> Iterator[None]:
+    """Turns every error of plan files that the user can do something about into Stopped."""
+    from codemods.plan_file import PlanFileError
+    from codemods.saving import Moved
+
+    try:
+        yield
+    except (PlanFileError, Moved) as error:
+        raise Stopped(str(error)) from error
+
+
+@contextlib.contextmanager
+def write_stops() -> Iterator[None]:
+    """Turns every error of writing, verifying, formatting and committing into Stopped."""
+    from codemods import run_words
+    from codemods.committing import CommitRefused, CommitStopped
+    from codemods.formatting import FormatError
+    from codemods.transformers.errors import ComposeError
+
+    try:
+        yield
+    except run_words.REFUSALS as error:
+        raise Stopped(run_words.why_not(error, "written")) from error
+    except FormatError as error:
+        raise Stopped(f"nothing was written: {error}") from error
+    except CommitRefused as error:
+        raise Stopped(f"nothing was written: {error}") from error
+    except CommitStopped as error:
+        raise Stopped(f"the files are written, {len(error.made)} commits were made, then: {error}") from error
+    except ComposeError as error:
+        raise Stopped(f"nothing was written: the groups cannot be made together: {error}") from error
