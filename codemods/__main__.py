@@ -11,11 +11,10 @@ from collections.abc import Sequence
 
 import typer
 
-from codemods.cli import PROGRAM
+from codemods.cli import INTERRUPTED, PROGRAM
 from codemods.cli.program import app
 from codemods.cli.stopping import Stopped
 
-INTERRUPTED = 130
 _VERBOSE = re.compile(r"--verbose|-[a-zA-Z]*v[a-zA-Z]*")
 
 

@@ -149,10 +149,25 @@ class SavedPlan:
 
         What is trusted as far as this, or further, stands in a group of its own (see `settle`): it can do without this.
         """
+        return self._needs(group, self._by_place())
+
+    def unmet(self) -> tuple[tuple[Group, Group], ...]:
+        """Pairs of a group that is accepted and not written yet, and one that it needs, which is refused or open."""
+        by_place = self._by_place()
+        accepted = self.having(Verdict.ACCEPTED)
+        there = {group.id for group in accepted} | self.written
+        return tuple(
+            (one, needed) for one in accepted for needed in self._needs(one, by_place) if needed.id not in there
+        )
+
+    def _by_place(self) -> dict[tuple[str, str, int], list[Group]]:
         by_place: dict[tuple[str, str, int], list[Group]] = {}
         for one in self.groups:
             for finding in one.findings:
                 by_place.setdefault((finding.rule, finding.site.path, finding.site.line), []).append(one)
+        return by_place
+
+    def _needs(self, group: Group, by_place: Mapping[tuple[str, str, int], Sequence[Group]]) -> tuple[Group, ...]:
         found: dict[str, Group] = {group.id: group}
         waiting = [group]
         while waiting:

@@ -7,7 +7,7 @@ import re
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -54,12 +54,17 @@ class Sitting:
     """A person at a terminal, who waits for the prompt before each key."""
 
     def __init__(
-        self, root: Path, *options: str, columns: int = 100, more: Mapping[str, str] = MappingProxyType({})
+        self,
+        root: Path,
+        *options: str,
+        columns: int = 100,
+        more: Mapping[str, str] = MappingProxyType({}),
+        command: Sequence[str] = ("review", PLAN),
     ) -> None:
         self.root = root
         self.child = pexpect.spawn(
             sys.executable,
-            ["-c", PROGRAM, "review", PLAN, *options],
+            ["-c", PROGRAM, *command, *options],
             cwd=str(root),
             env=environment(**more),
             encoding="utf-8",
@@ -96,8 +101,10 @@ class Sitting:
 
 
 @contextmanager
-def sitting(root: Path, *options: str, columns: int = 100, **more: str) -> Iterator[Sitting]:
-    one = Sitting(root, *options, columns=columns, more=more)
+def sitting(
+    root: Path, *options: str, columns: int = 100, command: Sequence[str] = ("review", PLAN), **more: str
+) -> Iterator[Sitting]:
+    one = Sitting(root, *options, columns=columns, more=more, command=command)
     try:
         one.prompted()
         yield one
@@ -480,3 +487,58 @@ def test_an_odd_project_is_rebased_without_loss(odd: Path) -> None:
     assert plain(odd, "", "--rebase").returncode == 0
     assert plan_file.load(odd / PLAN) == before
     assert any(file.path == ODD_NAME for file in before.files)
+
+
+# --- apply --interactive ----------------------------------------------------------------------------------------------
+
+ASKING = ("apply", "--interactive", "--allow-no-vcs")
+
+
+def changed(root: Path) -> list[str]:
+    """The functions whose session is in a block now."""
+    code = "".join((root / path).read_text() for path in (USERS, ORDERS))
+    names = ("first", "second", "third", "fourth")
+    return [name for name in names if "async with" in code.split(f"def {name}(")[1].split("async def")[0]]
+
+
+def test_apply_asks_about_each_group_and_writes_what_is_accepted(root: Path) -> None:
+    with sitting(root, command=ASKING) as review:
+        assert "Group 1 of 4" in review.shown
+        assert "+    async with async_session() as session:" in review.shown
+        review.key("y")
+        review.key("n")
+        review.key("s")
+        review.key("y")
+        assert changed(root) == []
+        told, code = review.left("q")
+    assert code == 0
+    assert "To take it back: session-codemods undo" in told
+    assert len(changed(root)) == 2
+
+
+def test_apply_that_asks_is_left_without_writing(root: Path) -> None:
+    with sitting(root, command=ASKING) as review:
+        review.key("y")
+        told, code = review.left("\x03")
+    assert code == 130
+    assert changed(root) == []
+    with sitting(root, command=ASKING) as review:
+        told, code = review.left("q")
+    assert code == 0
+    assert changed(root) == []
+    assert "undo" not in told
+
+
+def test_apply_that_asks_needs_a_terminal_and_no_saved_plan(root: Path) -> None:
+    for options, told in ((["-i", "--allow-no-vcs"], b"in a terminal"), (["-i", "--plan", PLAN], b"`review` asks")):
+        done = subprocess.run(
+            [sys.executable, "-c", PROGRAM, "apply", *options],
+            cwd=root,
+            env=environment(),
+            input=b"y",
+            capture_output=True,
+            check=False,
+        )
+        assert done.returncode == 2
+        assert told in done.stderr
+    assert changed(root) == []

@@ -253,3 +253,46 @@ def test_what_is_shown_is_wanted_fresh_and_not_written() -> None:
     assert ids(stale=IDS[1]) == [1, 3, 4, 5]
     written = replace(PLAN, applied=(AppliedRun("run", IDS[:2]),))
     assert ids(written) == [3, 4, 5]
+
+
+# --- groups that need others ------------------------------------------------------------------------------------------
+
+NEEDING = by_hand(
+    finding("app/a.py", 1, name="caller"),
+    replace(finding("app/a.py", 2, name="user"), requires_at=(("session-scope", "app/a.py", 1),)),
+    finding("app/a.py", 3, name="alone"),
+)
+
+
+@pytest.mark.parametrize(
+    ("typed", "told"),
+    [
+        ("s;y", "app.user:2 is accepted, but needs session-scope:app.caller:1, which is open."),
+        ("n;y", "app.user:2 is accepted, but needs session-scope:app.caller:1, which is refused."),
+        ("s;y;u;u", ""),
+        ("y;y", ""),
+        ("y;n", ""),
+        ("n;n", ""),
+        ("n;s;y", ""),
+        ("a", ""),
+    ],
+)
+def test_an_answer_that_apply_would_stop_at_is_told_at_once(typed: str, told: str) -> None:
+    step = after(begun(NEEDING, tuple(group.id for group in NEEDING.groups)), typed)
+    assert ("needs" in step.told) == bool(told)
+    assert told in step.told
+
+
+def test_a_refusal_names_the_accepted_groups_that_need_it() -> None:
+    order = tuple(group.id for group in NEEDING.groups)
+    step = after(begun(NEEDING, order[1:]), "y")
+    assert "needs session-scope:app.caller:1, which is open" in step.told
+    again = after(Reviewing.begun(step.reviewing.plan, order), "n")
+    assert "session-scope:app.user:2 is accepted, but needs session-scope:app.caller:1, which is refused." in again.told
+
+
+def test_what_is_written_already_is_needed_no_more() -> None:
+    first, second, _ = NEEDING.groups
+    written = replace(NEEDING, applied=(AppliedRun("r", (first.id,)),))
+    assert written.decided([second], Decision(Verdict.ACCEPTED)).unmet() == ()
+    assert NEEDING.decided([second], Decision(Verdict.ACCEPTED)).unmet() == ((second, first),)

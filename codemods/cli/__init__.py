@@ -7,3 +7,4 @@ that `--version` and `--help` answer at once.
 """
 
 PROGRAM = "session-codemods"
+INTERRUPTED = 130  # the exit code after Ctrl-C

@@ -9,6 +9,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import os
+import sys
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -17,11 +18,13 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from codemods import __version__
-from codemods.cli import PROGRAM, dry_run, options, stopping, streams
-from codemods.cli.writing import CommitPer, OnFailure, Ways, write
+from codemods.cli import INTERRUPTED, PROGRAM, asking, dry_run, options, stopping, streams
+from codemods.cli.writing import CommitPer, OnFailure, Ways, tell_taken_back, write
 
 if TYPE_CHECKING:
     from codemods.plan import Change, Group
+    from codemods.review.interactive.keyboard import Keyboard
+    from codemods.review.interactive.telling import Voice
     from codemods.review.terminal import Viewpoint
     from codemods.saved_plan import Present, SavedPlan
     from codemods.verifying.applying import Verified
@@ -81,6 +84,9 @@ def apply(
         typer.Option("--commit-per", help="Commit what was written, in this many commits, with the reasons"),
     ] = None,
     format_cmd: options.FormatCommand = None,
+    interactive: Annotated[
+        bool, typer.Option("-i", "--interactive", help="Ask about each group, and write what is accepted")
+    ] = False,
     statistics: options.Statistics = False,
     quiet: options.Quiet = False,
     verbose: options.Verbose = False,
@@ -90,7 +96,9 @@ def apply(
     ways = Ways(allow_dirty, allow_no_vcs, verify, on_fail, commit_per, format_cmd)
     with stopping.stops(), stopping.plan_stops(), stopping.write_stops():
         if plan_file is None:
-            return _apply_paths(wanted, ways, output, verbose)
+            return _apply_paths(wanted, ways, output, verbose, color if interactive else None)
+        if interactive:
+            raise stopping.Stopped("--interactive asks about what a dry run finds; for a saved plan, `review` asks")
         if paths or select or ignore or config or isolated:
             raise stopping.Stopped(
                 "--plan says what to write; PATHS, --select, --ignore, --config and --isolated do not go with it"
@@ -98,14 +106,28 @@ def apply(
         return _apply_plan(wanted, ways, plan_file, output)
 
 
-def _apply_paths(wanted: options.Wanted, ways: Ways, output: Path | None, verbose: bool) -> int:
+def _apply_paths(
+    wanted: options.Wanted, ways: Ways, output: Path | None, verbose: bool, asking_in: options.ColourChoice | None
+) -> int:
+    """`asking_in`: ask about each group first, in colour or not; None: write them all."""
     from codemods import saving
+    from codemods.apply.recovery import recover
     from codemods.review import json_report, terminal
+    from codemods.review.interactive import telling
 
     request = dry_run.requested(wanted)
+    recover(request.root, tell_taken_back)  # before anything is read that it puts back
+    keyboard = None if asking_in is None else asking.keyboard(plain=False)
     plan, seen = dry_run.planned(wanted, request)
     saved = saving.saved(plan, request)
-    done, changes = write(saved, plan.included, (), Path(plan.root), ways)
+    groups = plan.included
+    if keyboard is not None and asking_in is not None:
+        voice = telling.Voice(seen, streams.coloured(asking_in, sys.stdout))
+        accepted = _accepted(saved, keyboard, voice)
+        if accepted is None:
+            return INTERRUPTED
+        groups = accepted
+    done, changes = write(saved, groups, (), Path(plan.root), ways)
     shown = dataclasses.replace(plan, changes=tuple(changes))
     if wanted.format is options.OutputFormat.json:
         streams.put(json_report.report(shown, __version__, seen.path, with_changes=True), output)
@@ -120,8 +142,32 @@ def _apply_paths(wanted: options.Wanted, ways: Ways, output: Path | None, verbos
     return done.exit_code or (3 if plan.failures else 0)
 
 
+def _accepted(saved: SavedPlan, keyboard: Keyboard, voice: Voice) -> tuple[Group, ...] | None:
+    """The groups that a person accepts now; None when they leave by Ctrl-C. Raises Stopped for answers that do not go
+    together."""
+    from codemods.review.interactive.reviewing import Reviewing
+    from codemods.saved_plan import Verdict
+
+    begun = Reviewing.begun(saved, [group.id for group in saved.included])
+    left, interrupted = asking.asked(begun, (), lambda plan: (plan, ""), keyboard, voice, Path(voice.seen.root))
+    if interrupted:
+        return None
+    _check_needs(left.plan)
+    return left.plan.having(Verdict.ACCEPTED)
+
+
+def _check_needs(saved: SavedPlan) -> None:
+    for group, needed in saved.unmet():
+        verdict = saved.decision(needed).verdict
+        raise stopping.Stopped(
+            f"nothing was written: {group.id} is accepted, but needs {needed.id}, which is {verdict};"
+            " accept that, too, or refuse this"
+        )
+
+
 def _apply_plan(wanted: options.Wanted, ways: Ways, file: Path, output: Path | None) -> int:
     from codemods import planned, sources
+    from codemods.apply.recovery import recover
     from codemods.review.terminal import Viewpoint
     from codemods.saved_plan import AppliedRun, Verdict
     from codemods.shared_plan import SharedPlan
@@ -129,6 +175,7 @@ def _apply_plan(wanted: options.Wanted, ways: Ways, file: Path, output: Path | N
 
     shared = SharedPlan(file)
     root = sources.find_root(Path())
+    recover(root, tell_taken_back)  # before anything is read that it puts back
     standing = planned.present(shared.plan, root)
     saved = dataclasses.replace(shared.plan, applied=standing.applied)  # `undo` may have taken runs back
     accepted = saved.having(Verdict.ACCEPTED)
@@ -168,14 +215,9 @@ def _fresh(saved: SavedPlan, accepted: Sequence[Group], standing: Present) -> tu
     """The accepted groups that can be written, and why each of the others cannot. Raises Stopped for decisions that
     contradict each other."""
     stale = {group.id: why for group in accepted if (why := standing.reason(group))}
-    ids = {group.id for group in accepted} | saved.written
+    _check_needs(saved)
     for group in accepted:
         for needed in saved.needs(group):
-            if needed.id not in ids:
-                verdict = saved.decision(needed).verdict
-                raise stopping.Stopped(
-                    f"nothing was written: {group.id} is accepted, but needs {needed.id}, which is {verdict}"
-                )
             if needed.id in stale:
                 stale.setdefault(group.id, f"it needs {needed.id}: {stale[needed.id]}")
     return [group for group in accepted if group.id not in stale], stale

@@ -35,16 +35,21 @@ def requested(wanted: Wanted) -> RunRequest:
 
 def planned(wanted: Wanted, request: RunRequest) -> tuple[Plan, Viewpoint]:
     """The dry run, and how its paths are shown from here."""
-    from codemods import engine
-    from codemods.review import progress
     from codemods.review.terminal import Viewpoint
 
-    if progress.wanted(sys.stderr.isatty(), wanted.quiet, os.environ):
-        with progress.bar() as report:
-            plan = engine.run(request, report)
-    else:
-        plan = engine.run(request)
+    plan = looked_through(request, wanted.quiet)
     return plan, Viewpoint(plan.root, os.getcwd())
+
+
+def looked_through(request: RunRequest, quiet: bool) -> Plan:
+    """What the engine finds, with a bar on a terminal."""
+    from codemods import engine
+    from codemods.review import progress
+
+    if progress.wanted(sys.stderr.isatty(), quiet, os.environ):
+        with progress.bar() as report:
+            return engine.run(request, report)
+    return engine.run(request)
 
 
 def settings_for(wanted: Wanted, root: Path) -> Settings:

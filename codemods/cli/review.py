@@ -5,33 +5,24 @@ Writes the plan file, and the streams; no file of the project. What is heavy is 
 
 from __future__ import annotations
 
-import getpass
-import io
 import os
 import shlex
-import subprocess
 import sys
 from collections.abc import Callable, Sequence
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from codemods.cli import PROGRAM, options, stopping, streams
+from codemods.cli import INTERRUPTED, PROGRAM, asking, dry_run, options, stopping, streams
 
 if TYPE_CHECKING:
-    from codemods.engine import RunRequest
     from codemods.merging import Clash
-    from codemods.plan import Plan
     from codemods.rebasing import Carried, Rebase
-    from codemods.review.interactive.keyboard import Keyboard
     from codemods.review.interactive.telling import Commands
     from codemods.review.terminal import Viewpoint
     from codemods.saved_plan import SavedPlan
     from codemods.shared_plan import SharedPlan
-
-_INTERRUPTED = 130
 
 _HELP = """Review a saved plan in the terminal, group by group; the answers are kept in the plan.
 
@@ -94,9 +85,8 @@ def _review(
 ) -> int:
     from codemods import planned
     from codemods.plan import Level
-    from codemods.review.interactive import choosing, conversation, telling
-    from codemods.review.interactive.reviewing import Reviewing, Signature
-    from codemods.rules import RULES
+    from codemods.review.interactive import choosing, telling
+    from codemods.review.interactive.reviewing import Reviewing
 
     plan, root, seen = shared.plan, _root(), _viewpoint()
     there = sorted({finding.rule for group in plan.included for finding in group.findings})
@@ -105,7 +95,7 @@ def _review(
             f"--rule: the plan has no group of {unknown[0]!r}; it has: {', '.join(there) or 'no group'}"
         )
     # Before anything is shown, so that a pipe without --plain is told so and no answer is lost in it.
-    keyboard = _keyboard(plain)
+    answers = asking.keyboard(plain)
     if plan.files and not any(os.path.lexists(root / saved.path) for saved in plan.files):
         raise stopping.Stopped(
             f"none of the plan's files is in {root}; run the command in the project that it was made for"
@@ -129,25 +119,10 @@ def _review(
         clashes = shared.save(changed)
         return shared.plan, "\n".join(_clash(clash) for clash in clashes)
 
-    name = _name(root)
-    coloured = not plain and streams.coloured(color, sys.stdout)
-    world = conversation.Surroundings(
-        keyboard=keyboard,
-        write=_say,
-        changes=lambda group: planned.changes(plan, [group], made),
-        save=save,
-        sign=lambda: Signature(name, datetime.now(UTC).isoformat(timespec="seconds")),
-        pages={known.name: known.page for known in RULES},
-        voice=telling.Voice(seen, coloured, plain),
-    )
-    interrupted = False
-    left = Reviewing.begun(plan, order)
-    if order:
-        left, interrupted = conversation.review(left, world)
-    else:
-        _say(telling.end(left))
+    voice = telling.Voice(seen, not plain and streams.coloured(color, sys.stdout), plain)
+    left, interrupted = asking.asked(Reviewing.begun(plan, order), made, save, answers, voice, root)
     _say(telling.summary(left.plan, order, stale, commands))
-    return _INTERRUPTED if interrupted else 0
+    return INTERRUPTED if interrupted else 0
 
 
 def _rebase(shared: SharedPlan) -> int:
@@ -156,22 +131,12 @@ def _rebase(shared: SharedPlan) -> int:
 
     root = _root()
     request = saving.again(shared.plan, root)
-    found = _dry_run(request)
+    found = dry_run.looked_through(request, quiet=False)
     plan, report = rebased(shared.plan, saving.saved(found, request))
     shared.replace(plan)
     _say(_rebase_report(report))
     _say(f"Next: {_commands(shared.path).review}\n")
     return 3 if found.failures else 0
-
-
-def _dry_run(request: RunRequest) -> Plan:
-    from codemods import engine
-    from codemods.review import progress
-
-    if progress.wanted(sys.stderr.isatty(), False, os.environ):
-        with progress.bar() as report:
-            return engine.run(request, report)
-    return engine.run(request)
 
 
 def _rebase_report(report: Rebase) -> str:
@@ -213,22 +178,6 @@ def _viewpoint() -> Viewpoint:
     return Viewpoint(str(_root()), os.getcwd())
 
 
-def _keyboard(plain: bool) -> Keyboard:
-    from codemods.review.interactive.keyboard import Keys, Lines
-
-    if sys.stdin is None:
-        raise stopping.Stopped("there is nothing to read answers from: standard input is closed")
-    if isinstance(sys.stdin, io.TextIOWrapper):
-        sys.stdin.reconfigure(errors="backslashreplace")  # a stray byte in a note must not end the review
-    if plain:
-        return Lines(sys.stdin, _say)
-    if not sys.stdin.isatty():
-        raise stopping.Stopped(
-            "review asks in a terminal, and standard input is none; --plain reads answers from a pipe"
-        )
-    return Keys(sys.stdin, _say)
-
-
 def _paths(globs: Sequence[str], seen: Viewpoint) -> Callable[[str], bool] | None:
     """Whether one of the globs, seen from the working directory, means a file or a folder above it."""
     from codemods.gitignore import Globs
@@ -243,22 +192,6 @@ def _paths(globs: Sequence[str], seen: Viewpoint) -> Callable[[str], bool] | Non
         return bool(matching.match("/".join(parts), False)) or any(matching.match(one, True) for one in folders)
 
     return matches
-
-
-def _name(root: Path) -> str:
-    """Who reviews: as git knows them, else as the system does; "" when neither can tell."""
-    try:
-        found = subprocess.run(
-            ["git", "config", "user.name"], cwd=root, stdin=subprocess.DEVNULL, capture_output=True, check=False
-        )
-        if name := found.stdout.decode("utf-8", "replace").strip():
-            return name
-    except OSError:
-        pass
-    try:
-        return getpass.getuser()
-    except (KeyError, OSError, ImportError):
-        return ""
 
 
 def _commands(path: Path) -> Commands:

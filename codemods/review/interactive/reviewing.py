@@ -142,7 +142,18 @@ def _answered(now: Reviewing, groups: Sequence[Group], decision: Decision, told:
         plan=now.plan.decided(groups, decision),
         history=(*now.history, Answer(now.place, before, decision)),
     )
+    told = "\n".join([told, *_unmet(after.plan, groups)])
     return Step(replace(after, place=after.next_open(now.place + 1)), Show.GROUP, told)
+
+
+def _unmet(plan: SavedPlan, groups: Sequence[Group]) -> list[str]:
+    """What to say of answers that do not go together with these: `apply` would stop at them."""
+    answered = {group.id for group in groups}
+    return [
+        f"{one.id} is accepted, but needs {needed.id}, which is {plan.decision(needed).verdict}."
+        for one, needed in plan.unmet()
+        if answered & {one.id, needed.id}
+    ]
 
 
 def _accepted(now: Reviewing, groups: Sequence[Group], signature: Signature, which: str) -> Step:

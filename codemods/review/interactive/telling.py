@@ -46,6 +46,8 @@ def group(now: Reviewing, shown: Group, changes: Callable[[Group], Sequence[Chan
     title = f"Group {now.place + 1} of {len(now.order)}: {visible(shown.id)}"
     answer = decision(now.plan.decision(shown))
     lines = [voice.strong(title), f"  {_extent(shown)}, level {shown.level.label}, {answer}"]
+    needed = [f"{visible(one.id)} ({now.plan.decision(one).verdict})" for one in now.plan.needs(shown)]
+    lines += [f"  needs: {', '.join(needed)}"] if needed else []
     for finding in shown.findings:
         lines += _finding(finding, voice)
     return "".join(f"{line}\n" for line in lines) + _diff(shown, changes, voice)
@@ -146,6 +148,10 @@ def summary(plan: SavedPlan, shown: Sequence[str], stale: Mapping[str, str], com
     else:
         following = commands.rebase if gone else ""
     next_line = f"Next: {following}\n" if following else ""
+    line += "".join(
+        f"\n{visible(one.id)} is accepted, but needs {visible(needed.id)}, which is {plan.decision(needed).verdict}"
+        for one, needed in plan.unmet()
+    )
     return f"{line}\nThe answers are in the plan; no file of the project was written.\n{next_line}"
 
 
