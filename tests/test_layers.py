@@ -42,7 +42,7 @@ ALLOWED: Mapping[str, frozenset[str]] = {
     "saved_plan": frozenset({"plan", "settings"}),
     "plan_file": frozenset({"plan", "saved_plan"}),
     "planned": frozenset({"plan", "saved_plan", "transformers"}),
-    "review": frozenset({"plan", "saved_plan"}),
+    "review": frozenset({"plan", "saved_plan", "leak_report", "witness"}),
     "apply": frozenset({"plan"}),
     "leak_report": frozenset(),
     "watch": frozenset({"leak_report"}),

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 import enum
+import functools
+import re
 import sys
 import time
 from pathlib import Path
@@ -16,8 +18,10 @@ from codemods.cli import dry_run, options, stopping, streams
 
 if TYPE_CHECKING:
     from codemods.engine import RunRequest
+    from codemods.leak_report import LeakReport
     from codemods.plan import Plan
     from codemods.review.terminal import Viewpoint
+    from codemods.witness import Witness
 
 
 class CheckFormat(enum.StrEnum):
@@ -71,6 +75,15 @@ def check(
         str | None,
         typer.Option("--since", metavar="REV", help="Only what the same check does not find at this revision counts"),
     ] = None,
+    witness: Annotated[
+        Path | None,
+        typer.Option(
+            "--witness",
+            metavar="FILE",
+            help="Put what this report (pytest --session-leaks-report FILE) saw leaking first, and list what it saw and"
+            " the analysis did not find",
+        ),
+    ] = None,
     output: options.Output = None,
     statistics: options.Statistics = False,
     exit_zero: options.ExitZero = False,
@@ -82,13 +95,17 @@ def check(
         raise stopping.Stopped(
             "--checklist is about the whole: it goes with text, json and markdown, not with a baseline"
         )
+    if witness and (checklist or output_format not in (CheckFormat.text, CheckFormat.json)):
+        raise stopping.Stopped("--witness goes with --output-format text and json")
     if baseline and since:
         raise stopping.Stopped("--baseline and --since both say what was there before; give one of them")
     wanted = options.wanted(**{**locals(), "output_format": options.OutputFormat.text})
     with stopping.stops():
-        from codemods.review import json_report, terminal
+        from codemods import leak_report
+        from codemods.review import json_report, terminal, witnessed
 
         started = time.monotonic()
+        leaks = leak_report.load(witness) if witness is not None else None
         request = dry_run.requested(wanted)
         plan, seen = dry_run.planned(wanted, request)
         found = bool(plan.refused or plan.included)
@@ -96,12 +113,14 @@ def check(
             plan, known = _without(plan, _before(baseline, since, request))
             found = bool(plan.refused or plan.included)
             streams.tell(wanted, f"{known} findings were there before and do not count\n" if known else "")
+        saw = _witness(plan, leaks, request) if leaks is not None else None
         if checklist:
             text, found = _checklist(plan, request, seen, output_format, verbose=verbose)
         elif output_format is CheckFormat.json:
-            text = json_report.report(plan, __version__, seen.path)
+            text = json_report.report(plan, __version__, seen.path, witness=saw)
         elif output_format is CheckFormat.text:
-            text = terminal.findings(plan, seen, output is None and streams.coloured(color, sys.stdout))
+            text = terminal.findings(plan, seen, output is None and streams.coloured(color, sys.stdout), saw)
+            text += witnessed.not_found(saw, seen) if saw is not None else ""
         else:
             text = _report(plan, request, seen, output_format)
         for_eyes = output_format in (CheckFormat.text, CheckFormat.markdown)
@@ -113,7 +132,29 @@ def check(
         streams.tell(
             wanted, terminal.next_step(plan, wanted.apply_command(), wanted.apply_command("--level", "review"))
         )
+    found = found or bool(saw is not None and saw.not_found)
     return 3 if plan.failures else int(found and not exit_zero)
+
+
+def _witness(plan: Plan, leaks: LeakReport, request: RunRequest) -> Witness:
+    """What the report saw, joined with what was found in the files that are asked about."""
+    from codemods import sources
+    from codemods.decoding import UnreadableError, decode
+    from codemods.witness import joined
+
+    wanted = sources.discover(request.root, request.paths, request.settings).wanted
+
+    @functools.cache
+    def lines(path: str) -> list[str]:
+        try:
+            return re.split(r"\r\n|\r|\n", decode((request.root / path).read_bytes())[2])
+        except (OSError, UnreadableError, ValueError):
+            return []
+
+    def line(path: str, number: int) -> str | None:
+        return lines(path)[number - 1].strip() if 0 < number <= len(lines(path)) else None
+
+    return joined(plan, leaks, line, wanted.__contains__)
 
 
 def _checklist(

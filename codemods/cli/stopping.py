@@ -16,12 +16,13 @@ def stops() -> Iterator[None]:
     from codemods.apply.git import DirtyFiles, GitError, NoRepository
     from codemods.apply.writer import NotPutBack, StaleFile, WriteRefused
     from codemods.engine import NoPythonFiles
+    from codemods.leak_report import LeakReportError
     from codemods.settings import SettingsError
     from codemods.sources import SourceError
 
     try:
         yield
-    except (SettingsError, SourceError) as error:
+    except (SettingsError, SourceError, LeakReportError) as error:
         raise Stopped(str(error)) from error
     except NoPythonFiles as error:
         raise Stopped(str(error) or "no Python file there; name a file or folder of the project") from error

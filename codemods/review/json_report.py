@@ -11,22 +11,35 @@ from collections.abc import Callable
 
 from codemods.plan import Change, Entry, Failure, Finding, Group, Level, Plan, Site
 from codemods.review.visible import encodable
+from codemods.review.witnessed import not_found_json, seen_json
+from codemods.witness import Witness
 
 FORMAT_VERSION = 1
 
 Json = dict[str, object]
 
 
-def report(plan: Plan, tool_version: str, path: Callable[[str], str], with_changes: bool = False) -> str:
+def report(
+    plan: Plan,
+    tool_version: str,
+    path: Callable[[str], str],
+    with_changes: bool = False,
+    witness: Witness | None = None,
+) -> str:
     """The object as text, with a final newline.
 
     `path` turns a path of the plan into the one to print. `findings` holds what would be edited at or below the
     plan's level, and each place left alone at level "manual"; `ledger.entries` holds every place looked at.
     `with_changes` adds which files would change, by which groups; `new` is said of those that are not there yet.
+    `witness` adds `seen` to each finding, null where it was not seen leaking, and `not_found`: what was seen leaking
+    and no finding explains.
     """
     found = [(finding.site, _finding(finding, group, path)) for group in plan.included for finding in group.findings]
     found += [(entry.site, _refusal(entry, path)) for entry in plan.refused]
     found.sort(key=lambda pair: pair[0])
+    if witness is not None:
+        found = [(site, {**finding, "seen": seen_json(witness, str(finding["key"]))}) for site, finding in found]
+        found.sort(key=lambda pair: -witness.sessions(str(pair[1]["key"]))[0])
     counts = plan.ledger.counts()
     content: Json = {
         "version": FORMAT_VERSION,
@@ -42,6 +55,8 @@ def report(plan: Plan, tool_version: str, path: Callable[[str], str], with_chang
         },
         "failures": [_failure(failure, path) for failure in sorted(plan.failures)],
     }
+    if witness is not None:
+        content["not_found"] = not_found_json(witness, path)
     if with_changes:
         content["changes"] = [_change(change, path) for change in plan.changes]
     return json.dumps(_clean(content), indent=2) + "\n"

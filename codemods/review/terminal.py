@@ -16,6 +16,8 @@ from typing import Protocol
 
 from codemods.plan import End, Entry, Failure, Group, Level, Plan, Site
 from codemods.review.visible import visible
+from codemods.review.witnessed import seen_line
+from codemods.witness import Witness
 
 _RED, _GREEN, _CYAN, _BOLD, _RESET = "\x1b[31m", "\x1b[32m", "\x1b[36m", "\x1b[1m", "\x1b[0m"
 _HUNK = re.compile(r"@@ -\d+(?:,(\d+))? \+\d+(?:,(\d+))? @@")
@@ -99,15 +101,20 @@ def holds_command(text: str) -> bool:
     return _COMMAND.search(text) is not None
 
 
-def findings(plan: Plan, seen: Viewpoint, colour: bool = False) -> str:
-    """One line for each finding at or below the plan's level and for each place left alone, by place."""
-    lines = [(_place(f.site), f.rule, f.level.label, f.message, f.reason) for g in plan.included for f in g.findings]
-    lines += [(_place(e.site), e.rule, Level.MANUAL.label, f"left alone: {_with_advice(e)}", "") for e in plan.refused]
+def findings(plan: Plan, seen: Viewpoint, colour: bool = False, witness: Witness | None = None) -> str:
+    """One line for each finding at or below the plan's level and for each place left alone, by place.
+
+    Those that `witness` saw leaking come first, the most frequent before the others, each with a line about that.
+    """
+    witness = witness or Witness()
+    lines = [(f.site, f.rule, f.level.label, f.message, f.reason, f.key) for g in plan.included for f in g.findings]
+    lines += [(e.site, e.rule, Level.MANUAL.label, f"left alone: {_with_advice(e)}", "", e.key) for e in plan.refused]
+    ranked = [(-witness.sessions(line[-1])[0], _place(line[0]), *line[1:]) for line in lines]
     out = []
-    for (path, line, column), rule, level, message, reason in sorted(lines):
+    for _, (path, line, column), rule, level, message, reason, key in sorted(ranked):
         place = f"{seen(path)}:{line}:{column}"
         why = f" ({visible(reason)})" if reason else ""
-        out.append(f"{_bold(place, colour)}: {rule} [{level}] {visible(message)}{why}\n")
+        out.append(f"{_bold(place, colour)}: {rule} [{level}] {visible(message)}{why}\n{seen_line(witness, key)}")
     return "".join(out)
 
 
