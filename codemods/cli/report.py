@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
+import itertools
+import os
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
@@ -32,17 +36,27 @@ def report(
     with stopping.stops(), stopping.plan_stops():
         from codemods import plan_file, planned
         from codemods.plan import Change, Group
-        from codemods.review import html_report
+        from codemods.review import html_report, progress
         from codemods.rules import RULES
 
         plan = plan_file.load(file)
 
-        def alone(groups: Sequence[Group]) -> tuple[Change, ...]:
+        done = itertools.count(1)
+
+        def alone(groups: Sequence[Group], tell: progress.Progress) -> tuple[Change, ...]:
+            tell("compose", next(done), len(plan.groups))
             try:
                 return planned.changes(plan, groups)
             except planned.ComposeError:
                 return ()
 
-        page = html_report.report(plan, alone, name=file.name, summaries={rule.name: rule.summary for rule in RULES})
+        shown = progress.wanted(sys.stderr.isatty(), quiet, os.environ)
+        with progress.bar() if shown else contextlib.nullcontext(progress.unseen) as tell:
+            page = html_report.report(
+                plan,
+                lambda groups: alone(groups, tell),
+                name=file.name,
+                summaries={rule.name: rule.summary for rule in RULES},
+            )
         streams.put(page.encode("utf-8", "backslashreplace"), output)
     return 0

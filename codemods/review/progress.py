@@ -13,6 +13,10 @@ def wanted(is_terminal: bool, quiet: bool, environment: Mapping[str, str]) -> bo
     return is_terminal and not quiet and not environment.get("CI") and environment.get("TERM") != "dumb"
 
 
+def unseen(stage: str, done: int, total: int) -> None:
+    """Progress that nobody watches."""
+
+
 @contextlib.contextmanager
 def bar() -> Iterator[Progress]:
     """A bar per stage that goes away at the end; yields the function to report (stage, done, total) to."""
