@@ -8,6 +8,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 TOOL_INSTALLED := $(VENV)/.tool-installed
 DEVELOPMENT_INSTALLED := $(VENV)/.development-installed
+PROOF_INSTALLED := $(VENV)/.proof-installed
 # Two workers keep a small machine answering; `make test PYTEST=-x` and the like add to it.
 PYTEST ?=
 
@@ -15,7 +16,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export PIP_NO_INPUT := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test field lint format clean
+.PHONY: help demo test field proof lint format clean
 
 help:  ## what there is to type
 	@sed -n 's/^\([a-z]*\):.*  ## \(.*\)/make \1\t\2/p' Makefile
@@ -33,6 +34,12 @@ FIELD ?=
 field: $(TOOL_INSTALLED)  ## try the tool on pinned packages from PyPI and check what it promises; minutes
 	@PYTHONPATH=tests $(BIN)/python -m field.run $(FIELD)
 
+# `make proof PROOF="--database sqlite --short"` asks less; what comes out is in proof-report/, or where `-o` says.
+PROOF ?=
+
+proof: $(PROOF_INSTALLED)  ## the bundled application before and after its patch, under load; two minutes
+	@PYTHONPATH=tests $(BIN)/python -m proof.run $(PROOF)
+
 lint: $(DEVELOPMENT_INSTALLED)  ## ruff and mypy, changing nothing
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -43,7 +50,7 @@ format: $(DEVELOPMENT_INSTALLED)  ## let ruff put the code in shape
 	$(BIN)/ruff format .
 
 clean:  ## take away what the other targets made, .venv too
-	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis tests/field/.packages
+	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis tests/field/.packages proof-report
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(BIN)/python:
@@ -54,7 +61,8 @@ $(BIN)/python:
 	@if command -v uv >/dev/null 2>&1; then uv venv --quiet --python "$$(command -v $(PYTHON))" $(VENV); \
 		else $(PYTHON) -m venv $(VENV); fi || { rm -rf $(VENV); exit 1; }
 
-EVERYTHING := .[test,lint,demo-app,postgres]
+EVERYTHING := .[test,lint,demo-app,postgres,proof]
+PROOF_NEEDS := .[demo-app,postgres,proof]
 
 # $(call install,REQUIREMENT)
 install = if command -v uv >/dev/null 2>&1; then uv pip install --quiet --python $(BIN)/python --editable "$(1)"; \
@@ -68,4 +76,9 @@ $(TOOL_INSTALLED): pyproject.toml | $(BIN)/python
 $(DEVELOPMENT_INSTALLED): pyproject.toml | $(BIN)/python
 	@echo "Installing into $(VENV) with what tests and linters need ..." >&2
 	@$(call install,$(EVERYTHING))
+	@touch $(TOOL_INSTALLED) $(PROOF_INSTALLED) $@
+
+$(PROOF_INSTALLED): pyproject.toml | $(BIN)/python
+	@echo "Installing into $(VENV) with what the proof needs ..." >&2
+	@$(call install,$(PROOF_NEEDS))
 	@touch $(TOOL_INSTALLED) $@
