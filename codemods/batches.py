@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import enum
 import textwrap
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
@@ -17,6 +17,8 @@ _WIDTH = 76  # of the body, as far as words allow
 # What the files that any group of a run touches hold with some of the groups made, each time all of these files; None:
 # not there.
 Contents = Callable[[Sequence[Group]], Mapping[str, bytes | None]]
+# By the id of a group, the ids of those that it cannot be made without, and of those that they need in turn.
+Needs = Mapping[str, Collection[str]]
 
 
 class By(enum.StrEnum):
@@ -36,12 +38,64 @@ class Batch:
     body: str
 
 
-def batches(groups: Sequence[Group], by: By) -> tuple[Batch, ...]:
-    """The groups in batches: these, and the groups in each, in the order given."""
+def batches(groups: Sequence[Group], by: By, needs: Needs | None = None) -> tuple[Batch, ...]:
+    """The groups in batches: these, and the groups in each, in the order given; but each after what it needs.
+
+    What needs each other in turn stands in several batches, as far as it can; else in one.
+    """
+    return tuple(Batch(tuple(some), _subject(some, by), _body(some)) for some in _in_turn(groups, by, needs or {}))
+
+
+def _in_turn(groups: Sequence[Group], by: By, needs: Needs) -> Iterator[list[Group]]:
+    ids = {group.id for group in groups}
+    waiting = {group.id: ids.intersection(needs.get(group.id, ())) for group in groups}  # for these others
+    left = list(groups)
+    while left:
+        some = _next(left, by, waiting)
+        yield some
+        done = {group.id for group in some}
+        left = [group for group in left if group.id not in done]
+        waiting = {group.id: waiting[group.id] - done for group in left}
+
+
+def _next(left: Sequence[Group], by: By, waiting: Mapping[str, set[str]]) -> list[Group]:
+    """The first batch of which all can go; else of the first one, of which something can go, that much."""
     sorted_out: dict[str, list[Group]] = {}
-    for group in groups:
+    for group in left:
         sorted_out.setdefault(_key(group, by), []).append(group)
-    return tuple(Batch(tuple(some), _subject(some, by), _body(some)) for some in sorted_out.values())
+    parts = []
+    for some in sorted_out.values():
+        part = _free(some, waiting)
+        if len(part) == len(some):
+            return part
+        parts += [part] if part else []
+    if parts:
+        return parts[0]
+    least = min(left, key=lambda group: len(waiting[group.id]))  # and what it needs, which needs it
+    return [group for group in left if group.id in waiting[least.id] | {least.id}]
+
+
+def _free(some: Sequence[Group], waiting: Mapping[str, set[str]]) -> list[Group]:
+    """Those that wait for others of their own batch alone, which do the same."""
+    free = list(some)
+    while True:
+        ids = {group.id for group in free}
+        now = [group for group in free if waiting[group.id] <= ids]
+        if len(now) == len(free):
+            return now
+        free = now
+
+
+def changed(
+    before: Mapping[str, bytes | None], after: Mapping[str, bytes | None], groups: Iterable[Group]
+) -> tuple[Change, ...]:
+    """The files of `after` that are not as `before`, with those of the groups that edit each."""
+    some = list(groups)
+    return tuple(
+        Change(path, before[path], new, tuple(group for group in some if path in group.paths))
+        for path, new in sorted(after.items())
+        if new is not None and new != before[path]
+    )
 
 
 def steps(made: Iterable[Batch], contents: Contents) -> Iterator[tuple[Batch, tuple[Change, ...]]]:
@@ -51,14 +105,8 @@ def steps(made: Iterable[Batch], contents: Contents) -> Iterator[tuple[Batch, tu
     for batch in made:
         chosen += batch.groups
         after = contents(chosen)
-        changes = []
-        for path in sorted(after):
-            new = after[path]
-            if new is not None and new != before[path]:
-                groups = tuple(group for group in batch.groups if path in group.paths)
-                changes.append(Change(path, before[path], new, groups))
+        yield batch, changed(before, after, batch.groups)
         before = after
-        yield batch, tuple(changes)
 
 
 def _key(group: Group, by: By) -> str:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
-from codemods.saved_plan import OPEN, Decision, SavedPlan
+from codemods.saved_plan import OPEN, AppliedRun, Decision, SavedPlan
 
 
 class AnotherPlan(Exception):
@@ -48,9 +48,16 @@ def merged(base: SavedPlan, ours: SavedPlan, theirs: SavedPlan) -> Merged:
         if their != was:
             clashes.append(Clash(group, kept, their if kept == our else our))
         decisions[group] = kept
-    return Merged(
-        replace(theirs, decisions={group: one for group, one in decisions.items() if one != OPEN}), tuple(clashes)
-    )
+    kept_decisions = {group: one for group, one in decisions.items() if one != OPEN}
+    return Merged(replace(theirs, decisions=kept_decisions, applied=_applied(base, ours, theirs)), tuple(clashes))
+
+
+def _applied(base: SavedPlan, ours: SavedPlan, theirs: SavedPlan) -> tuple[AppliedRun, ...]:
+    """The runs of both: what one of them added since `base` is there, what one of them took out is not."""
+    was, our = {run.run for run in base.applied}, {run.run for run in ours.applied}
+    kept = [run for run in theirs.applied if run.run in our or run.run not in was]
+    there = {run.run for run in kept}
+    return (*kept, *(run for run in ours.applied if run.run not in was | there))
 
 
 def _bare(plan: SavedPlan) -> SavedPlan:

@@ -5,7 +5,8 @@ type's name as `kind`; bytes are base85; levels are 0 safe, 1 review, 2 manual; 
 root. Each group, file and decision has a line of its own, so that versions of a plan can be compared.
 
 A file of another format is refused, and named as such; unknown keys, and what contradicts itself, are refused too: a
-plan is never half understood. It may come from a stranger: paths that leave the project are refused here, once.
+plan is never half understood. It may come from a stranger: paths that leave the project, or lead to where git keeps its
+own files, are refused here, once.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ import enum
 import hashlib
 import json
 import os
+import re
 import reprlib
 import stat
 import tempfile
@@ -30,10 +32,13 @@ from cattrs.strategies import configure_tagged_union
 from cattrs.v import format_exception
 
 from codemods.plan import Edit, End, Level, Request
-from codemods.saved_plan import SavedPlan, Verdict
+from codemods.saved_plan import SavedFile, SavedPlan, Verdict
 
 FORMAT = 1
 _TOOL = "session-codemods"
+_RULE = re.compile(r"[a-z-]+")
+# what file systems of macOS do not count in names, as git has it
+_UNSEEN = frozenset(map(chr, (*range(0x200C, 0x2010), *range(0x202A, 0x202F), *range(0x206A, 0x2070), 0xFEFF)))
 
 
 class PlanFileError(Exception):
@@ -112,6 +117,10 @@ def _contradictions(plan: SavedPlan) -> Iterator[str]:
     for path in sorted({*edited, *asked, *files, *plan.asked.paths}):
         if not _stays_inside(path):
             yield f"the path {path!r} leaves the project"
+        if any(map(_is_reserved, re.split(r"[/\\]", path))):
+            yield f"the path {path!r} leads to where git, or this tool, keeps its own files"
+        if not _is_encodable(path):
+            yield f"the path {path!r} can be the name of no file"
     ids = [group.id for group in plan.groups]
     for what, names in (("group", ids), ("file", files)):
         if twice := _twice(names):
@@ -119,6 +128,12 @@ def _contradictions(plan: SavedPlan) -> Iterator[str]:
     for group in plan.groups:
         if not group.findings:
             yield f"the group {group.id!r} holds nothing"
+    rules = {finding.rule for group in plan.groups for finding in group.findings}
+    rules |= {rule for group in plan.groups for finding in group.findings for rule, _, _ in finding.requires_at}
+    rules |= {entry.rule for entry in plan.ledger.entries}
+    for rule in sorted(rules):
+        if not _RULE.fullmatch(rule):
+            yield f"{rule!r} is no name of a rule"
     known = set(ids)
     for named in (*plan.decisions, *(one for run in plan.applied for one in run.groups)):
         if named not in known:
@@ -126,11 +141,39 @@ def _contradictions(plan: SavedPlan) -> Iterator[str]:
     for file in plan.files:
         if hashlib.sha256(file.data).hexdigest() != file.before or not file.data.startswith(file.bom):
             yield f"what it holds of {file.path!r} is damaged"
+        elif not _is_text(file):
+            yield f"what it holds of {file.path!r} is no text in {file.encoding!r}"
+        if file.newline not in ("\n", "\r\n", "\r") or not file.indent or file.indent.strip(" \t"):
+            yield f"the line ends or the indentation of {file.path!r} are none"
 
 
 def _stays_inside(path: str) -> bool:
     parts = PurePosixPath(path).parts
     return not path.startswith("/") and ".." not in parts and "\0" not in path and not Path(path).drive
+
+
+def _is_reserved(part: str) -> bool:
+    """Whether git, or this tool, keeps its own files in a folder of this name; on any file system: some do not tell
+    case, some drop what cannot be seen, or what ends a name."""
+    seen = "".join(char for char in part if char not in _UNSEEN)
+    name = seen.partition(":")[0].rstrip(". ").casefold()
+    return name in (".git", "git~1", ".session-codemods")
+
+
+def _is_encodable(path: str) -> bool:
+    try:
+        os.fsencode(path)
+    except ValueError:
+        return False
+    return True
+
+
+def _is_text(file: SavedFile) -> bool:
+    """Whether the bytes are text in the encoding, and come back from it as they are."""
+    try:
+        return file.bom + file.source.text.encode(file.encoding) == file.data
+    except (LookupError, ValueError):  # no encoding, none of text, or not the one
+        return False
 
 
 def _twice(names: Iterable[str]) -> str | None:

@@ -6,16 +6,18 @@ of the project for `present`; writes nothing.
 
 from __future__ import annotations
 
+import hashlib
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass
 from pathlib import Path
 
-from codemods.plan import Change, CreateFile, Group
-from codemods.saved_plan import AppliedRun, Present, SavedPlan, candidates
+from codemods.plan import Change, Group
+from codemods.saved_plan import AppliedRun, Present, SavedPlan, histories
 from codemods.transformers.compose import ComposeError, compose
 from codemods.transformers.create_file import create
 
-__all__ = ["ComposeError", "changes", "contents", "creates", "present", "remaining"]
+__all__ = ["ComposeError", "changes", "contents", "otherwise", "present", "remaining"]
 
 
 def contents(plan: SavedPlan, groups: Iterable[Group], paths: Collection[str] | None = None) -> dict[str, bytes | None]:
@@ -60,23 +62,58 @@ def changes(plan: SavedPlan, groups: Iterable[Group], made_before: Iterable[Grou
     return tuple(found)
 
 
-def present(plan: SavedPlan, root: Path) -> Present:
+def otherwise(plan: SavedPlan, groups: Iterable[Group]) -> tuple[str, ...]:
+    """The files of these groups in which all of the plan gives something else than it did when the plan was made.
+
+    Then this is another version of the tool, or the plan was changed: what was reviewed is not what would be written.
+    """
+    found = []
+    for path in sorted({path for group in groups for path in group.paths}):
+        saved = plan.file(path)
+        if saved is None:
+            continue
+        try:
+            now = contents(plan, plan.included, [path])[path]
+        except (ComposeError, UnicodeError, LookupError):
+            now = None
+        if now is None or hashlib.sha256(now).hexdigest() != saved.after:
+            found.append(path)
+    return tuple(found)
+
+
+def present(plan: SavedPlan, root: Path, known: Iterable[AppliedRun] = ()) -> Present:
     """How the plan stands to the files under `root`: which of its runs are in them, and which files changed otherwise.
 
-    The longest history of runs is taken that fits the most files: `undo` takes the last runs back first.
+    `known` are runs that may have written groups of the plan, besides those that it knows of. What is in a file is told
+    by its bytes alone, for each file by itself: runs are taken back one by one, and files by git.
     """
-    now = {path: _read(root, path) for path in sorted({path for group in plan.groups for path in group.paths})}
-    best: tuple[int, tuple[AppliedRun, ...], dict[str, str]] | None = None
-    for history in candidates(plan):
-        stale = _stale(plan, history, now)
-        if best is None or len(stale) < best[0]:
-            best = len(stale), history, stale
-        if not stale:
-            break
-    assert best is not None  # no run at all is a history, too
-    _, applied, stale = best
-    there = {path: data for path, data in now.items() if path not in stale and isinstance(data, bytes)}
-    return Present(applied, stale, there)
+    named = {run.run for run in plan.applied}
+    runs = (*plan.applied, *(run for run in known if run.run not in named))
+    by_path = _by_path(plan.groups)
+    here = {path: _Here.of(plan, runs, root, path, by_path[path]) for path in sorted(by_path)}
+    stale = {path: one.stale for path, one in here.items() if one.stale}
+    made: set[str] = set()
+    applied, gone = [], set()
+    for run in runs:
+        whole = []
+        groups = {group.id: group for group in remaining(plan, [run])}
+        for name in dict.fromkeys(run.groups):
+            paths = groups[name].paths if name in groups else ()
+            there = [path for path in paths if run in here[path].runs]
+            if there:
+                made.add(name)
+            if there and len(there) == len(paths):
+                whole.append(name)
+        if whole:
+            applied.append(AppliedRun(run.run, tuple(whole)))
+        elif not any(run in here[path].runs or path in stale for group in groups.values() for path in group.paths):
+            gone.add(run.run)
+    for group in plan.groups:
+        if group.id in made:
+            for path in group.paths:
+                if path not in stale and group.id not in here[path].groups:
+                    stale[path] = f"{path}: {group.id} was taken back there, and not in its other files"
+    return Present(tuple(applied), stale, frozenset(made), frozenset(gone & named))
 
 
 def remaining(plan: SavedPlan, applied: Iterable[AppliedRun]) -> tuple[Group, ...]:
@@ -85,29 +122,42 @@ def remaining(plan: SavedPlan, applied: Iterable[AppliedRun]) -> tuple[Group, ..
     return tuple(group for group in plan.groups if group.id in ids)
 
 
-def _stale(
-    plan: SavedPlan, history: tuple[AppliedRun, ...], now: Mapping[str, bytes | OSError | None]
-) -> dict[str, str]:
-    made = _by_path(remaining(plan, history))
-    stale: dict[str, str] = {}
-    for path, found in now.items():
+@dataclass(frozen=True, slots=True)
+class _Here:
+    """One file as it is now: the runs that are in it, or why none can be told."""
+
+    path: str
+    runs: tuple[AppliedRun, ...]
+    stale: str = ""
+
+    @property
+    def groups(self) -> frozenset[str]:
+        """The ids of the groups of these runs."""
+        return frozenset(one for run in self.runs for one in run.groups)
+
+    @classmethod
+    def of(cls, plan: SavedPlan, runs: Iterable[AppliedRun], root: Path, path: str, editing: Iterable[Group]) -> _Here:
+        """`editing` are the groups of the plan that edit the file."""
+        by_id = {group.id: group for group in editing}
+        touching = [run for run in runs if not by_id.keys().isdisjoint(run.groups)]
+        found = _read(root, path)
         if isinstance(found, OSError):
-            stale[path] = f"{path} cannot be read: {found.strerror or found}"
-            continue
-        try:
-            wanted = _content(plan, path, made[path])
-        except (ComposeError, UnicodeError, LookupError) as error:
-            stale[path] = f"what the plan holds of {path} is damaged: {error}"
-            continue
-        if found == wanted:
-            continue
+            return cls(path, (), f"{path} cannot be read: {found.strerror or found}")
+        wanted: list[bytes | None] = []
+        for history in histories(touching):
+            try:
+                made = {one for run in history for one in run.groups}
+                wanted.append(_content(plan, path, [group for name, group in by_id.items() if name in made]))
+            except (ComposeError, UnicodeError, LookupError) as error:
+                return cls(path, (), f"what the plan holds of {path} is damaged: {error}")
+            if wanted[-1] == found:
+                return cls(path, history)
         if found is None:
-            stale[path] = f"{path} is not there any more"
-        elif wanted is None:
-            stale[path] = f"{path} is there already"
-        else:
-            stale[path] = f"{path} changed since the plan was made"
-    return stale
+            return cls(path, (), f"{path} is not there any more")
+        if wanted == [None]:
+            return cls(path, (), f"{path} is there already")
+        since = f"run {touching[-1].run} wrote it" if touching else "the plan was made"
+        return cls(path, (), f"{path} changed since {since}")
 
 
 def _read(root: Path, path: str) -> bytes | OSError | None:
@@ -117,9 +167,3 @@ def _read(root: Path, path: str) -> bytes | OSError | None:
         return None
     except OSError as error:
         return error
-
-
-def creates(group: Group) -> tuple[str, ...]:
-    """The files that a group makes anew."""
-    edits = [edit for finding in group.findings for edit in finding.edits]
-    return tuple(sorted({edit.path for edit in edits if isinstance(edit, CreateFile)}))

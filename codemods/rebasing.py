@@ -17,6 +17,7 @@ from codemods.review.matching import differing
 from codemods.saved_plan import OPEN, Decision, SavedPlan, Verdict
 
 _NUMBER = re.compile(r"\d+")
+_NAMED = 3  # files that are named one by one
 
 Alike = tuple[object, ...]
 
@@ -65,6 +66,23 @@ def rebased(old: SavedPlan, new: SavedPlan) -> tuple[SavedPlan, Rebase]:
         tuple(group for group in missing if group.id in old.written),
         tuple(group for group in new.groups if group.id not in pairs),
     )
+
+
+def lost(old: SavedPlan, new: SavedPlan, report: Rebase) -> str:
+    """Why the rebased plan must not take the place of the old one, since answers would be lost that may still be of
+    worth; "" when it may."""
+    gone = [group for group, decision in report.gone if decision.verdict is not Verdict.OPEN]
+    if not gone:
+        return ""
+    answers = f"{len(gone)} answer{'s' if len(gone) != 1 else ''}"
+    before = {(failure.path, failure.stage) for failure in old.failures}
+    if failed := [failure for failure in sorted(new.failures) if (failure.path, failure.stage) not in before]:
+        named = "; ".join(f"{one.path}: {one.message}" for one in failed[:_NAMED])
+        more = f"; and {len(failed) - _NAMED} more" if len(failed) > _NAMED else ""
+        return f"{answers} would be lost while files cannot be handled ({named}{more}); mend these first"
+    if len(report.new) == len(new.groups):
+        return f"none of its groups is found any more, and {answers} would be lost; `diff --save` makes another plan"
+    return ""
 
 
 def _pairs(old: Iterable[Group], new: Iterable[Group]) -> Iterator[tuple[str, Group]]:

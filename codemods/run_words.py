@@ -14,6 +14,8 @@ from codemods.apply.errors import (
     WriteRefused,
 )
 from codemods.apply.recovery import TakenBack
+from codemods.apply.run_store import State
+from codemods.apply.runs import ListedRun
 from codemods.review.visible import visible
 
 REFUSALS = (RunError, WriteRefused, NotPutBack)  # what `why_not` has words for
@@ -30,6 +32,15 @@ def taken_back(taken: TakenBack) -> str:
         *(f"  {path}: what was saved while the run was writing; look at it, then remove it" for path in taken.kept),
     ]
     return "".join(f"{visible(line)}\n" for line in lines)
+
+
+def unfinished(runs: Sequence[ListedRun]) -> str:
+    """A line about each run that may have been cut off. Who only looks cannot know: it may be writing now."""
+    return "".join(
+        f"run {run.id} is writing now, or was cut off; then the next apply or undo takes it back\n"
+        for run in runs
+        if run.state is State.WRITING
+    )
 
 
 def why_not(error: RunError | WriteRefused | NotPutBack, done: str) -> str:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import enum
 import hashlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from codemods.plan import Failure, Group, Ledger, Level, Source
@@ -151,6 +151,11 @@ class SavedPlan:
         """
         return self._needs(group, self._by_place())
 
+    def needs_of(self, groups: Iterable[Group]) -> dict[str, frozenset[str]]:
+        """The same for many groups at once, all by their ids."""
+        by_place = self._by_place()
+        return {group.id: frozenset(one.id for one in self._needs(group, by_place)) for group in groups}
+
     def unmet(self) -> tuple[tuple[Group, Group], ...]:
         """Pairs of a group that is accepted and not written yet, and one that it needs, which is refused or open."""
         by_place = self._by_place()
@@ -187,15 +192,20 @@ class SavedPlan:
 class Present:
     """What a plan is worth on the code as it stands now."""
 
-    applied: tuple[AppliedRun, ...]  # the runs of the plan that are found in the files
+    applied: tuple[AppliedRun, ...]  # the runs that are found in the files, each with the groups that are found whole
     stale: Mapping[str, str]  # path -> why what the plan holds of it does not fit
-    contents: Mapping[str, bytes]  # path -> its bytes now, for those that fit and are there
+    made: frozenset[str]  # ids of the groups that are in a file at least: what is composed starts from there
+    gone: frozenset[str]  # ids of runs of the plan that are in no file any more
 
     def reason(self, group: Group) -> str:
         """Why a group cannot be written; "" when it can."""
         return "; ".join(dict.fromkeys(self.stale[path] for path in group.paths if path in self.stale))
 
 
-def candidates(plan: SavedPlan) -> Sequence[tuple[AppliedRun, ...]]:
-    """What may have been applied: all that the plan says, or less, as an `undo` takes the last runs back first."""
-    return [plan.applied[:count] for count in range(len(plan.applied), -1, -1)]
+def histories(runs: Sequence[AppliedRun]) -> Iterator[tuple[AppliedRun, ...]]:
+    """What of these runs, which wrote one file, may be in it: all, or less, as an `undo` takes the last ones back
+    first; or all but one, which was taken back in another way. The most likely first."""
+    for count in range(len(runs), -1, -1):
+        yield tuple(runs[:count])
+    for at in range(len(runs) - 2, -1, -1):
+        yield (*runs[:at], *runs[at + 1 :])

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
 from pathlib import Path
 
 from codemods import sources
@@ -20,17 +19,16 @@ class Moved(Exception):
         self.path = path
 
 
-def saved(plan: Plan, request: RunRequest, touched: Mapping[str, Source] | None = None) -> SavedPlan:
+def saved(plan: Plan, request: RunRequest) -> SavedPlan:
     """The plan with the bytes that it was made from, nothing decided.
 
-    `touched` are the sources of the files that its groups edit; those that it lacks are read again. Raises Moved when
-    one is not any more what the plan was made from.
+    Raises Moved when a file that its groups edit is not any more what the plan was made from.
     """
     root = Path(plan.root)
     after = {change.path: change.after for change in plan.changes}
     files = []
     for path in sorted({path for group in plan.groups for path in group.paths} & set(plan.hashes)):
-        source = (touched or {}).get(path) or sources.read(root, path)
+        source = sources.read(root, path)
         if not isinstance(source, Source) or source.sha256 != plan.hashes[path]:
             raise Moved(path)
         files.append(SavedFile.of(source, after.get(path, source.data)))

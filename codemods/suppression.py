@@ -2,25 +2,35 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
 import re
 import tokenize
+from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from codemods.plan import End, Entry, Finding, Site, Source
 
+UNUSED = "unused-suppression"  # the rule of entries for comments that suppress nothing
 _MARK = re.compile(r"#\s*session-codemods:\s*(ignore(?:-file)?)\b\s*(?:\[([^\]]*)\])?")
 
 
 @dataclass(frozen=True, slots=True)
 class _Comment:
     path: str
+    text: str
     line: int
     column: int
     rules: tuple[str, ...]
     whole_file: bool
     alone: bool  # nothing but the comment stands on its line: it speaks for the line below
+
+    @property
+    def key(self) -> str:
+        """The same for equal comments of a file, wherever they stand in it."""
+        text = f"{self.path}\0{self.text}"
+        return f"{UNUSED}:{self.path}:{hashlib.sha256(text.encode('utf-8', 'surrogatepass')).hexdigest()[:4]}"
 
 
 class Suppressions:
@@ -46,8 +56,12 @@ class Suppressions:
     def unused(self, ran: Mapping[str, Collection[str]], known: Collection[str]) -> Iterator[Entry]:
         """A refused entry for every comment that cannot work, or suppresses nothing although its rules were run.
 
+        Its rule is UNUSED, since a comment may name any other, or none. Its key stays when the comment moves; among
+        equal comments of a file those that are unused are counted.
+
         `ran` are the rules that looked at each file; `known` those that there are.
         """
+        seen: Counter[str] = Counter()
         for comment in self._comments:
             unknown = [rule for rule in comment.rules if rule not in known]
             if unknown and comment not in self._used:
@@ -62,7 +76,10 @@ class Suppressions:
             else:
                 continue
             site = Site(comment.path, comment.line, comment.column, comment.line, comment.column, comment.path)
-            yield Entry(End.REFUSED, comment.rules[0] if comment.rules else "", site, text, advice=advice)
+            key = comment.key
+            seen[key] += 1
+            key += f".{seen[key]}" if seen[key] > 1 else ""
+            yield Entry(End.REFUSED, UNUSED, site, text, key=key, advice=advice)
 
 
 def _comments(source: Source) -> Iterator[_Comment]:
@@ -76,6 +93,6 @@ def _comments(source: Source) -> Iterator[_Comment]:
             rules = tuple(name.strip() for name in (found[2] or "").split(",") if name.strip())
             line, column = token.start
             alone = not token.line[:column].strip()
-            yield _Comment(source.path, line, column + 1, rules, found[1] == "ignore-file", alone)
+            yield _Comment(source.path, token.string, line, column + 1, rules, found[1] == "ignore-file", alone)
     except (tokenize.TokenError, SyntaxError):
         return

@@ -1,8 +1,27 @@
-"""Options of the test suite: `--update` rewrites what the fixture cases expect, and runs nothing else."""
+"""Options of the test suite: `--update` rewrites what the fixture cases expect, and runs nothing else.
+
+What the tool keeps in the user's state folder goes to a temporary one, also from programs that the tests start.
+"""
 
 from __future__ import annotations
 
+import os
+import tempfile
+from collections.abc import Iterator
+
 import pytest
+
+
+@pytest.fixture(scope="session", autouse=True)
+def state_folder() -> Iterator[None]:
+    with tempfile.TemporaryDirectory(prefix="session-codemods-state-") as folder:
+        before = os.environ.get("XDG_STATE_HOME")
+        os.environ["XDG_STATE_HOME"] = folder
+        yield
+        if before is None:
+            del os.environ["XDG_STATE_HOME"]
+        else:
+            os.environ["XDG_STATE_HOME"] = before
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -18,8 +18,10 @@ from types import ModuleType
 from typing import TypeAlias
 
 import pytest
+from reviews.projects import by_hand
+from reviews.projects import finding as by_hand_finding
 
-from codemods import __main__
+from codemods import __main__, plan_file
 from codemods.plan import (
     Change,
     End,
@@ -430,6 +432,45 @@ def test_output_goes_to_a_file_when_asked(engine: Engine, project: Path, capfdbi
     git(project, "apply", "--check", "fix.patch")
 
 
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["check", "-o", "app/jobs.py"], "app/jobs.py is Python code"),
+        (["diff", "-o", "link"], "link is Python code"),
+        (["diff", "-o", "plan.json"], "plan.json is a saved plan"),
+        (["diff", "--save", "new.json", "-o", "./new.json"], "new.json is named twice"),
+        (["diff", "--save", "../project/new.json", "-o", "new.json"], "new.json is named twice"),
+        (["check", "--baseline", "b.json", "-o", "b.json"], "b.json is named twice"),
+        (["check", "--config", "pyproject.toml", "-o", "pyproject.toml"], "pyproject.toml is named twice"),
+        (["apply", "--plan", "plan.json", "-o", "plan.json"], "plan.json is"),
+        (["report", "plan.json", "-o", "plan.json"], "plan.json is named twice"),
+        (["report", "plan.json", "-o", "same.json"], "same.json is named twice"),
+        (["report", "plan.json", "-o", "app/jobs.py"], "app/jobs.py is Python code"),
+        (["report", "plan.json", "-o", "gone/page.html"], "gone/page.html: cannot be written"),
+    ],
+)
+def test_output_takes_the_place_of_nothing_of_worth(
+    engine: Engine, project: Path, capfdbinary: Captured, arguments: list[str], says: str
+) -> None:
+    (project / "app/jobs.py").write_text("import os\n")
+    (project / "link").symlink_to("app/jobs.py")
+    plan_file.save(by_hand(by_hand_finding("app/users.py", 2)), project / "plan.json")
+    os.link(project / "plan.json", project / "same.json")
+    (project / "b.json").write_text('{"findings": []}')
+    before = everything(project)
+    assert run(*arguments) == 2
+    assert says in capfdbinary.readouterr().err.decode()
+    assert everything(project) == before
+
+
+def test_output_may_take_the_place_of_an_earlier_one(engine: Engine, project: Path, capfdbinary: Captured) -> None:
+    for name, *command in (["a.json", "check", "--output-format", "json"], ["a.patch", "diff"]):
+        assert run(*command, "-o", name) == 1
+        before = (project / name).read_bytes()
+        assert run(*command, "-o", name) == 1
+        assert (project / name).read_bytes() == before
+
+
 def test_statistics_add_up(engine: Engine, project: Path, capfdbinary: Captured) -> None:
     engine.answer = plan(project, SAFE, REVIEW, entries=(REFUSED,))
     run("check", "--statistics", "-q", "--level", "safe")
@@ -678,6 +719,21 @@ def test_version_and_help_load_nothing_heavy(tmp_path: Path, option: str) -> Non
     assert done.stdout.splitlines()[-1] == b"[]"
 
 
+def test_ctrl_c_while_the_program_is_still_loading_is_told_like_any_other(tmp_path: Path) -> None:
+    script = (
+        "import sys\n"
+        "class Interrupting:\n"
+        "    def find_spec(self, name, path=None, target=None):\n"
+        "        if name == 'typer':\n"
+        "            raise KeyboardInterrupt\n"
+        "sys.meta_path.insert(0, Interrupting())\n"
+        "from codemods.__main__ import main\n"
+        "sys.exit(main(['check']))\n"
+    )
+    done = subprocess.run([sys.executable, "-c", script], cwd=tmp_path, capture_output=True)
+    assert (done.returncode, done.stderr) == (130, b"session-codemods: interrupted; no file is half written\n")
+
+
 def test_no_command_at_all_shows_the_help_as_an_error(tmp_path: Path) -> None:
     done = program(cwd=tmp_path)
     assert (done.returncode, done.stdout) == (2, b"")
@@ -796,6 +852,46 @@ def test_the_program_names_a_file_that_does_not_parse_and_handles_the_others(lea
     content = json.loads(checked.stdout)
     assert [failure["path"] for failure in content["failures"]] == ["app/broken.py"]
     assert [finding["path"] for finding in content["findings"]] == ["app/ping.py"]
+
+
+@needs_engine
+@pytest.mark.parametrize(
+    ("place", "says"),
+    [
+        ("app/ping.py:0", "app/ping.py has 9 lines; there is no line 0"),
+        ("app/ping.py:10", "app/ping.py has 9 lines; there is no line 10"),
+        ("app/cut.py:2", "app/cut.py has 1 line; there is no line 2"),
+        ("app/users.py:1", "app/users.py has 0 lines; there is no line 1"),
+        ("app/out.py:7", "app/out.py is a link that leads out of "),
+        ("app/round.py:7", "app/round.py: "),
+        ("app/gone.py:7", "app/gone.py: no such file"),
+    ],
+)
+def test_there_is_nothing_to_explain_where_nothing_is(
+    leaking: Path, tmp_path: Path, capfdbinary: Captured, place: str, says: str
+) -> None:
+    (tmp_path / "elsewhere.py").write_text(LEAK)
+    (leaking / "app/out.py").symlink_to(tmp_path / "elsewhere.py")
+    (leaking / "app/round.py").symlink_to("round.py")
+    (leaking / "app/cut.py").write_text("x = 1")
+    assert run("explain", place) == 2
+    done = capfdbinary.readouterr()
+    assert done.out == b""
+    assert says in done.err.decode()
+
+
+@needs_engine
+def test_what_is_there_is_explained(leaking: Path, capfdbinary: Captured) -> None:
+    (leaking / "app/inside.py").symlink_to("ping.py")
+    (leaking / "app/cut.py").write_text("# session-codemods: ignore[session-scope] x")
+    for place, says in (
+        ("app/ping.py:7", b"app/ping.py:7:15  session-scope  to be changed"),
+        ("app/ping.py:9", b"nothing to look at here: session-scope"),
+        ("app/inside.py:7", b"app/ping.py:7:15  session-scope  to be changed"),
+        ("app/cut.py:1", b"app/cut.py:1:1  unused-suppression  left alone"),
+    ):
+        assert run("explain", place) == 0
+        assert says in capfdbinary.readouterr().out
 
 
 @needs_engine

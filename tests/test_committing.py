@@ -359,3 +359,30 @@ def test_a_group_of_several_rules_goes_with_its_first_finding() -> None:
         "session-scope: a/y.py app.f()",
     ]
     assert batches(groups, By.dir)[1].subject == "session-codemods: a - 2 groups of 2 rules"
+
+
+def test_each_batch_comes_after_what_it_needs() -> None:
+    first = Group("first", (finding("a/x.py", 1, rule="expunge-return"),))
+    second = Group("second", (finding("b/x.py", 1),))
+    third = Group("third", (finding("a/y.py", 2, rule="expunge-return"),))
+    groups = [first, second, third]
+
+    def made(by: By, needs: dict[str, set[str]]) -> list[tuple[str, ...]]:
+        return [tuple(group.id for group in one.groups) for one in batches(groups, by, needs)]
+
+    assert made(By.group, {}) == [("first",), ("second",), ("third",)]
+    assert made(By.group, {"first": {"third"}, "second": {"gone"}}) == [("second",), ("third",), ("first",)]
+    assert made(By.rule, {}) == [("first", "third"), ("second",)]
+    assert made(By.rule, {"third": {"second"}}) == [("second",), ("first", "third")]
+    assert made(By.rule, {"first": {"third"}}) == [("first", "third"), ("second",)]
+    # the one rule's first group needs the other rule, which needs the one rule's second group
+    assert made(By.rule, {"first": {"second", "third"}, "second": {"third"}}) == [("third",), ("second",), ("first",)]
+    assert made(By.dir, {"first": {"second"}, "second": {"first"}}) == [("third",), ("first", "second")]
+    assert made(By.group, {"first": {"second"}, "second": {"first"}}) == [("third",), ("first", "second")]
+
+
+def test_what_is_left_after_a_circle_is_in_order() -> None:
+    groups = [Group(f"g{at}", (finding(f"{at % 2}/x.py", at + 1),)) for at in range(6)]
+    circle = {"g0": {"g1"}, "g1": {"g0"}, "g4": {"g0", "g1", "g5"}}
+    made = [[group.id for group in one.groups] for one in batches(groups, By.group, circle)]
+    assert made == [["g2"], ["g3"], ["g5"], ["g0", "g1"], ["g4"]]

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from codemods.plan import End, Entry, Failure, Finding, Group, Ledger, Level, Plan, RemoveStatement, Site
 from codemods.review.github import SHOWN, report
+from codemods.review.unused import UNUSED
 from codemods.review.visible import visible
 
 
@@ -64,9 +65,9 @@ def finding(line: int = 14, path: str = "app/users.py", message: str = "never cl
     return replace(made, **more)  # type: ignore[arg-type]
 
 
-def refused(line: int, text: str = "a generator", key: str = "k", advice: str = "") -> Entry:
+def refused(line: int, text: str = "a generator", rule: str = "session-scope", advice: str = "") -> Entry:
     site = Site("app/jobs.py", line, 1, line, 8, "app.jobs.run")
-    return Entry(End.REFUSED, "session-scope", site, text, key=key, advice=advice)
+    return Entry(End.REFUSED, rule, site, text, key="k", advice=advice)
 
 
 def plan(*groups: Group, entries: tuple[Entry, ...] = (), failures: tuple[Failure, ...] = ()) -> Plan:
@@ -88,7 +89,7 @@ def test_a_finding_is_one_line_to_the_letter() -> None:
 def test_each_kind_has_its_own_command() -> None:
     made = plan(
         Group("g", (finding(),)),
-        entries=(refused(3, advice="close it there"), refused(9, "this comment suppresses nothing", key="")),
+        entries=(refused(3, advice="close it there"), refused(9, "this comment suppresses nothing", rule=UNUSED)),
         failures=(Failure("app/b.py", "parse", "not valid Python", 12), Failure("app/a.py", "read", "no permission")),
     )
     assert [(one.name, one.properties["title"], one.data) for one in commands(made)] == [

@@ -2,26 +2,45 @@
 
 from __future__ import annotations
 
+import contextlib
 import datetime
 import io
 import json
 import os
 import re
+import shutil
 import signal
+import stat
 import subprocess
 import sys
+import tempfile
 import zipfile
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from codemods import __version__
 from codemods.apply import renaming
-from codemods.apply.errors import DamagedRun, NotTakenBack, StaleFile, TakenBackNow, TreeBusy, WriteRefused
+from codemods.apply.errors import (
+    DamagedRun,
+    NoStore,
+    NoSuchRun,
+    NotTakenBack,
+    StaleFile,
+    StrangersRun,
+    TakenBackNow,
+    TreeBusy,
+    UnderLaterRuns,
+    WriteRefused,
+)
 from codemods.apply.recovery import TakenBack, recover
-from codemods.apply.run_record import GroupText, RecordError, RunText, dump, parse, sha256
-from codemods.apply.run_store import RunStore, State
+from codemods.apply.run_record import GroupText, RecordError, RunRecord, RunText, dump, parse, sha256
+from codemods.apply.run_store import Run, RunStore, State
 from codemods.apply.runs import listed, written
+from codemods.apply.undo import undo
+from codemods.apply.writer import write
 from codemods.plan import Change, Finding, Group, Level, Site
 from codemods.run_words import taken_back, why_not
 
@@ -33,9 +52,19 @@ CHANGES = (
 )
 
 
+@pytest.fixture(autouse=True)
+def state_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Of a user of their own, who has no key yet."""
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+    return tmp_path / "state"
+
+
 @pytest.fixture
 def root(tmp_path: Path) -> Path:
-    root = tmp_path / "project"
+    return make_project(tmp_path / "project")
+
+
+def make_project(root: Path) -> Path:
     (root / "app").mkdir(parents=True)
     (root / "app/a.py").write_bytes(OLD)
     (root / "app/b.py").write_bytes(b"")
@@ -85,7 +114,7 @@ def test_a_run_is_kept_with_all_that_it_replaced_and_wrote(root: Path) -> None:
     assert files(root) == DONE
     assert re.fullmatch(r"\d{8}T\d{6}Z-[0-9a-f]{4}", run)
     folder = root / ".session-codemods" / run
-    assert sorted(path.name for path in folder.iterdir()) == ["contents.zip", "done.json"]
+    assert sorted(path.name for path in folder.iterdir()) == ["contents.zip", "done.json", "seal"]
     record = json.loads((folder / "done.json").read_bytes())
     assert before <= datetime.datetime.fromisoformat(record.pop("started")) <= datetime.datetime.now(datetime.UTC)
     mtime = (root / "app/b.py").stat().st_mtime_ns
@@ -166,12 +195,47 @@ def test_the_environment_of_a_hook_is_not_believed(repository: Path, monkeypatch
     assert (repository / ".git/session-codemods" / run).is_dir()
 
 
-def test_where_git_does_not_answer_runs_are_kept_in_the_project(
-    repository: Path, monkeypatch: pytest.MonkeyPatch
+NO_ANSWER = {
+    "git is not installed": ("PATH", "/nonexistent"),
+    "git does not trust the folder": ("GIT_TEST_ASSUME_DIFFERENT_OWNER", "1"),
+}
+
+
+@pytest.mark.parametrize("why", NO_ANSWER)
+def test_where_git_does_not_answer_nothing_is_written_and_nothing_believed(
+    repository: Path, monkeypatch: pytest.MonkeyPatch, why: str
 ) -> None:
-    monkeypatch.setenv("PATH", "/nonexistent")
-    run = apply(repository)
-    assert (repository / ".session-codemods" / run).is_dir()
+    plant(repository, ".git/hooks/post-commit")
+    before = every_file(repository)
+    monkeypatch.setenv(*NO_ANSWER[why])
+    for act in (apply, lambda root: recover(root, refuse), listed):
+        with pytest.raises(NoStore, match=r"git does not say where that is: .*(not installed|dubious ownership)"):
+            act(repository)
+    assert every_file(repository) == before
+
+
+def test_runs_from_before_there_was_a_git_are_known_and_can_be_undone(root: Path) -> None:
+    first = apply(root)
+    git(root, "init", "-q")
+    second = apply(root, (Change("app/b.py", NEW, b"newer", ()),))
+    assert [line.id for line in listed(root)[0]] == [second, first]
+    with pytest.raises(UnderLaterRuns, match=second):
+        undo(root, first, tell=refuse)
+    undo(root, tell=refuse)
+    assert undo(root, tell=refuse).run == first
+    assert files(root) == {"app/a.py": OLD, "app/b.py": b""}
+    assert [line.state for line in listed(root)[0]] == [State.DONE, State.DONE, State.UNDONE, State.UNDONE]
+    assert (root / ".git/session-codemods" / second).is_dir()
+
+
+def test_a_run_that_was_cut_off_before_there_was_a_git_is_taken_back(root: Path) -> None:
+    run = cut_off(root)
+    git(root, "init", "-q")
+    told: list[TakenBack] = []
+    with pytest.raises(TakenBackNow):
+        written(root, (Change("made2.py", None, b"", ()),), what=RunText(), tell=told.append)
+    assert [(one.run, one.put_back) for one in told] == [(run, ("app/a.py", "app/b.py", "made.py"))]
+    assert files(root) == {"app/a.py": OLD, "app/b.py": b""}
 
 
 def test_runs_are_not_kept_behind_a_link(root: Path, tmp_path: Path) -> None:
@@ -272,6 +336,9 @@ def test_a_record_is_read_as_it_was_written(root: Path) -> None:
         ("more", 1, "more"),
         ("root", "../other", "leads out of the project"),
         ("root", "/etc", "leads out of the project"),
+        ("root", ".git/hooks", "not the project's"),
+        ("started", "yesterday", "is no time"),
+        ("started", "2026-01-01T00:00:00", "is no time"),
         ("id", "../../x", "is no id of a run"),
         ("files", [{}], "files"),
     ],
@@ -289,6 +356,10 @@ def test_a_record_that_is_not_whole_is_refused(root: Path, key: str, value: obje
         ("before", "zz", "no right checksum"),
         ("existed", False, "contradicts itself"),
         ("mode", True, "expected int"),
+        ("mode", 0o4755, "has the mode 0o4755"),
+        ("mtime_ns", 2**63, "no right time"),
+        ("path", "app/.GIT/x", "not the project's"),
+        ("path", "\ud800.py", "is no name of a file"),
     ],
 )
 def test_a_file_of_a_record_that_is_wrong_is_refused(root: Path, key: str, value: object, message: str) -> None:
@@ -323,6 +394,253 @@ def test_a_run_that_was_cut_off_and_cannot_be_read_stops_the_next_one(root: Path
     with pytest.raises(DamagedRun, match=r"its format is 2.*remove the folder"):
         apply(root, (Change("made2.py", None, b"", ()),))
     assert not (root / "made2.py").exists()
+
+
+# --- what came with the project ---------------------------------------------------------------------------------------
+
+
+def every_file(root: Path) -> dict[str, tuple[int, bytes]]:
+    """But those that hold and tell the lock."""
+    return {
+        path.relative_to(root).as_posix(): (path.lstat().st_mode, path.read_bytes())
+        for path in root.rglob("*")
+        if path.is_file() and path.name not in ("lock", ".gitignore")
+    }
+
+
+EVIL = b"#!/bin/sh\necho evil\n"
+
+
+def plant(root: Path, path: str, now: bytes | None = None, *, folder: Path | None = None, mode: int = 0o755) -> Path:
+    """What a stranger puts into a project: a run that looks cut off, so that `path` gets what it "held before"."""
+    name = "20260101T000000Z-abcd"
+    content = {
+        "format": 1,
+        "id": name,
+        "number": 1,
+        "tool_version": __version__,
+        "started": "2026-01-01T00:00:00+00:00",
+        "root": ".",
+        "undoes": "",
+        "what": {"groups": []},
+        "files": [
+            {
+                "path": path,
+                "existed": True,
+                "before": sha256(EVIL),
+                "after": sha256(now),
+                "mode": mode,
+                "mtime_ns": 0,
+            }
+        ],
+    }
+    run = (folder or root / ".session-codemods") / name
+    run.mkdir(parents=True)
+    (run / "writing.json").write_text(json.dumps(content))
+    with zipfile.ZipFile(run / "contents.zip", "w") as contents:
+        contents.writestr(str(sha256(EVIL)), EVIL)
+    return run
+
+
+def test_a_run_that_came_with_the_project_is_not_believed_and_named(root: Path) -> None:
+    run = plant(root, "app/a.py", OLD)
+    before = every_file(root)
+    why = rf"no seal of yours, .*{re.escape(str(run))}; remove the folder when the files of the project are as they"
+    for act in (apply, lambda root: recover(root, refuse), lambda root: undo(root, tell=refuse)):
+        with pytest.raises(StrangersRun, match=why):
+            act(root)
+    lines, damaged = listed(root)
+    assert (lines, [one.run for one in damaged]) == ([], [run.name])
+    assert every_file(root) == before
+    shutil.rmtree(run)
+    apply(root)
+    assert files(root) == DONE
+
+
+def test_a_run_that_came_with_the_project_cannot_be_undone(root: Path) -> None:
+    run = plant(root, "app/a.py", OLD)
+    (run / "writing.json").rename(run / "done.json")
+    with pytest.raises(StrangersRun, match="no seal of yours"):
+        undo(root, run.name, tell=refuse)
+    with pytest.raises(NoSuchRun):
+        undo(root, tell=refuse)
+    assert files(root)["app/a.py"] == OLD
+
+
+def test_a_run_of_somebody_else_with_a_key_of_their_own_is_not_believed(
+    root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cut_off(root)
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "other"))
+    with pytest.raises(StrangersRun):
+        recover(root, refuse)
+    assert not (tmp_path / "other").exists(), "looking makes no key"
+    apply(other := make_project(tmp_path / "second"))
+    assert (tmp_path / "other/session-codemods/key").is_file()
+    with pytest.raises(StrangersRun):
+        recover(root, refuse)
+    assert files(root) == files(other) == DONE
+
+
+def test_a_record_that_was_changed_loses_its_seal(root: Path) -> None:
+    run = cut_off(root)
+    place = root / ".session-codemods" / run / "writing.json"
+    place.write_bytes(place.read_bytes().replace(b'"app/b.py"', b'"app/c.py"'))
+    with pytest.raises(StrangersRun):
+        recover(root, refuse)
+    assert files(root) == DONE
+
+
+def test_a_run_is_not_read_through_a_link(root: Path, tmp_path: Path) -> None:
+    run = cut_off(root)
+    (root / ".session-codemods" / run).rename(tmp_path / run)
+    (root / ".session-codemods" / run).symlink_to(tmp_path / run)
+    with pytest.raises(StrangersRun):
+        recover(root, refuse)
+
+
+def test_a_lock_that_is_a_link_is_not_opened(root: Path, tmp_path: Path) -> None:
+    (tmp_path / "precious").write_bytes(b"precious")
+    (root / ".session-codemods").mkdir()
+    (root / ".session-codemods/lock").symlink_to(tmp_path / "precious")
+    with pytest.raises(WriteRefused, match="lock: is a link"):
+        apply(root)
+    assert (tmp_path / "precious").read_bytes() == b"precious"
+
+
+@pytest.mark.parametrize("mode", [0o644, 0o602])
+def test_a_key_that_others_may_know_is_none(root: Path, state_folder: Path, mode: int) -> None:
+    cut_off(root)
+    key = state_folder / "session-codemods/key"
+    assert stat.S_IMODE(key.stat().st_mode) == 0o600
+    key.chmod(mode)
+    with pytest.raises(StrangersRun):
+        recover(root, refuse)
+    with pytest.raises(WriteRefused, match="key: is not a key that you alone can read"):
+        apply(make_project(root.parent / "second"))
+    assert files(root.parent / "second") == {"app/a.py": OLD, "app/b.py": b""}
+
+
+@pytest.mark.parametrize("data", [b"", b"x" * 31, b"x" * 33, None])
+def test_what_is_no_key_is_neither_used_nor_replaced(root: Path, state_folder: Path, data: bytes | None) -> None:
+    key = state_folder / "session-codemods/key"
+    key.parent.mkdir(parents=True)
+    if data is None:
+        (state_folder / "other").write_bytes(b"x" * 32)
+        (state_folder / "other").chmod(0o600)
+        key.symlink_to(state_folder / "other")
+    else:
+        key.write_bytes(data)
+        key.chmod(0o600)
+    with pytest.raises(WriteRefused, match="remove it"):
+        apply(root)
+    assert files(root) == {"app/a.py": OLD, "app/b.py": b""}
+    assert key.is_symlink() if data is None else key.read_bytes() == data
+    assert list(root.glob(".session-codemods/*Z-*")) == []
+
+
+def test_a_key_within_the_project_would_come_with_it_and_is_none(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    run = cut_off(root)
+    shutil.copytree(root.parent / "state", root / "state")
+    monkeypatch.setenv("XDG_STATE_HOME", str(root / "state"))
+    with pytest.raises(StrangersRun, match=run):
+        recover(root, refuse)
+    (root / ".session-codemods" / run / "writing.json").rename(root / ".session-codemods" / run / "done.json")
+    with pytest.raises(WriteRefused, match="set XDG_STATE_HOME to another folder"):
+        apply(root, (Change("made2.py", None, b"", ()),))
+    assert not (root / "made2.py").exists()
+
+
+def test_where_no_key_can_be_made_nothing_is_written(root: Path, state_folder: Path) -> None:
+    state_folder.write_bytes(b"a file in the way")
+    with pytest.raises(WriteRefused, match="which cannot be made: Not a directory"):
+        apply(root)
+    assert files(root) == {"app/a.py": OLD, "app/b.py": b""}
+
+
+def test_in_git_no_key_is_needed(repository: Path, state_folder: Path) -> None:
+    apply(repository)
+    assert not state_folder.exists()
+
+
+def test_in_git_a_run_that_came_with_the_project_is_not_believed(repository: Path) -> None:
+    run = plant(repository, "app/c.py")
+    git(repository, "add", "-Af")
+    git(repository, "commit", "-qm", "more")
+    with pytest.raises(StrangersRun, match=re.escape(str(run))):
+        apply(repository)
+    assert not (repository / "app/c.py").exists()
+    assert files(repository)["app/a.py"] == OLD
+
+
+SPELLINGS = (
+    *(".git/hooks/post-commit", ".GIT/config", "app/.Git/config", ".git", "git~1/config", ".git /config", ".git./x"),
+    *(
+        ".git::$INDEX_ALLOCATION/x",
+        ".g\u200cit/config",
+        "app\\.git\\config",
+        ".session-codemods/x",
+        ".Session-Codemods/x",
+    ),
+)
+
+
+@pytest.mark.parametrize("path", SPELLINGS)
+def test_a_record_that_leads_into_the_folder_of_git_or_of_the_runs_is_refused(repository: Path, path: str) -> None:
+    (repository / ".git/session-codemods").mkdir()
+    plant(repository, path, folder=repository / ".git/session-codemods")
+    before = every_file(repository)
+    with pytest.raises(DamagedRun, match="leads to what is not the project's"):
+        recover(repository, refuse)
+    assert every_file(repository) == before
+
+
+@pytest.mark.parametrize("path", SPELLINGS)
+def test_the_writer_writes_nothing_there_either(repository: Path, path: str) -> None:
+    before = every_file(repository)
+    with pytest.raises(WriteRefused, match="which is not the project's"):
+        write(repository, (*CHANGES, Change(path, None, EVIL, ())))
+    assert every_file(repository) == before
+
+
+def test_nor_through_a_link_within_the_project(repository: Path) -> None:
+    (repository / "hooks").symlink_to(".git/hooks")
+    with pytest.raises(WriteRefused, match=r"hooks/post-commit: stands in \.git, which is not the project's"):
+        write(repository, (Change("hooks/post-commit", None, EVIL, ()),))
+    assert not (repository / ".git/hooks/post-commit").exists()
+
+
+@pytest.mark.parametrize("name", [".gitignore", ".github/x.py", "a.git/x.py", ".gitx", "git", ".session-codemods.py"])
+def test_names_that_only_look_like_it_are_written(root: Path, name: str) -> None:
+    (root / name).parent.mkdir(exist_ok=True)
+    apply(root, (Change(name, None, NEW, ()),))
+    undo(root, tell=refuse)
+    assert not (root / name).exists()
+
+
+@pytest.mark.parametrize("mode", [0o4755, 0o2755, 0o1777, -1])
+def test_a_mode_that_says_more_than_who_may_read_write_and_run_is_refused(repository: Path, mode: int) -> None:
+    (repository / ".git/session-codemods").mkdir()
+    plant(repository, "app/c.py", folder=repository / ".git/session-codemods", mode=mode)
+    with pytest.raises(DamagedRun, match="has the mode"):
+        recover(repository, refuse)
+    assert not (repository / "app/c.py").exists()
+
+
+def test_a_file_keeps_such_a_mode_through_writing_and_undoing(root: Path) -> None:
+    (root / "app/a.py").chmod(0o2750)
+    if stat.S_IMODE((root / "app/a.py").stat().st_mode) != 0o2750:
+        pytest.skip("this system does not keep it")
+    apply(root)
+    assert stat.S_IMODE((root / "app/a.py").stat().st_mode) == 0o2750
+    undo(root, tell=refuse)
+    assert stat.S_IMODE((root / "app/a.py").stat().st_mode) == 0o2750
+
+
+def test_a_name_that_could_not_be_read_again_is_refused_before_anything_is_written(root: Path) -> None:
+    with pytest.raises((WriteRefused, UnicodeEncodeError)):
+        apply(root, (*CHANGES, Change("app/\ud800.py", None, b"", ())))
+    assert files(root) == {"app/a.py": OLD, "app/b.py": b""}
 
 
 # --- one that was cut off ---------------------------------------------------------------------------------------------
@@ -403,6 +721,77 @@ def test_one_that_cannot_be_taken_back_is_tried_again(root: Path) -> None:
     recover(root, told.append)
     assert [one.put_back for one in told] == [("app/b.py", "made.py"), ("app/a.py",)]
     assert (listed(root)[0][0].id, listed(root)[0][0].state) == (run, State.UNDONE)
+
+
+def archive(*contents: bytes) -> bytearray:
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as kept:
+        for data in contents:
+            kept.writestr(zipfile.ZipInfo(str(sha256(data))), data, zipfile.ZIP_DEFLATED)
+    return bytearray(buffer.getvalue())
+
+
+def stomped(stream: bytes) -> bytes:
+    """Other bytes where the first content stands."""
+    data = archive(OLD)
+    start = 30 + len(str(sha256(OLD)))
+    data[start : start + len(stream)] = stream
+    return bytes(data)
+
+
+def marked(method: int, flags: int) -> bytes:
+    """Packed in a way that this version does not know, or needs a password for."""
+    data = archive(OLD)
+    listing = data.index(b"PK\x01\x02")
+    for at in (6, listing + 8):
+        data[at : at + 2] = flags.to_bytes(2, "little")
+    for at in (8, listing + 10):
+        data[at : at + 2] = method.to_bytes(2, "little")
+    return bytes(data)
+
+
+DAMAGED = {
+    "no such block": stomped(b"\xff\xff"),
+    "ends too early": stomped(b"\x03\x00"),
+    "other bytes": stomped(b"\x00\x00\x00"),
+    "cut off": bytes(archive(OLD))[:60],
+    "without its list": bytes(archive(OLD))[:-30],
+    "with a password": marked(8, 1),
+    "unknown method": marked(77, 0),
+    "lzma": marked(14, 0),
+    "bzip2": marked(12, 0),
+}
+
+
+@pytest.mark.parametrize("how", DAMAGED)
+def test_one_content_that_is_damaged_keeps_only_its_own_file_from_being_put_back(root: Path, how: str) -> None:
+    run, other = apply(root, CHANGES[:1]), apply(root, CHANGES[1:])
+    for folder in (root / ".session-codemods" / run, root / ".session-codemods" / other):
+        (folder / "done.json").rename(folder / "writing.json")
+    (root / ".session-codemods" / run / "contents.zip").write_bytes(DAMAGED[how])
+    told: list[TakenBack] = []
+    with pytest.raises(NotTakenBack, match=rf"app/a\.py: .*{run}.*put it right by hand, or remove that folder"):
+        recover(root, told.append)
+    assert [(one.run, one.put_back) for one in told] == [(other, ("app/b.py", "made.py"))]
+    assert files(root) == {"app/a.py": NEW, "app/b.py": b""}
+    (root / "app/a.py").write_bytes(OLD)
+    recover(root, told.append)
+    assert [line.state for line in listed(root)[0]] == [State.UNDONE, State.UNDONE]
+
+
+@given(st.data())
+def test_whatever_is_damaged_in_the_contents_is_told_as_that(data: st.DataObject) -> None:
+    whole = archive(OLD, NEW * 50)
+    at = data.draw(st.integers(0, len(whole) - 1))
+    damage = data.draw(st.binary(min_size=1, max_size=8))
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        (folder / "contents.zip").write_bytes(whole[:at] + damage + whole[at + len(damage) :])
+        record = RunRecord("20260101T000000Z-abcd", 1, "", "2026-01-01T00:00:00+00:00", ".", "", RunText(), ())
+        run = Run(record, State.WRITING, folder, folder)
+        for content in (OLD, NEW * 50):
+            with contextlib.suppress(DamagedRun):
+                assert run.content(str(sha256(content))) == content
 
 
 @pytest.mark.parametrize("data", [b"no archive", None, "other content"])

@@ -16,6 +16,7 @@ from markdown_it.token import Token
 from codemods.plan import End, Entry, Fact, Failure, Finding, Group, Ledger, Level, Plan, RemoveStatement, Site
 from codemods.review.markdown import report
 from codemods.review.markdown_text import code, html_code, prose
+from codemods.review.unused import UNUSED
 from codemods.review.visible import visible
 
 PARSER = MarkdownIt("commonmark").enable(["table", "strikethrough"])
@@ -117,7 +118,7 @@ def test_the_whole_text() -> None:
         entry(End.CHANGED, "never closed"),
         entry(End.RIGHT, "closed", key=""),
         entry(End.REFUSED, "a generator", advice="close it *there*"),
-        entry(End.REFUSED, "this comment suppresses nothing", rule="a|b", key=""),
+        entry(End.REFUSED, "this comment suppresses nothing", rule=UNUSED),
     )
     made = plan(group, entries=entries, failures=(Failure("app/b.py", "parse", "not valid Python", 12),))
     assert report(made, "1.2.3", same) == (
@@ -147,9 +148,9 @@ def test_the_whole_text() -> None:
         "\n"
         "### Left alone (2)\n"
         "\n"
-        "- `app/jobs.py:9`: this comment suppresses nothing\n"
         "- `app/jobs.py:9` `session-scope`: a generator\n"
         "  - by hand: close it \\*there\\*\n"
+        "- `app/jobs.py:9`: this comment suppresses nothing\n"
         "\n"
         "Made by session-codemods 1.2.3.\n"
     )
@@ -175,7 +176,7 @@ def test_no_text_of_others_changes_the_shape(told: str) -> None:
         group = Group(f"session-scope:{name}:1", (finding(name, message=text, reason=text),))
         entries = (
             entry(End.REFUSED, text, advice=text),
-            entry(End.REFUSED, text, line=20, rule=text, key=""),
+            entry(End.REFUSED, text, line=20, rule=UNUSED),
             entry(End.CHANGED, text),
         )
         return report(plan(group, entries=entries, failures=(Failure(name, "read", text),)), "1", same)

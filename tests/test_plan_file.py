@@ -19,6 +19,7 @@ from reviews.projects import ODD_NAME, USERS, by_hand, finding, frozen, odd_proj
 from codemods import engine, plan_file, planned, saving
 from codemods.plan import CreateFile, End, Finding, Group, Level, Site
 from codemods.plan_file import PlanFileError
+from codemods.review.unused import UNUSED
 from codemods.saved_plan import AppliedRun, Decision, SavedPlan, Verdict
 
 LEGACY_APP = Path(__file__).parents[1] / "fixtures" / "legacy_app"
@@ -128,6 +129,12 @@ def change(*path: str | int, to: Any) -> Any:
 
 
 FINDING = ("groups", 0, "findings", 0)
+KEPT_BY_OTHERS = (
+    *(".git/commondir", "app/.GIT/hooks/post-commit", ".session-codemods/runs/x.py", "app\\.git\\config"),
+    *(".git./config", ".git /config", ".g\u200cit/config", ".git::$INDEX_ALLOCATION/config", "GIT~1/config"),
+)
+NO_ENCODINGS = ("no-such", "hex", "zlib", "rot13", "\0", "", "\ud800", "utf-16", "undefined")
+NO_RULES = ("", "Session-scope", "session scope", "session-scope\n", "\x1b[2J", "a\ninjected: line", "\u202e")
 
 
 @pytest.mark.parametrize(
@@ -153,6 +160,17 @@ FINDING = ("groups", 0, "findings", 0)
         (change(*FINDING, "edits", 0, "path", to="app/../../x.py"), "leaves the project"),
         (change(*FINDING, "edits", 0, "path", to="x\0.py"), "leaves the project"),
         (change("files", 0, "path", to="../x.py"), "leaves the project"),
+        *((change(*FINDING, "edits", 0, "path", to=path), "keeps its own files") for path in KEPT_BY_OTHERS),
+        (change("files", 0, "path", to=".git/config"), "keeps its own files"),
+        (change("asked", "paths", to=[".git"]), "keeps its own files"),
+        (change(*FINDING, "edits", 0, "path", to="app/\ud800.py"), "the name of no file"),
+        (change("asked", "paths", to=["\ud800"]), "the name of no file"),
+        *((change("files", 0, "encoding", to=name), "is no text in") for name in NO_ENCODINGS),
+        (change("files", 0, "newline", to="; "), "the line ends or the indentation"),
+        (change("files", 0, "indent", to="pass; "), "the line ends or the indentation"),
+        *((change(*FINDING, "rule", to=rule), "is no name of a rule") for rule in NO_RULES),
+        *((change("ledger", "entries", 0, "rule", to=rule), "is no name of a rule") for rule in NO_RULES),
+        (change(*FINDING, "requires_at", to=[["\x1b[2J", "app/a.py", 1]]), "is no name of a rule"),
         (change("asked", "paths", to=["/"]), "leaves the project"),
         (change("files", 0, "data", to="!"), "not a whole plan file"),
         (change("files", 0, "data", to="Xk~0{Zv"), "damaged"),
@@ -202,6 +220,20 @@ def test_a_value_of_another_type_is_never_taken(odd: tuple[Path, SavedPlan]) -> 
                 plan_file.parse(json.dumps(damaged), "plan.json")
         holder[key] = was
     assert plan_file.parse(json.dumps(damaged), "plan.json").groups == odd[1].groups[:2]
+
+
+@pytest.mark.parametrize("path", ["git/a.py", ".github/a.py", "app/.gitignore", "app/x.git/a.py", "app/git~2.py"])
+def test_names_that_are_like_those_of_git_are_taken(path: str) -> None:
+    plan = by_hand(finding(path, 1))
+    assert plan_file.parse(plan_file.dump(plan), "x") == plan
+
+
+def test_a_comment_that_suppresses_nothing_comes_back(tmp_path: Path) -> None:
+    root = project(tmp_path)
+    (root / USERS).write_text("# session-codemods: ignore[a \x1b[2J b] x\n\n" + (root / USERS).read_text())
+    plan = frozen(root)
+    assert [entry.rule for entry in plan.ledger.of(End.REFUSED)] == [UNUSED]
+    assert plan_file.parse(plan_file.dump(plan), "x") == plan
 
 
 def test_a_plan_cut_short_anywhere_is_refused(odd: tuple[Path, SavedPlan]) -> None:

@@ -117,7 +117,6 @@ def test_a_new_file_is_one_that_was_not_there(plan: SavedPlan, root: Path) -> No
     more = replace(plan, groups=(*plan.groups, group))
     (change,) = planned.changes(more, [group])
     assert (change.before, change.after) == (None, b"a = 1\n")
-    assert planned.creates(group) == ("app/new.py",)
     assert planned.present(more, root).reason(group) == ""
     (root / "app/new.py").write_text("mine")
     assert planned.present(more, root).reason(group) == "app/new.py is there already"
@@ -137,7 +136,6 @@ def test_a_group_that_edits_what_the_plan_does_not_hold_cannot_be_made(plan: Sav
 def test_nothing_is_stale_in_the_code_that_the_plan_was_made_from(plan: SavedPlan, root: Path) -> None:
     found = planned.present(plan, root)
     assert (found.applied, found.stale) == ((), {})
-    assert set(found.contents) == {USERS, ORDERS}
 
 
 def test_a_file_that_changed_makes_just_its_groups_stale(plan: SavedPlan, root: Path) -> None:
@@ -182,15 +180,76 @@ def test_a_run_that_was_taken_back_is_noticed(plan: SavedPlan, root: Path) -> No
     assert planned.present(now, root).applied == ()
 
 
-def test_the_history_that_fits_most_files_is_taken_when_one_changed(plan: SavedPlan, root: Path) -> None:
-    here = [group for group in plan.groups if ORDERS in group.paths]
-    there = [group for group in plan.groups if USERS in group.paths]
+def parts(plan: SavedPlan) -> tuple[list[Group], list[Group]]:
+    """The groups of the one file, and those of the other one."""
+    return [one for one in plan.groups if ORDERS in one.paths], [one for one in plan.groups if USERS in one.paths]
+
+
+def test_what_is_in_a_file_that_changed_is_not_counted_as_written(plan: SavedPlan, root: Path) -> None:
+    here, there = parts(plan)
     now = applied(plan, here, there)
     put(root, plan, here)
     (root / USERS).write_text("mine\n")
     found = planned.present(now, root)
-    assert found.applied == now.applied  # neither history fits the changed file; the longest one is believed
-    assert set(found.stale) == {USERS}
+    assert found.applied == now.applied[:1]
+    assert found.stale == {USERS: f"{USERS} changed since run run-1 wrote it"}
+    assert found.gone == frozenset()  # it may be in there
+
+
+def test_an_earlier_run_in_another_file_may_be_taken_back_first(plan: SavedPlan, root: Path) -> None:
+    here, there = parts(plan)
+    now = applied(plan, here, there)
+    put(root, plan, there)
+    found = planned.present(now, root)
+    assert (found.applied, found.stale, found.gone) == (now.applied[1:], {}, frozenset({"run-0"}))
+
+
+def test_one_of_several_runs_in_a_file_may_be_taken_back_by_other_means(plan: SavedPlan, root: Path) -> None:
+    first, second = parts(plan)[1]
+    now = applied(plan, [first], [second])
+    put(root, plan, [second])
+    found = planned.present(now, root)
+    assert (found.applied, found.stale, found.gone) == (now.applied[1:], {}, frozenset({"run-0"}))
+
+
+def test_of_a_run_that_is_taken_back_in_one_file_the_other_one_counts(plan: SavedPlan, root: Path) -> None:
+    here, there = parts(plan)
+    now = applied(plan, [*here, *there])
+    put(root, plan, here)
+    found = planned.present(now, root)
+    assert found.applied == (AppliedRun("run-0", tuple(group.id for group in here)),)
+    assert (found.stale, found.gone) == ({}, frozenset())
+
+
+def test_a_group_that_is_in_one_of_its_files_only_cannot_be_written(plan: SavedPlan, root: Path) -> None:
+    (one, *others), there = parts(plan)
+    both = Group("both", (*one.findings, *there[0].findings))
+    more = replace(plan, groups=(both, *others, there[1]))
+    now = applied(more, [both, *others])
+    put(root, more, [both, *others])
+    (root / USERS).write_bytes(more.files[[file.path for file in more.files].index(USERS)].data)
+    found = planned.present(now, root)
+    assert found.applied == (AppliedRun("run-0", tuple(group.id for group in others)),)
+    assert "both was taken back there, and not in its other files" in found.reason(both)
+    assert found.reason(there[1]) != ""  # what is composed there would bring half of `both` back
+    assert found.made == {"both", *(group.id for group in others)}
+
+
+def test_what_a_run_wrote_that_the_plan_was_not_told_of_is_found(plan: SavedPlan, root: Path) -> None:
+    here, there = parts(plan)
+    put(root, plan, here)
+    told, another = applied(plan, here).applied[0], AppliedRun("other", tuple(group.id for group in there))
+    found = planned.present(plan, root, [another, told])
+    assert (found.applied, found.stale, found.gone) == ((told,), {}, frozenset())
+    assert planned.present(plan, root).stale
+
+
+def test_what_would_be_made_otherwise_than_it_was_planned_is_named(plan: SavedPlan) -> None:
+    assert planned.otherwise(plan, plan.groups) == ()
+    files = tuple(replace(file, after="0" * 64) if file.path == USERS else file for file in plan.files)
+    here, there = parts(plan)
+    assert planned.otherwise(replace(plan, files=files), here) == ()
+    assert planned.otherwise(replace(plan, files=files), there) == (USERS,)
 
 
 def test_looking_changes_nothing(plan: SavedPlan, root: Path) -> None:

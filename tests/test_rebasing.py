@@ -6,12 +6,14 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from reviews.projects import USERS, by_hand, finding, frozen, leaking, project
+from reviews.projects import ORDERS, USERS, by_hand, finding, frozen, leaking, project
 
 from codemods.plan import Group, Level
 from codemods.rebasing import Rebase, rebased
+from codemods.rebasing import lost as not_to_be_lost
 from codemods.saved_plan import AppliedRun, Decision, SavedPlan, Verdict
 
+DB = "app/db.py"
 YES = Decision(Verdict.ACCEPTED, "Ann", "", "2025-01-02T03:04:05+00:00")
 NO = Decision(Verdict.REFUSED, "Bob", "not this one", "2025-01-02T03:04:06+00:00")
 
@@ -106,6 +108,46 @@ def test_a_change_elsewhere_in_the_function_asks_nothing_again(root: Path, old: 
     text = (root / USERS).read_text()
     (root / USERS).write_text(text.replace("async def first():\n", 'async def first():\n    """Told."""\n'))
     assert answers(rebased(old, frozen(root))[0]) == answers(old)
+
+
+# --- when the old plan stays ------------------------------------------------------------------------------------------
+
+
+def why_kept(root: Path, old: SavedPlan) -> str:
+    new, report = rebased(old, frozen(root))
+    return not_to_be_lost(old, new, report)
+
+
+def test_a_plan_of_which_nothing_is_found_any_more_stays(root: Path, old: SavedPlan) -> None:
+    for path in (USERS, ORDERS):
+        (root / path).write_text(leaking("other"))
+    assert why_kept(root, old).startswith("none of its groups is found any more, and 3 answers would be lost")
+    assert why_kept(root, replace(old, decisions={})) == ""
+
+
+def test_a_plan_of_which_all_was_applied_or_something_is_left_goes(root: Path, old: SavedPlan) -> None:
+    applied = (AppliedRun("run", tuple(group.id for group in old.groups)),)
+    (root / ORDERS).write_text("")
+    assert why_kept(root, old) == ""
+    (root / USERS).write_text("")
+    assert why_kept(root, replace(old, applied=applied)) == ""
+    assert why_kept(root, old) != ""
+
+
+def test_answers_that_hang_on_a_file_that_does_not_parse_stay(root: Path, old: SavedPlan) -> None:
+    """The groups are in other files: without the maker of the sessions nobody knows what they are."""
+    (root / DB).write_text("def broken(:\n")
+    (root / "app/fine.py").write_text(leaking("fine").replace("app.db", "app.other"))
+    assert why_kept(root, old).startswith("3 answers would be lost while files cannot be handled (app/db.py: not valid")
+
+
+def test_a_file_that_never_parsed_keeps_no_plan(root: Path) -> None:
+    (root / "app/broken.py").write_text(leaking("broken") + "def broken(:\n")
+    plan = frozen(root)
+    old = plan.decided(plan.groups, YES)
+    (root / USERS).write_text("")
+    assert len(frozen(root).failures) == 1
+    assert why_kept(root, old) == ""
 
 
 # --- by other names ---------------------------------------------------------------------------------------------------

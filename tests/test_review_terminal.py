@@ -421,6 +421,17 @@ def test_a_plan_of_another_project_is_not_reviewed(root: Path, tmp_path: Path) -
     assert b"none of the plan's files is in " in done.stderr
 
 
+def test_a_plan_of_another_project_is_not_rebased(root: Path, tmp_path: Path) -> None:
+    plain(root, "accept\n", "--plain")
+    before = (root / PLAN).read_bytes()
+    other = project(tmp_path / "other")
+    (other / "app").rename(other / "elsewhere")
+    done = plain(root, "", "--rebase", cwd=other)
+    assert done.returncode == 2
+    assert b"none of the plan's files is in " in done.stderr
+    assert (root / PLAN).read_bytes() == before
+
+
 def test_a_file_that_is_no_plan_is_named(root: Path) -> None:
     (root / PLAN).write_text("{}")
     done = plain(root, "", "--plain")
@@ -469,6 +480,29 @@ def test_answers_are_carried_to_the_present_code(root: Path) -> None:
     assert "open, note: was accepted by Ann \u00c4 at " in again
     assert "; its edits changed since" in again
     assert "Stale" not in again
+
+
+def test_answers_are_not_lost_while_a_file_does_not_parse(root: Path) -> None:
+    plain(root, "accept\nrefuse no\naccept\n", "--plain")
+    before, text = (root / PLAN).read_bytes(), (root / USERS).read_text()
+    (root / USERS).write_text(text + "def broken(:\n")
+    done = plain(root, "", "--rebase")
+    assert done.returncode == 2
+    assert (
+        b"plan.json stays as it is: 1 answer would be lost while files cannot be handled (app/users.py: " in done.stderr
+    )
+    assert (root / PLAN).read_bytes() == before
+    (root / USERS).write_text("\n" + text)
+    assert plain(root, "", "--rebase").returncode == 0
+    assert verdicts(plan_file.load(root / PLAN)) == "ara."
+
+
+def test_a_file_that_does_not_parse_and_has_no_answers_does_not_stop_a_rebase(root: Path) -> None:
+    plain(root, "accept\nquit\n", "--plain")
+    (root / USERS).write_text((root / USERS).read_text() + "def broken(:\n")
+    done = plain(root, "", "--rebase")
+    assert done.returncode == 3, done.stderr
+    assert verdicts(plan_file.load(root / PLAN)) == "a."
 
 
 def test_rebase_keeps_what_the_dry_run_was_asked(tmp_path: Path) -> None:

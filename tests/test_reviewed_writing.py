@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
+import shutil
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -27,15 +31,28 @@ async def count_{name}() -> int:
     return int(await session.scalar(text("select 1")))
 """
 NAMES = ("users", "orders", "slots")
+# Two groups: `carts` needs `deps`, which it passes on.
+NEEDING = Path(__file__).parents[1] / (
+    "fixtures/session-dependency/project_dependency_passes_the_session_of_another_module_on_to_a_loop/before"
+)
+PROGRAM = [sys.executable, "-m", "codemods"]
 
 
-def run(folder: Path, *arguments: str, answers: str = "") -> subprocess.CompletedProcess[str]:
-    environment = {**os.environ, "NO_COLOR": "1", "GIT_CONFIG_GLOBAL": os.devnull, "GIT_CONFIG_SYSTEM": os.devnull}
-    for name in ("GITHUB_ACTIONS", "FORCE_COLOR"):
-        environment.pop(name, None)
-    command = [sys.executable, "-m", "codemods", *arguments]
+def surroundings(**more: str) -> dict[str, str]:
+    fixed = {"NO_COLOR": "1", "GIT_CONFIG_GLOBAL": os.devnull, "GIT_CONFIG_SYSTEM": os.devnull}
+    kept = {name: value for name, value in os.environ.items() if name not in ("GITHUB_ACTIONS", "FORCE_COLOR")}
+    return {**kept, **fixed, **more}
+
+
+def run(folder: Path, *arguments: str, answers: str = "", **more: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        command, cwd=folder, env=environment, input=answers, capture_output=True, text=True, check=False
+        [*PROGRAM, *arguments],
+        cwd=folder,
+        env=surroundings(**more),
+        input=answers,
+        capture_output=True,
+        text=True,
+        check=False,
     )
 
 
@@ -53,6 +70,10 @@ def project(tmp_path: Path) -> Path:
     (root / "app/db.py").write_text(DB)
     for name in NAMES:
         (root / f"app/{name}.py").write_text(COUNT.format(name=name))
+    return committed(root)
+
+
+def committed(root: Path) -> Path:
     git(root, "init", "-q")
     git(root, "config", "user.name", "a")
     git(root, "config", "user.email", "a@a.example")
@@ -218,3 +239,294 @@ def test_changed_lines_are_formatted_alike_in_diff_and_apply(project: Path) -> N
     assert "+    async with new_session()  as session:" in shown.stdout, shown.stderr
     assert run(project, "apply", "--format-cmd", command, "app/users.py").returncode == 0
     assert "new_session()  as session" in (project / "app/users.py").read_text()
+
+
+# --- what stands in the files is known, whatever comes between --------------------------------------------------------
+
+
+def accept_all(project: Path, plan: Path) -> None:
+    run(project, "review", "--plain", str(plan), answers="accept\n" * len(NAMES) + "quit\n")
+
+
+def applied(plan: Path) -> list[str]:
+    """The runs that the plan knows of."""
+    return [one["run"] for one in json.loads(plan.read_text())["applied"]]
+
+
+def kept_runs(project: Path) -> list[str]:
+    """The runs that `runs` lists as done, the last one first."""
+    lines = run(project, "runs").stdout.splitlines()[1:]
+    return [line.split()[0] for line in lines if line.split()[-1] == "done"]
+
+
+def test_a_command_that_formats_what_was_written_leaves_it_and_says_so(project: Path, plan: Path) -> None:
+    accept_all(project, plan)
+    done = run(project, "apply", "--plan", str(plan), "--verify", "echo '# formatted' >> app/orders.py; exit 1")
+    assert done.returncode == 4, done.stderr
+    (made,) = applied(plan)
+    assert "The files stay as they are: changed since they were written: app/orders.py" in done.stderr
+    assert f"To take it back: session-codemods undo {made} --force\n" in done.stderr
+    assert "nothing was written" not in done.stderr
+    assert done.stdout == "app/orders.py\napp/slots.py\napp/users.py\n"
+    assert all(is_changed(project, name) for name in NAMES)
+    assert run(project, "undo", made, "--force").returncode == 0
+    assert git(project, "status", "--short") == ""
+
+
+def test_an_answer_that_is_given_during_a_verify_takes_nothing_from_the_plan(project: Path, plan: Path) -> None:
+    run(project, "review", "--plain", str(plan), answers="accept\nquit\n")
+    review = f"printf 'refuse\\nquit\\n' | {shlex.join([*PROGRAM, 'review', '--plain', str(plan)])}"
+    done = run(project, "apply", "--plan", str(plan), "--verify", review)
+    assert done.returncode == 0, done.stderr
+    assert applied(plan) == kept_runs(project)
+    assert len(applied(plan)) == 1
+    assert sorted(one["verdict"] for one in json.loads(plan.read_text())["decisions"].values()) == [
+        "accepted",
+        "refused",
+    ]
+
+
+def test_a_hook_that_says_no_leaves_a_plan_that_knows(project: Path, plan: Path) -> None:
+    accept_all(project, plan)
+    hook = project / ".git/hooks/pre-commit"
+    hook.write_text("#!/bin/sh\ntest ! -e .git/once || exit 1\ntouch .git/once\n")
+    hook.chmod(0o755)
+    done = run(project, "apply", "--plan", str(plan), "--commit-per", "group")
+    assert done.returncode == 2
+    (made,) = applied(plan)
+    assert "the files are written, 1 commit was made, then: " in done.stderr
+    assert f"to take it back: session-codemods undo {made}\n" in done.stderr
+    again = run(project, "apply", "--plan", str(plan))
+    assert "no group is accepted and still to be written" in again.stderr
+
+
+@pytest.mark.parametrize("removed", [True, False])
+def test_a_plan_that_cannot_be_written_any_more_leaves_the_files_as_they_were(
+    project: Path, plan: Path, removed: bool
+) -> None:
+    """It goes, or becomes another one, while the command runs that makes the formatted content."""
+    accept_all(project, plan)
+    other = plan.with_name("other.json")
+    run(project, "diff", "--save", str(other), "app/users.py")
+    harm = f"rm {plan}" if removed else f"cp {other} {plan}"
+    done = run(project, "apply", "--plan", str(plan), "--format-cmd", f"{harm}; true {{files}}")
+    assert done.returncode == 2
+    assert "nothing was written: " in done.stderr
+    assert git(project, "status", "--short") == ""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no such signals")
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL])
+def test_a_plan_knows_what_was_written_however_the_verify_ends(
+    project: Path, plan: Path, tmp_path: Path, number: signal.Signals
+) -> None:
+    accept_all(project, plan)
+    mark = tmp_path / "running"
+    words = ["apply", "--plan", str(plan), "--on-fail", "keep", "--verify", f"touch {mark}; sleep 20"]
+    process = subprocess.Popen([*PROGRAM, *words], cwd=project, env=surroundings(), stderr=subprocess.PIPE, text=True)
+    try:
+        while not mark.exists() and process.poll() is None:
+            time.sleep(0.02)
+        process.send_signal(number)
+        _, said = process.communicate(timeout=60)
+    finally:
+        process.kill()
+    assert applied(plan) == kept_runs(project)
+    assert len(applied(plan)) == 1
+    if number == signal.SIGINT:
+        assert process.returncode == 130
+        assert f"The files are written; to take it back: session-codemods undo {applied(plan)[0]}\n" in said
+    again = run(project, "apply", "--plan", str(plan))
+    assert "no group is accepted and still to be written" in again.stderr
+
+
+def test_a_run_that_the_plan_was_not_told_of_is_found_in_the_files(project: Path, plan: Path, tmp_path: Path) -> None:
+    """As when the process dies between the last file and the plan."""
+    run(project, "review", "--plain", str(plan), answers="accept\nquit\n")
+    before = plan.read_bytes()
+    run(project, "apply", "--plan", str(plan))
+    plan.write_bytes(before)
+    again = run(project, "apply", "--plan", str(plan))
+    assert "no group is accepted and still to be written" in again.stderr
+    run(project, "review", "--plain", str(plan), answers="accept\nquit\n")
+    more = run(project, "apply", "--plan", str(plan), "--allow-dirty")
+    assert more.returncode == 0, more.stderr
+    assert applied(plan) == kept_runs(project)[::-1]
+
+
+def test_runs_may_be_undone_in_any_order(project: Path, plan: Path) -> None:
+    accept_all(project, plan)
+    data = json.loads(plan.read_text())
+    answers = data["decisions"]
+    for name in ("orders", "slots"):
+        data["decisions"] = {group: one for group, one in answers.items() if name in group}
+        now = json.loads(plan.read_text())
+        plan.write_text(json.dumps({**now, "decisions": data["decisions"]}))
+        assert run(project, "apply", "--plan", str(plan)).returncode == 0
+    first, second = applied(plan)
+    assert run(project, "undo", first).returncode == 0
+    plan.write_text(json.dumps({**json.loads(plan.read_text()), "decisions": answers}))
+    done = run(project, "apply", "--plan", str(plan))
+    assert done.returncode == 0, done.stderr
+    assert done.stdout == "app/orders.py\napp/users.py\n"
+    assert applied(plan)[0] == second
+    assert len(applied(plan)) == 2
+
+
+def test_what_git_took_back_in_one_file_is_written_again(project: Path, plan: Path) -> None:
+    accept_all(project, plan)
+    run(project, "apply", "--plan", str(plan))
+    git(project, "checkout", "app/orders.py")
+    done = run(project, "apply", "--plan", str(plan))
+    assert done.returncode == 0, done.stderr
+    assert done.stdout == "app/orders.py\n"
+
+
+def test_what_changed_after_it_was_written_is_told(project: Path, plan: Path) -> None:
+    accept_all(project, plan)
+    run(project, "apply", "--plan", str(plan))
+    (project / "app/orders.py").write_text("MINE = 1\n")
+    git(project, "checkout", "app/users.py")
+    done = run(project, "apply", "--plan", str(plan))
+    assert done.returncode == 3
+    assert f"app/orders.py changed since run {kept_runs(project)[-1]} wrote it" in done.stderr
+    assert done.stdout == "app/users.py\n"
+
+
+# --- groups that need others ------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def needing(tmp_path: Path) -> Path:
+    root = tmp_path / "needing"
+    shutil.copytree(NEEDING, root)
+    (root / "pyproject.toml").write_text("")
+    return committed(root)
+
+
+def accept(project: Path, plan: Path, name: str) -> None:
+    """Accept the groups whose id holds this; "" for all."""
+    run(project, "diff", "--save", str(plan))
+    data = json.loads(plan.read_text())
+    yes = {"verdict": "accepted", "by": "me", "note": "", "at": ""}
+    data["decisions"] = {group["id"]: yes for group in data["groups"] if name in group["id"]}
+    plan.write_text(json.dumps(data))
+
+
+def test_bisect_writes_nothing_without_what_it_needs(needing: Path) -> None:
+    failing = "! grep -q 'async with async_session' app/deps.py"
+    done = run(needing, "apply", "--verify", failing, "--on-fail", "bisect", "--output-format", "json")
+    assert done.returncode == 4, done.stderr
+    assert git(needing, "status", "--short") == ""
+    told = {one["group"].split(":")[1]: one["why"] for one in json.loads(done.stdout)["left_out"]}
+    assert set(told) == {"app.deps.get_cart_session", "app.carts.clear_carts"}
+    assert told["app.carts.clear_carts"].endswith("which is left out")
+
+
+def test_split_asks_for_what_is_needed(needing: Path, tmp_path: Path) -> None:
+    plan, folder = tmp_path / "plan.json", tmp_path / "out"
+    accept(needing, plan, "clear_carts")
+    done = run(needing, "split", str(plan), "-o", str(folder))
+    assert done.returncode == 2
+    assert "but needs session-dependency:app.deps.get_cart_session" in done.stderr
+    assert not folder.exists()
+
+
+def test_what_is_needed_comes_first(needing: Path, tmp_path: Path) -> None:
+    plan, folder = tmp_path / "plan.json", tmp_path / "out"
+    accept(needing, plan, "")
+    assert run(needing, "split", str(plan), "--by", "group", "-o", str(folder)).returncode == 0
+    series = (folder / "series").read_text().splitlines()
+    assert [name[5:].split("-app-")[1] for name in series if "db" not in name] == [
+        "deps.py-get_cart_session.patch",
+        "carts.py-clear_carts.patch",
+    ]
+    assert run(needing, "apply", "--plan", str(plan), "--commit-per", "group").returncode == 0
+    assert [line for line in git(needing, "log", "--format=%s").splitlines() if "deps" in line or "carts" in line] == [
+        "session-dependency: app/carts.py clear_carts()",
+        "session-dependency: app/deps.py get_cart_session()",
+    ]
+
+
+# --- what is refused, and what programs are told ----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["--level", "safe"],
+        ["--exclude", "app/users.py"],
+        ["--extend-exclude", "app/users.py"],
+        ["--cross-paths"],
+        ["--no-respect-gitignore"],
+        ["--respect-gitignore"],
+        ["--statistics"],
+        ["--select", "session-scope", "app"],
+    ],
+)
+def test_what_does_not_go_with_a_plan_is_refused(tmp_path: Path, words: list[str]) -> None:
+    done = run(tmp_path, "apply", "--plan", "plan.json", *words)
+    assert done.returncode == 2
+    assert words[0] in done.stderr
+    assert "not go with it" in done.stderr
+
+
+def test_bisect_outside_git_is_refused_in_its_own_words(project: Path) -> None:
+    shutil.rmtree(project / ".git")
+    done = run(project, "apply", "--allow-no-vcs", "--verify", "false", "--on-fail", "bisect")
+    assert done.returncode == 2
+    assert "nothing was written: --on-fail bisect needs a git repository" in done.stderr
+    assert "--allow-dirty" not in done.stderr
+    assert not any(is_changed(project, name) for name in NAMES)
+
+
+def test_a_search_that_git_does_not_allow_is_a_failed_verify(project: Path) -> None:
+    (project / ".git/worktrees").write_text("in the way")
+    done = run(project, "apply", "--verify", "false", "--on-fail", "bisect")
+    assert done.returncode == 4
+    assert "The search could not be made: " in done.stderr
+    assert "--allow-dirty" not in done.stderr
+    assert not any(is_changed(project, name) for name in NAMES)
+
+
+def test_what_a_verify_says_is_fenced_for_github(project: Path) -> None:
+    done = run(project, "apply", "--verify", "echo ::error::mine", GITHUB_ACTIONS="true")
+    lines = done.stderr.splitlines()
+    at = lines.index("::error::mine")
+    assert lines[at - 1].startswith("::stop-commands::")
+    assert lines[at + 1] == f"::{lines[at - 1].removeprefix('::stop-commands::')}::"
+
+
+def test_programs_are_told_the_same_with_a_plan_and_without(project: Path, plan: Path) -> None:
+    accept_all(project, plan)
+    failed = run(project, "apply", "--verify", "false", "--output-format", "json")
+    nothing = json.loads(failed.stdout)
+    assert (nothing["run"], nothing["verified"], nothing["changes"]) == (None, False, [])
+    assert [group["included"] for group in nothing["groups"]] == [False] * 3
+
+    words = ["--output-format", "json", "--verify", "! grep -q 'async with' app/slots.py", "--on-fail", "bisect"]
+    by_plan = json.loads(run(project, "apply", "--plan", str(plan), *words).stdout)
+    assert by_plan["run"] == applied(plan)[0]
+    assert by_plan["verified"] is False
+    assert [one["group"].split(":")[1] for one in by_plan["left_out"]] == ["app.slots.count_slots"]
+    assert [one["path"] for one in by_plan["changes"]] == ["app/orders.py", "app/users.py"]
+    assert [group["included"] for group in by_plan["groups"]] == [True, False, True]
+    run(project, "undo")
+
+    by_paths = json.loads(run(project, "apply", *words).stdout)
+    assert {**by_paths, "run": "", "level": ""} == {**by_plan, "run": "", "level": ""}
+    run(project, "undo")
+    plain = json.loads(run(project, "apply", "--output-format", "json").stdout)
+    assert (plain["verified"], plain["left_out"], len(plain["changes"])) == (None, [], 3)
+    assert [plain["run"]] == kept_runs(project)
+
+
+def test_a_plan_that_another_version_would_make_otherwise_is_refused(project: Path, plan: Path) -> None:
+    accept_all(project, plan)
+    data = json.loads(plan.read_text())
+    next(file for file in data["files"] if file["path"] == "app/users.py")["after"] = "0" * 64
+    plan.write_text(json.dumps(data))
+    done = run(project, "apply", "--plan", str(plan))
+    assert done.returncode == 3
+    assert "app/users.py: this version of the program makes another change there" in done.stderr
+    assert [is_changed(project, name) for name in ("orders", "slots", "users")] == [True, True, False]

@@ -11,9 +11,10 @@ from hypothesis import strategies as st
 from reviews.projects import by_hand, finding
 
 from codemods.plan import Level
-from codemods.review.interactive import choosing
+from codemods.review.interactive import choosing, telling
 from codemods.review.interactive.commands import Command, Typed, of_key, of_line
 from codemods.review.interactive.reviewing import Reviewing, Show, Signature, Step, step
+from codemods.review.terminal import Viewpoint
 from codemods.saved_plan import AppliedRun, Decision, SavedPlan, Verdict
 
 ANN = Signature("Ann", "2025-01-02T03:04:05+00:00")
@@ -105,6 +106,20 @@ def test_accepting_many_says_how_many_of_which_level() -> None:
     assert after(begun(), "a").told == "Accepted 3 groups (3 safe) of session-scope."
     assert after(begun(), "d").told == "Accepted 3 groups (2 safe, 1 review) in app/a.py."
     assert after(begun(), "d;u").told == "Took back the last answer, of 3 groups."
+
+
+def test_no_rule_and_no_path_of_a_plan_forges_a_line() -> None:
+    evil = "x\nAccepted.\x1b[2J\u202e"
+    now = begun(by_hand(finding(f"app/{evil}.py", 1, evil)), ())
+    now = replace(now, order=(now.plan.groups[0].id,))
+    for made in (after(now, "a"), after(now, "d")):
+        assert made.told.isprintable()
+        assert "\\x1b[2J" in made.told
+    voice = telling.Voice(Viewpoint("/root", "/root"))
+    shown = telling.group(now, now.plan.groups[0], lambda group: (), voice)
+    shown += telling.why(now.plan, now.plan.groups[0], {evil: "A page."}, voice)
+    assert all(line.isprintable() for line in shown.split("\n"))
+    assert shown.count("\nAccepted.") == 0
 
 
 def test_only_groups_that_are_shown_are_accepted() -> None:

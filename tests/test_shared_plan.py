@@ -63,6 +63,28 @@ def test_what_apply_wrote_meanwhile_is_kept(place: Path) -> None:
     assert plan_file.load(place).written == {TWO.id}
 
 
+def test_an_answer_does_not_take_away_what_apply_noted(place: Path) -> None:
+    """`apply --plan` notes its run while a review answers, and the other way round."""
+    ann, apply = SharedPlan(place), SharedPlan(place)
+    ann.save(ann.plan.decided([ONE], yes("Ann", 1)))
+    apply.save(replace(apply.plan, applied=(AppliedRun("run", (TWO.id,)),)))
+    assert plan_file.load(place).written == {TWO.id}
+    assert plan_file.load(place).decision(ONE) == yes("Ann", 1)
+    bob = SharedPlan(place)
+    ann.save(ann.plan.decided([THREE], yes("Ann", 2)))
+    apply.save(replace(apply.plan, applied=()))  # taken back
+    bob.save(bob.plan.decided([ONE], no("Bob", 3)))
+    assert plan_file.load(place).applied == ()
+    assert plan_file.load(place).decision(THREE) == yes("Ann", 2)
+
+
+def test_runs_that_two_wrote_are_both_kept(place: Path) -> None:
+    ann, bob = SharedPlan(place), SharedPlan(place)
+    ann.save(replace(ann.plan, applied=(AppliedRun("a", (ONE.id,)),)))
+    bob.save(replace(bob.plan, applied=(AppliedRun("b", (TWO.id,)),)))
+    assert [run.run for run in plan_file.load(place).applied] == ["a", "b"]
+
+
 def test_another_dry_run_is_not_overwritten(place: Path) -> None:
     ann, bob = SharedPlan(place), SharedPlan(place)
     other = by_hand(finding("app/b.py", 1))

@@ -14,7 +14,7 @@ import pytest
 import typer
 
 from codemods.apply.errors import ChangedSince, NoSuchRun, UnderLaterRuns, UndoRefused, WriteRefused
-from codemods.apply.recovery import TakenBack
+from codemods.apply.recovery import TakenBack, recover
 from codemods.apply.run_record import GroupText, RunText
 from codemods.apply.run_store import State
 from codemods.apply.runs import listed, written
@@ -27,6 +27,13 @@ OLD, NEW = b"old\r\n", b"new\xff"
 
 Picture = dict[str, tuple[int, int, bytes]]
 Captured: TypeAlias = pytest.CaptureFixture[bytes]
+
+
+@pytest.fixture(autouse=True)
+def state_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Of a user of their own, who has no key yet."""
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+    return tmp_path / "state"
 
 
 @pytest.fixture
@@ -79,11 +86,32 @@ def states(root: Path) -> dict[str, State]:
 def test_content_mode_and_time_return_and_what_was_made_goes(root: Path) -> None:
     before = picture(root)
     run = apply(root, "app/a.py", "app/b.py", made=("d.py",))
-    (root / "app/b.py").chmod(0o777)
     done = take_back(root)
     assert picture(root) == before
     assert done == Undone(run, done.by, root, ("app/a.py", "app/b.py"), ("d.py",), ())
     assert states(root) == {run: State.UNDONE, done.by: State.DONE}
+
+
+def test_a_mode_that_was_given_since_stays(root: Path) -> None:
+    before = picture(root)
+    apply(root, "app/a.py", "app/b.py", made=("d.py",))
+    (root / "app/a.py").chmod(0o750)
+    (root / "d.py").chmod(0o755)
+    by = take_back(root).by
+    assert picture(root) == {**before, "app/a.py": (0o750, *before["app/a.py"][1:])}
+    (root / "app/b.py").chmod(0o700)
+    take_back(root, by)
+    modes = {name: mode for name, (mode, _, _) in picture(root).items()}
+    assert (modes["app/a.py"], modes["app/b.py"], modes["d.py"]) == (0o750, 0o700, 0o755)
+
+
+def test_a_mode_that_was_given_since_a_run_was_cut_off_stays(root: Path) -> None:
+    run = apply(root, "app/a.py")
+    folder = root / ".session-codemods" / run
+    (folder / "done.json").rename(folder / "writing.json")
+    (root / "app/a.py").chmod(0o750)
+    recover(root, lambda taken: None)
+    assert picture(root)["app/a.py"] == (0o750, 1_600_000_000_123_456_789, OLD)
 
 
 def test_without_a_name_it_is_the_last_run_that_is_not_undone(root: Path) -> None:
@@ -302,14 +330,29 @@ def test_runs_of_nothing_say_so(here: Path, capfdbinary: Captured) -> None:
     assert not (here / ".session-codemods").exists()
 
 
-def test_runs_take_back_what_was_cut_off_and_say_so(here: Path, capfdbinary: Captured) -> None:
+def test_runs_only_list_what_was_cut_off_and_undo_takes_it_back(here: Path, capfdbinary: Captured) -> None:
+    first = apply(here, "app/b.py")
     run = apply(here, "app/a.py")
     folder = here / ".session-codemods" / run
     (folder / "done.json").rename(folder / "writing.json")
+    before = sorted((path, path.lstat().st_mtime_ns) for path in here.rglob("*"))
     assert call("runs") == 0
+    assert before == sorted((path, path.lstat().st_mtime_ns) for path in here.rglob("*"))
     out, err = capfdbinary.readouterr()
-    assert out.decode().splitlines()[1].endswith("  undone")
-    assert err.decode() == f"run {run} had been cut off; 1 file put back as before it\n"
+    assert out.decode().splitlines()[1].endswith("  writing")
+    assert err.decode() == f"run {run} is writing now, or was cut off; then the next apply or undo takes it back\n"
+    assert call("undo") == 0
+    assert f"run {run} had been cut off; 1 file put back as before it\nUndid run {first}" in (
+        capfdbinary.readouterr().err.decode()
+    )
+    assert contents(here) == dict.fromkeys(("app/a.py", "app/b.py", "c.py"), OLD)
+
+
+def test_runs_where_git_does_not_answer_say_why(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    subprocess.run(["git", "init", "-q"], cwd=here, check=True)
+    monkeypatch.setenv("PATH", "/nonexistent")
+    with pytest.raises(Stopped, match="git does not say where that is: git is not installed"):
+        call("runs")
 
 
 def test_runs_name_what_cannot_be_read(here: Path, capfdbinary: Captured) -> None:

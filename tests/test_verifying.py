@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shlex
 import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from itertools import combinations
 from pathlib import Path
 
@@ -19,7 +21,7 @@ from reviews.projects import DATABASE, SETTINGS, frozen, leaking
 from reviews.projects import write as write_files
 
 from codemods import planned
-from codemods.apply.errors import ChangedSince
+from codemods.apply.errors import RunError
 from codemods.apply.git import GitError
 from codemods.apply.run_record import RunText
 from codemods.apply.runs import written
@@ -27,7 +29,7 @@ from codemods.apply.undo import undo
 from codemods.plan import Group
 from codemods.saved_plan import SavedPlan, Verdict
 from codemods.user_command import located, run
-from codemods.verifying.applying import OnFail, Tree, Verified, ready, recorded, verified
+from codemods.verifying.applying import NotBack, OnFail, Tree, Verified, ready, recorded, verified
 from codemods.verifying.bisecting import LeftOut
 from codemods.verifying.culprits import FailsAnyway, culprits
 from codemods.verifying.worktree import worktree
@@ -116,11 +118,15 @@ def tree(root: Path, plan: SavedPlan) -> Tree:
         lambda groups: written(root, planned.changes(plan, groups), what=RunText.of(groups), tell=lambda _: None),
         lambda one: taken_back(root, one),
         lambda groups: planned.contents(plan, groups, paths),
+        plan.needs_of(plan.groups),
     )
 
 
 def taken_back(root: Path, one: str) -> None:
-    undo(root, one, tell=lambda _: None)
+    try:
+        undo(root, one, tell=lambda _: None)
+    except RunError as error:
+        raise NotBack(str(error)) from error
 
 
 def check(*fail: str) -> str:
@@ -192,9 +198,29 @@ def test_nothing_to_write_is_nothing_to_verify(root: Path, plan: SavedPlan) -> N
 
 
 def test_a_command_that_changes_the_files_keeps_them_from_being_taken_back(root: Path, plan: SavedPlan) -> None:
-    with pytest.raises(ChangedSince, match="users"):
-        tried(root, plan, "echo '# mine' >> app/users.py; false", OnFail.rollback)
-    assert (root / "app/users.py").read_text().endswith("# mine\n")
+    for on_fail in (OnFail.rollback, OnFail.bisect):
+        result, said = tried(root, plan, "echo '# mine' >> app/users.py; false", on_fail)
+        assert (result.passed, result.exit_code, result.groups) == (False, 4, plan.groups)
+        assert result.stuck == "changed since: app/users.py"
+        assert "The files stay as they are: changed since: app/users.py\n" in said
+        assert "put back as they were" not in said
+        assert (root / "app/users.py").read_text().endswith("# mine\n")
+        undo(root, result.run, force=True, tell=lambda _: None)
+        assert git(root, "status", "--porcelain") == ""
+
+
+def test_what_a_command_says_stands_in_the_fence(
+    root: Path, plan: SavedPlan, capfd: pytest.CaptureFixture[str]
+) -> None:
+    @contextlib.contextmanager
+    def fence() -> Iterator[None]:
+        os.write(2, b"[")
+        yield
+        os.write(2, b"]\n")
+
+    fenced = replace(tree(root, plan), fence=fence)
+    verified(plan.groups, "echo ::error::x", OnFail.keep, fenced, lambda _: None)
+    assert "[::error::x\n]\n" in capfd.readouterr().err
 
 
 # --- bisect -----------------------------------------------------------------------------------------------------------
@@ -372,6 +398,35 @@ def test_hooks_are_not_run_for_a_working_tree_apart(root: Path, plan: SavedPlan)
     assert not (root / "hooked").exists()
 
 
+def test_a_search_that_cannot_be_made_is_a_failed_verify(
+    root: Path, plan: SavedPlan, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tempfile.tempdir", str(root / "none"))
+    result, said = tried(root, plan, "false")
+    assert result == Verified(False, "", ())
+    assert "The search could not be made: " in said
+    (root / ".git/worktrees").write_text("in the way")
+    monkeypatch.setattr("tempfile.tempdir", str(root.parent))
+    result, said = tried(root, plan, "false")
+    assert result == Verified(False, "", ())
+    assert "The search could not be made: " in said
+    assert git(root, "status", "--porcelain") == ""
+
+
+def test_no_group_is_tried_or_written_without_what_it_needs(root: Path, plan: SavedPlan) -> None:
+    u1 = plan.groups[next(at for at, group in enumerate(plan.groups) if functions([group]) == ["u1"])]
+    others = [group for group in plan.groups if functions([group])[0] in ("o1", "j2")]
+    needs = {group.id: {u1.id} for group in others}
+    command = check("u1")  # it would not fail with the others
+    said: list[str] = []
+    result = verified(plan.groups, command, OnFail.bisect, replace(tree(root, plan), needs=needs), said.append)
+    assert sorted(functions(result.left_out)) == ["j2", "o1", "u1"]
+    why = {functions([one])[0]: one.why for one in result.left_out}
+    assert why == {"u1": "u1() failed", "o1": why["o1"], "j2": why["o1"]}
+    assert why["o1"] == f"it needs {u1.id}, which is left out"
+    assert len(result.groups) == 5
+
+
 def test_bisect_needs_a_repository(tmp_path: Path) -> None:
     with pytest.raises(GitError, match="not a git repository"):
         ready(tmp_path, OnFail.bisect)
@@ -495,14 +550,24 @@ class Oracle:
         return self._passes(self.asked[-1])
 
 
-def assert_sound(count: int, oracle: Oracle, passes: Callable[[frozenset[int]], bool]) -> tuple[int, ...]:
-    kept, out = culprits(range(count), oracle)
+Needs = Mapping[int, frozenset[int]]
+
+
+def assert_sound(
+    count: int, oracle: Oracle, passes: Callable[[frozenset[int]], bool], needs: Needs | None = None
+) -> tuple[int, ...]:
+    kept, out = culprits(range(count), oracle, needs)
     assert sorted((*kept, *out)) == list(range(count))
     assert frozenset(kept) in oracle.asked
     assert passes(frozenset(kept))
     assert len(oracle.asked) == len(set(oracle.asked))
+    of = needs or {}
+    for some in oracle.asked:
+        assert all(of.get(one, frozenset()) <= some for one in some)
     for one in out:
-        assert not passes(frozenset((*kept, one)))
+        mutual = {one, *(other for other in of.get(one, ()) if one in of.get(other, ()))}
+        if of.get(one, frozenset()) <= {*kept, *mutual}:
+            assert not passes(frozenset((*kept, *mutual)))
     return out
 
 
@@ -528,6 +593,43 @@ def test_what_is_kept_passes_whatever_the_oracle_says(count: int, random: object
     choices = [frozenset(some) for size in range(count + 1) for some in combinations(range(count), size)]
     answers = {some: not some or random.random() < 0.4 for some in choices}  # type: ignore[attr-defined]
     assert_sound(count, Oracle(answers.__getitem__), answers.__getitem__)
+
+
+@st.composite
+def needed(draw: st.DrawFn, count: int) -> Needs:
+    """What each one needs, and what these need in turn; circles, too."""
+    pairs = draw(st.lists(st.tuples(st.integers(0, count - 1), st.integers(0, count - 1)), max_size=8))
+    needs = {one: {two for three, two in pairs if three == one} for one in range(count)}
+    for middle in range(count):
+        for one in range(count):
+            if middle in needs[one]:
+                needs[one] |= needs[middle]
+    return {one: frozenset(some - {one}) for one, some in needs.items()}
+
+
+@given(bad_sets, needed(16))
+def test_nothing_is_tried_or_kept_without_what_it_needs(bad: list[frozenset[int]], needs: Needs) -> None:
+    def passes(some: frozenset[int]) -> bool:
+        return not any(one <= some for one in bad)
+
+    out = assert_sound(16, Oracle(passes), passes, needs)
+    if not bad:
+        assert out == ()
+
+
+def test_what_fails_with_each_of_many_is_left_out_alone() -> None:
+    def passes(some: frozenset[int]) -> bool:
+        return not (0 in some and some & set(range(1, 8))) and 12 not in some
+
+    oracle = Oracle(passes)
+    assert assert_sound(16, oracle, passes) == (0, 12)
+    backwards = Oracle(lambda some: passes(frozenset(15 - one for one in some)))
+    assert culprits(range(16), backwards)[1] == (3, 15)
+
+
+def test_of_what_needs_each_other_all_is_left_out() -> None:
+    out = culprits(range(4), lambda some: 2 not in some, {0: {3}, 3: {0}, 2: {1}, 1: {2}})[1]
+    assert out == (1, 2)
 
 
 def test_one_that_needs_another_one_comes_back_with_it() -> None:

@@ -51,6 +51,14 @@ class DamagedRun(RunError):
         self.run = run
 
 
+class StrangersRun(DamagedRun):
+    """What is kept of a run bears no seal of ours: it may have come with the project."""
+
+
+class NoStore(RunError):
+    """It cannot be known where the runs of this project are kept."""
+
+
 class TakenBackNow(RunError):
     """Files were put back a moment ago; what was planned before that may rest on their half written state."""
 

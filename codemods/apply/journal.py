@@ -6,6 +6,7 @@ Writes to the store of runs alone. A process that dies leaves the run in a state
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import datetime
 import os
 import secrets
@@ -14,9 +15,9 @@ from pathlib import Path
 
 from codemods import __version__
 from codemods.apply.durable import sync_folder
-from codemods.apply.errors import told_of
+from codemods.apply.errors import WriteRefused, told_of
 from codemods.apply.rewriting import Known
-from codemods.apply.run_record import FileRecord, RunRecord, RunText, sha256
+from codemods.apply.run_record import PERMISSIONS, FileRecord, RecordError, RunRecord, RunText, dump, parse, sha256
 from codemods.apply.run_store import Run, RunStore, State
 
 
@@ -50,6 +51,7 @@ class Journal:
                 self.what,
                 tuple(_file_record(file) for file in files),
             )
+            _check_readable(record)
             contents = [data for file in files for data in (file.before, file.after) if data is not None]
             self.run = self.store.keep(record, contents)
 
@@ -69,7 +71,7 @@ class Journal:
         assert self.run is not None
         with told_of(str(self.store.folder), "the run cannot be recorded"):
             self.run.enter(state)
-        self.run = Run(self.run.record, state, self.run.folder)
+        self.run = dataclasses.replace(self.run, state=state)
         with contextlib.suppress(OSError):  # it has happened; the worst is that a power cut takes the run back
             sync_folder(self.run.folder)
 
@@ -82,6 +84,13 @@ def _free_id(store: RunStore, now: datetime.datetime) -> str:
 
 
 def _file_record(file: Known) -> FileRecord:
-    return FileRecord(
-        file.path, file.before is not None, sha256(file.before), sha256(file.after), file.mode, file.mtime_ns
-    )
+    mode = None if file.mode is None else file.mode & PERMISSIONS
+    return FileRecord(file.path, file.before is not None, sha256(file.before), sha256(file.after), mode, file.mtime_ns)
+
+
+def _check_readable(record: RunRecord) -> None:
+    """A run that could not be read again could not be taken back either. Raises WriteRefused."""
+    try:
+        parse(dump(record))
+    except RecordError as error:
+        raise WriteRefused(record.root, f"the run cannot be recorded: {error}") from error

@@ -15,7 +15,7 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from codemods.apply.durable import create
-from codemods.apply.errors import TreeBusy, told_of
+from codemods.apply.errors import TreeBusy, WriteRefused, told_of
 from codemods.apply.run_store import RunStore
 
 _LOCK = "lock"
@@ -30,6 +30,8 @@ def only_writer(store: RunStore) -> Iterator[None]:
     """
     store.make()
     lock = FileLock(store.folder / _LOCK, timeout=0)
+    if (store.folder / _LOCK).is_symlink():  # locking would empty the file that it leads to
+        raise WriteRefused(str(store.folder / _LOCK), "is a link; remove it")
     with told_of(str(store.folder), "cannot be locked"):
         try:
             lock.acquire()

@@ -7,7 +7,7 @@ at any point, and is then done again by the next start.
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
@@ -38,19 +38,35 @@ Tell = Callable[[TakenBack], None]
 
 
 def recover(root: Path, tell: Tell) -> None:
-    """Take back every run of the project's store that was cut off, and `tell` of each. Writes nothing if there is none.
+    """Take back every run of the project that was cut off, and `tell` of each. Writes nothing if there is none.
 
     Raises TreeBusy when another process is writing right now, NotTakenBack when files cannot be put back, DamagedRun
-    when it cannot be known what was there, and WriteRefused.
+    when it cannot be known what was there or that it was us who wrote, NoStore, and WriteRefused.
     """
-    store = RunStore.of(root)
-    if store.is_pending():
-        with only_writer(store):
-            recover_locked(store, tell)
+    for store in RunStore.all_of(root):
+        if store.is_pending():
+            with only_writer(store):
+                _recover(store, tell)
 
 
-def recover_locked(store: RunStore, tell: Tell) -> None:
-    """As `recover`, for one who holds the lock."""
+@contextlib.contextmanager
+def recovered(root: Path, tell: Tell) -> Iterator[RunStore]:
+    """Hold the lock of the store that new runs of the project are kept in; nothing is half written any more.
+
+    Raises as `recover` does.
+    """
+    store, *others = RunStore.all_of(root)
+    with only_writer(store):
+        for other in others:
+            if other.is_pending():
+                with only_writer(other):
+                    _recover(other, tell)
+        _recover(store, tell)
+        yield store
+
+
+def _recover(store: RunStore, tell: Tell) -> None:
+    """The lock is held."""
     store.sweep()
     if not store.is_pending():
         return
@@ -58,22 +74,22 @@ def recover_locked(store: RunStore, tell: Tell) -> None:
     problems: list[str] = []
     for run in runs:
         if run.state is State.WRITING:
-            problems += _take_back(store, run, tell)
+            problems += _take_back(run, tell)
         elif run.state is State.WRITTEN:
             with contextlib.suppress(OSError):
-                for companion in _companions(store, run):
+                for companion in _companions(run):
                     companion.unlink(missing_ok=True)
                 run.enter(State.DONE)
     if problems:
         raise NotTakenBack("a run was cut off and cannot be taken back whole: " + "; ".join(problems))
     for one in damaged:
         if store.is_writing(one.run):
-            raise DamagedRun(one.run, f"{one}; remove the folder when the files of the project are as they should be")
+            raise type(one)(one.run, f"{one}; remove the folder when the files of the project are as they should be")
 
 
-def _take_back(store: RunStore, run: Run, tell: Tell) -> list[str]:
+def _take_back(run: Run, tell: Tell) -> list[str]:
     """Gives what went wrong."""
-    root = store.root(run.record)
+    root = run.root
     put_back: list[str] = []
     left: list[str] = []
     problems: list[str] = []
@@ -87,18 +103,21 @@ def _take_back(store: RunStore, run: Run, tell: Tell) -> list[str]:
             elif _is_from_the_run(now, file):
                 before = None if file.before is None else run.content(file.before)
                 _remove_second_names(run, root / file.path)
-                rewrite(root, [Rewrite(file.path, now, before, file.mode, file.mtime_ns)], Nobody(run.id))
+                mode = None if now and sha256(now) == file.after else file.mode  # they may have changed it since
+                rewrite(root, [Rewrite(file.path, now, before, mode, file.mtime_ns)], Nobody(run.id))
                 put_back.append(file.path)
             else:
                 left.append(file.path)
         except StaleFile:
             left.append(file.path)
-        except (DamagedRun, WriteRefused, NotPutBack) as error:
+        except DamagedRun as error:
+            problems.append(f"{file.path}: {error} (put it right by hand, or remove that folder to leave it as it is)")
+        except (WriteRefused, NotPutBack) as error:
             problems.append(str(error))
     kept: list[str] = []
     if not problems:
         try:
-            for companion in _companions(store, run):
+            for companion in _companions(run):
                 if _is_ours(run, companion):
                     companion.unlink(missing_ok=True)
                 else:
@@ -135,9 +154,9 @@ def _remove_second_names(run: Run, file: Path) -> None:
                 companion.unlink()
 
 
-def _companions(store: RunStore, run: Run) -> list[Path]:
+def _companions(run: Run) -> list[Path]:
     """The temporary companions that are left of a run. Raises OSError."""
-    root = store.root(run.record).resolve()
+    root = run.root.resolve()
     found: list[Path] = []
     for name in sorted({str(PurePosixPath(file.path).parent) for file in run.record.files}):
         folder = (root / name).resolve()

@@ -6,23 +6,28 @@ become of the run is told by the name of its file (see `run_store`).
 
 from __future__ import annotations
 
+import datetime
 import hashlib
 import json
+import os
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cache
-from pathlib import PurePosixPath
+from pathlib import PurePath
 from typing import Any
 
 from cattrs import Converter, transform_error
 from cattrs.preconf.json import make_converter
 
+from codemods.apply.protected_names import protected_part
 from codemods.plan import Change, Group
 
 FORMAT = 1
 RUN_ID = re.compile(r"\d{8}T\d{6}Z-[0-9a-f]{4}")
+PERMISSIONS = 0o777  # of a mode; what is above them, as setuid, is not put back
 _SHA256 = re.compile(r"[0-9a-f]{64}")
+_TIMES = 2**63
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +62,7 @@ class FileRecord:
     existed: bool
     before: str | None  # sha256
     after: str | None  # sha256
-    mode: int | None  # of the file before
+    mode: int | None  # of the file before: who may read, write and run it
     mtime_ns: int | None
 
 
@@ -89,7 +94,8 @@ def dump(record: RunRecord) -> bytes:
 
 
 def parse(data: bytes) -> RunRecord:
-    """Raises RecordError. A record may come with a stranger's folder: paths that leave the project are refused."""
+    """Raises RecordError. A record may come with a stranger's folder: paths that leave the project are refused, or that
+    lead to what is not the project's, and modes that say more than who may read, write and run a file."""
     try:
         content = json.loads(data)
     except (ValueError, RecursionError) as error:
@@ -103,15 +109,36 @@ def parse(data: bytes) -> RunRecord:
         raise RecordError("; ".join(transform_error(error)[:3])) from error
     if not RUN_ID.fullmatch(record.id):
         raise RecordError(f"{record.id!r} is no id of a run")
+    try:
+        aware = datetime.datetime.fromisoformat(record.started).utcoffset() is not None
+    except ValueError:
+        aware = False
+    if not aware:
+        raise RecordError(f"{record.started!r} is no time")
     for path in (record.root, *(file.path for file in record.files)):
-        if PurePosixPath(path).is_absolute() or ".." in PurePosixPath(path).parts or "\0" in path:
-            raise RecordError(f"{path!r} leads out of the project")
+        _check_path(path)
     for file in record.files:
         if not all(one is None or _SHA256.fullmatch(one) for one in (file.before, file.after)):
             raise RecordError(f"{file.path!r} has no right checksum")
         if file.existed is not (file.before is not None):
             raise RecordError(f"{file.path!r} contradicts itself")
+        if file.mode is not None and not 0 <= file.mode <= PERMISSIONS:
+            raise RecordError(f"{file.path!r} has the mode {file.mode:#o}")
+        if file.mtime_ns is not None and not -_TIMES <= file.mtime_ns < _TIMES:
+            raise RecordError(f"{file.path!r} has no right time")
     return record
+
+
+def _check_path(path: str) -> None:
+    pure = PurePath(path)
+    if pure.is_absolute() or pure.anchor or ".." in pure.parts or "\0" in path:
+        raise RecordError(f"{path!r} leads out of the project")
+    if protected_part(path) is not None:
+        raise RecordError(f"{path!r} leads to what is not the project's")
+    try:
+        os.fsencode(path)
+    except UnicodeEncodeError as error:
+        raise RecordError(f"{path!r} is no name of a file") from error
 
 
 @cache

@@ -1,7 +1,10 @@
-"""Where runs are kept: in git's own folder of the project's repository, else in `.session-codemods` at its root.
+"""Where runs are kept: in git's own folder of the project's repository, outside git in `.session-codemods` at its root.
 
-Each run has a folder, named by its id, with two files: its record, and `contents.zip`, which holds every content before
-and after by its sha256. The record's name says what has become of the run:
+What comes with a project cannot be in git's own folder. In the other one it can: there each run has a seal (see `seal`)
+and is not believed without it.
+
+Each run has a folder, named by its id, with its record, and `contents.zip`, which holds every content before and after
+by its sha256. The record's name says what has become of the run:
 
     writing.json   files are being written, or were when the process died
     written.json   all are in place; temporary companions may be left
@@ -16,6 +19,7 @@ from __future__ import annotations
 
 import contextlib
 import enum
+import heapq
 import io
 import os
 import shutil
@@ -24,13 +28,15 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from codemods.apply import seal
 from codemods.apply.durable import create, sync_folder
-from codemods.apply.errors import DamagedRun, WriteRefused, told_of
+from codemods.apply.errors import DamagedRun, NoStore, StrangersRun, WriteRefused, told_of
 from codemods.apply.git import GitError, own_folder
 from codemods.apply.run_record import RUN_ID, RecordError, RunRecord, dump, parse, sha256
 
 _NAME = "session-codemods"
 _CONTENTS = "contents.zip"
+_SEAL = "seal"
 
 
 class State(enum.StrEnum):
@@ -58,6 +64,7 @@ class Run:
     record: RunRecord
     state: State
     folder: Path
+    root: Path  # of the project that it wrote to
 
     @property
     def id(self) -> str:
@@ -72,8 +79,9 @@ class Run:
         try:
             with zipfile.ZipFile(self.folder / _CONTENTS) as contents:
                 data = contents.read(checksum)
-        except (OSError, KeyError, ValueError, RuntimeError, NotImplementedError, zipfile.BadZipFile) as error:
-            raise DamagedRun(self.id, f"what run {self.id} keeps cannot be read: {self.folder}: {error}") from error
+        except Exception as error:  # a damaged archive makes zipfile and all of its decoders raise whatever they like
+            why = str(error) or type(error).__name__
+            raise DamagedRun(self.id, f"what run {self.id} keeps cannot be read: {self.folder}: {why}") from error
         if sha256(data) != checksum:
             raise DamagedRun(self.id, f"what run {self.id} keeps was changed: {self.folder}")
         return data
@@ -89,18 +97,28 @@ class RunStore:
 
     @classmethod
     def of(cls, root: Path) -> RunStore:
-        """The store of the project at this root."""
+        """The store for new runs of the project at this root. Raises NoStore when there is a git that does not answer.
+
+        It is not installed then, or does not trust this folder; so shall not we.
+        """
         root = root.resolve()
         try:
             own = own_folder(root, _NAME)
-        except GitError:  # not installed, or it does not trust this folder; then it is as if there were no git
-            own = None
+        except GitError as error:
+            raise NoStore(f"runs are kept in git's own folder, and git does not say where that is: {error}") from error
         if own is not None:
             return cls(own.folder, own.top, is_ours=False)
-        return cls(root / f".{_NAME}", root, is_ours=True)
+        return cls._in_project(root)
 
-    def root(self, record: RunRecord) -> Path:
-        return self.top / record.root
+    @classmethod
+    def all_of(cls, root: Path) -> list[RunStore]:
+        """The store for new runs, and the one from before there was a git here, if there is one. Raises NoStore."""
+        first, other = cls.of(root), cls._in_project(root.resolve())
+        return [first, other] if first != other and other.folder.is_dir() and not other.folder.is_symlink() else [first]
+
+    @classmethod
+    def _in_project(cls, root: Path) -> RunStore:
+        return cls(root / f".{_NAME}", root, is_ours=True)
 
     def make(self) -> None:
         """Make the folder if it is not there. Raises WriteRefused."""
@@ -123,7 +141,7 @@ class RunStore:
         for name in self._names():
             if RUN_ID.fullmatch(name):
                 try:
-                    found.append(_run(self.folder / name))
+                    found.append(self._run(name))
                 except DamagedRun as error:
                     damaged.append(error)
         return sorted(found, key=lambda run: run.record.number), damaged
@@ -142,18 +160,24 @@ class RunStore:
         return _state(self.folder / name) is State.WRITING
 
     def keep(self, record: RunRecord, contents: Iterable[bytes]) -> Run:
-        """Put a run into the store, in state `writing`, safely on the disk. Raises OSError; then it is not there."""
+        """Put a run into the store, in state `writing`, safely on the disk.
+
+        Raises OSError, and WriteRefused when it cannot be sealed; then it is not there.
+        """
         unfinished, folder = self.folder / f".{record.id}", self.folder / record.id
         os.mkdir(unfinished)
         try:
             create(unfinished / _CONTENTS, _zipped(contents))
-            create(unfinished / State.WRITING.file, dump(record))
+            data = dump(record)
+            if self.is_ours:
+                create(unfinished / _SEAL, seal.sealed(data, self.top))
+            create(unfinished / State.WRITING.file, data)
             sync_folder(unfinished)
             os.rename(unfinished, folder)
         except BaseException:
             shutil.rmtree(unfinished, ignore_errors=True)
             raise
-        run = Run(record, State.WRITING, folder)
+        run = Run(record, State.WRITING, folder, self.top / record.root)
         try:
             sync_folder(self.folder)
         except BaseException:
@@ -182,27 +206,51 @@ class RunStore:
         except OSError:
             return ()
 
+    def _run(self, name: str) -> Run:
+        folder = self.folder / name
+        for _ in range(3):  # another process may just be renaming the record
+            state = _state(folder)
+            if state is None:
+                continue
+            try:
+                data = (folder / state.file).read_bytes()
+                record = parse(data)
+                self._check_seal(folder, data)
+            except FileNotFoundError:
+                continue
+            except (OSError, RecordError) as error:
+                raise DamagedRun(name, f"the record of a run cannot be read: {folder / state.file}: {error}") from error
+            if record.id == name:
+                return Run(record, state, folder, self.top / record.root)
+        raise DamagedRun(name, f"not a record of a run: {folder}")
+
+    def _check_seal(self, folder: Path, record: bytes) -> None:
+        """Raises StrangersRun, and OSError."""
+        if not self.is_ours:
+            return
+        try:
+            found = (folder / _SEAL).read_bytes()
+        except (FileNotFoundError, NotADirectoryError):
+            found = b""
+        if folder.is_symlink() or not seal.fits(found, record, self.top):
+            raise StrangersRun(
+                folder.name, f"a run that bears no seal of yours, and may be somebody else's, is left alone: {folder}"
+            )
+
+
+def all_runs(stores: Iterable[RunStore]) -> tuple[list[Run], list[DamagedRun]]:
+    """The runs of several stores in the order in which they were made, and what cannot be read."""
+    found: list[list[Run]] = []
+    damaged: list[DamagedRun] = []
+    for store in stores:
+        runs, unread = store.runs()
+        found.append(runs)
+        damaged += unread
+    return list(heapq.merge(*found, key=lambda run: run.record.started)), damaged
+
 
 def _state(folder: Path) -> State | None:
-    return next((state for state in State if (folder / state.file).exists()), None)
-
-
-def _run(folder: Path) -> Run:
-    for _ in range(3):  # another process may just be renaming the record
-        state = _state(folder)
-        if state is None:
-            continue
-        try:
-            record = parse((folder / state.file).read_bytes())
-        except FileNotFoundError:
-            continue
-        except (OSError, RecordError) as error:
-            raise DamagedRun(
-                folder.name, f"the record of a run cannot be read: {folder / state.file}: {error}"
-            ) from error
-        if record.id == folder.name:
-            return Run(record, state, folder)
-    raise DamagedRun(folder.name, f"not a record of a run: {folder}")
+    return next((state for state in State if os.path.exists(folder / state.file)), None)
 
 
 def _zipped(contents: Iterable[bytes]) -> bytes:

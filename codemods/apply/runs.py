@@ -13,10 +13,9 @@ from pathlib import Path
 from codemods.apply.errors import DamagedRun, TakenBackNow
 from codemods.apply.history import states
 from codemods.apply.journal import Journal
-from codemods.apply.lock import only_writer
-from codemods.apply.recovery import TakenBack, Tell, recover_locked
+from codemods.apply.recovery import TakenBack, Tell, recovered
 from codemods.apply.run_record import GroupText, RunText
-from codemods.apply.run_store import RunStore, State
+from codemods.apply.run_store import RunStore, State, all_runs
 from codemods.apply.writer import write
 from codemods.plan import Change
 
@@ -26,18 +25,17 @@ def written(root: Path, changes: Sequence[Change], *, what: RunText, tell: Tell)
 
     Runs that were cut off are taken back first; `tell` hears of them. When that puts files back, TakenBackNow is
     raised: call `recovery.recover` before the changes are made. Raises TreeBusy when another process writes in this
-    tree, NotTakenBack, DamagedRun; and StaleFile, WriteRefused and NotPutBack as the writer does.
+    tree, NotTakenBack, DamagedRun, NoStore; and StaleFile, WriteRefused and NotPutBack as the writer does.
     """
     if not changes:
         return ""
-    store = RunStore.of(root)
-    with only_writer(store):
-        taken: list[TakenBack] = []
-        try:
-            recover_locked(store, taken.append)
-        finally:
-            for one in taken:
-                tell(one)
+    taken: list[TakenBack] = []
+
+    def note(one: TakenBack) -> None:
+        taken.append(one)
+        tell(one)
+
+    with recovered(root, note) as store:
         if any(one.put_back for one in taken):
             raise TakenBackNow("files that were half written have just been put back; run the command again")
         journal = Journal(store, root, what)
@@ -58,9 +56,8 @@ class ListedRun:
 
 
 def listed(root: Path) -> tuple[list[ListedRun], list[DamagedRun]]:
-    """The runs of the project at this root, the last one first, and what cannot be read. Only reads."""
-    store = RunStore.of(root)
-    runs, damaged = store.runs()
+    """The runs of the project at this root, the last one first, and what cannot be read. Only reads. Raises NoStore."""
+    runs, damaged = all_runs(RunStore.all_of(root))
     now = states(runs)
     lines = [
         ListedRun(
@@ -72,6 +69,6 @@ def listed(root: Path) -> tuple[list[ListedRun], list[DamagedRun]]:
             run.record.undoes,
         )
         for run in reversed(runs)
-        if store.root(run.record) == root.resolve()
+        if run.root == root.resolve()
     ]
     return lines, damaged

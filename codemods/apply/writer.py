@@ -18,6 +18,7 @@ from codemods.apply.durable import sync_folder
 from codemods.apply.errors import NotPutBack, SavedMeanwhile, StaleFile, WriteRefused, told_of
 from codemods.apply.held_signals import Interrupted, held_signals
 from codemods.apply.new_file import Creation
+from codemods.apply.protected_names import protected_part
 from codemods.apply.removal import Removal
 from codemods.apply.replacement import Replacement
 from codemods.apply.rewriting import Nobody, Rewrite, Witness
@@ -32,11 +33,11 @@ def write(root: Path, changes: Sequence[Change], witness: Witness | None = None)
     """Write the `after` of each change to its path under `root`.
 
     Raises StaleFile when a file does not hold `before` any more, or when one that was not there is there now;
-    WriteRefused when it is no regular file, leaves the root through a symbolic link, has several hard links, is
-    read-only, cannot be written, or has no folder to be made in. In every case, and on an
-    interrupt, all files are as they were. Only when a file cannot be put back, because the system does not let us or
-    because somebody has saved it meanwhile, is NotPutBack raised; the others are put back all the same. Signals wait
-    until the files are whole.
+    WriteRefused when it is no regular file, leaves the root through a symbolic link, stands in git's own folder or in
+    that of the runs, has several hard links, is read-only, cannot be written, or has no folder to be made in. In every
+    case, and on an interrupt, all files are as they were. Only when a file cannot be put back, because the system does
+    not let us or because somebody has saved it meanwhile, is NotPutBack raised; the others are put back all the same.
+    Signals wait until the files are whole.
     """
     rewrite(root, [Rewrite(change.path, change.before, change.after) for change in changes], witness)
 
@@ -80,6 +81,19 @@ def rewrite(root: Path, rewrites: Sequence[Rewrite], witness: Witness | None = N
 
 
 def _step(root: Path, rewrite: Rewrite, token: str) -> _Step:
+    _refuse_protected(rewrite.path, rewrite.path)
+    step = _made(root, rewrite, token)
+    _refuse_protected(rewrite.path, step.known.path)  # a link may lead there
+    return step
+
+
+def _refuse_protected(path: str, place: str) -> None:
+    part = protected_part(place)
+    if part is not None:
+        raise WriteRefused(path, f"stands in {part}, which is not the project's")
+
+
+def _made(root: Path, rewrite: Rewrite, token: str) -> _Step:
     before, after = rewrite.before, rewrite.after
     if before is not None and after is not None:
         return Replacement(root, rewrite, before, after, token)

@@ -7,7 +7,6 @@ inside the command.
 from __future__ import annotations
 
 import dataclasses
-import json
 import os
 import sys
 from collections.abc import Mapping, Sequence
@@ -17,17 +16,20 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from codemods import __version__
+from codemods.batches import By
 from codemods.cli import INTERRUPTED, PROGRAM, asking, dry_run, options, stopping, streams
-from codemods.cli.writing import CommitPer, OnFailure, Ways, tell_taken_back, write
+from codemods.cli.standing import check_needs, fresh, standing
+from codemods.cli.writing import Notes, Ways, named_when_stopped, tell_taken_back, write
+from codemods.verifying.on_fail import OnFail
 
 if TYPE_CHECKING:
-    from codemods.plan import Change, Group
+    from codemods.plan import Change, Group, Plan
     from codemods.review.interactive.keyboard import Keyboard
     from codemods.review.interactive.telling import Voice
-    from codemods.review.terminal import Viewpoint
-    from codemods.saved_plan import Present, SavedPlan
+    from codemods.saved_plan import AppliedRun, Present, SavedPlan
+    from codemods.shared_plan import SharedPlan
     from codemods.verifying.applying import Verified
+    from codemods.verifying.bisecting import LeftOut
 
 _HELP = """Write what `diff` shows at the same level: all of it, or nothing.
 
@@ -54,7 +56,10 @@ def apply(
     ] = None,
     select: options.Select = None,
     ignore: options.Ignore = None,
-    level: options.Highest = options.LevelName.safe,
+    level: Annotated[
+        options.LevelName | None,
+        typer.Option("--level", help="The highest level of change that is included", show_default="safe"),
+    ] = None,
     cross_paths: options.CrossPaths = False,
     exclude: options.Exclude = None,
     extend_exclude: options.ExtendExclude = None,
@@ -76,11 +81,11 @@ def apply(
         ),
     ] = None,
     on_fail: Annotated[
-        OnFailure,
-        typer.Option("--on-fail", help="When CMD fails: put all back, keep it, or find the groups to leave out"),
-    ] = OnFailure.rollback,
+        OnFail,
+        typer.Option("--on-fail", help="When CMD fails: put all back, keep it, or find groups to leave out"),
+    ] = OnFail.rollback,
     commit_per: Annotated[
-        CommitPer | None,
+        By | None,
         typer.Option("--commit-per", help="Commit what was written, in this many commits, with the reasons"),
     ] = None,
     format_cmd: options.FormatCommand = None,
@@ -92,6 +97,21 @@ def apply(
     verbose: options.Verbose = False,
     color: options.Colour = options.ColourChoice.auto,
 ) -> int:
+    given = {
+        "PATHS": paths,
+        "--select": select,
+        "--ignore": ignore,
+        "--level": level,
+        "--cross-paths": cross_paths,
+        "--exclude": exclude,
+        "--extend-exclude": extend_exclude,
+        "--respect-gitignore": respect_gitignore,
+        "--no-respect-gitignore": respect_gitignore is False,
+        "--config": config,
+        "--isolated": isolated,
+        "--statistics": statistics,
+    }
+    level = level or options.LevelName.safe
     wanted = options.wanted(**locals())
     ways = Ways(allow_dirty, allow_no_vcs, verify, on_fail, commit_per, format_cmd)
     with stopping.stops(), stopping.plan_stops(), stopping.write_stops():
@@ -99,10 +119,9 @@ def apply(
             return _apply_paths(wanted, ways, output, verbose, color if interactive else None)
         if interactive:
             raise stopping.Stopped("--interactive asks about what a dry run finds; for a saved plan, `review` asks")
-        if paths or select or ignore or config or isolated:
-            raise stopping.Stopped(
-                "--plan says what to write; PATHS, --select, --ignore, --config and --isolated do not go with it"
-            )
+        if besides := [name for name, value in given.items() if value]:
+            verb = "does" if len(besides) == 1 else "do"
+            raise stopping.Stopped(f"--plan says what to write; {', '.join(besides)} {verb} not go with it")
         return _apply_plan(wanted, ways, plan_file, output)
 
 
@@ -112,7 +131,7 @@ def _apply_paths(
     """`asking_in`: ask about each group first, in colour or not; None: write them all."""
     from codemods import saving
     from codemods.apply.recovery import recover
-    from codemods.review import json_report, terminal
+    from codemods.review import terminal
     from codemods.review.interactive import telling
 
     request = dry_run.requested(wanted)
@@ -127,18 +146,16 @@ def _apply_paths(
         if accepted is None:
             return INTERRUPTED
         groups = accepted
-    done, changes = write(saved, groups, (), Path(plan.root), ways)
+    done, changes = write(saved, groups, (), Path(plan.root), ways, Notes())
     shown = dataclasses.replace(plan, changes=tuple(changes))
-    if wanted.format is options.OutputFormat.json:
-        streams.put(json_report.report(shown, __version__, seen.path, with_changes=True), output)
-    else:
-        streams.put("".join(f"{seen(change.path)}\n" for change in changes), output)
-    streams.tell(wanted, terminal.left_alone(plan, seen) + terminal.held_back(plan, seen) if verbose else "")
-    streams.tell(wanted, terminal.not_handled(plan.failures, seen), always=True)
-    streams.statistics(wanted, plan)
-    streams.tell(wanted, terminal.written(shown, done.groups))
-    streams.tell(wanted, _left_out(done), always=True)
-    streams.tell(wanted, _how_to_undo(done))
+    with named_when_stopped(lambda: done.run):
+        _put(wanted, ways, shown, done, {}, output)
+        streams.tell(wanted, terminal.left_alone(plan, seen) + terminal.held_back(plan, seen) if verbose else "")
+        streams.tell(wanted, terminal.not_handled(plan.failures, seen), always=True)
+        streams.statistics(wanted, plan)
+        streams.tell(wanted, terminal.written(shown, done.groups))
+        streams.tell(wanted, _left_out(done), always=True)
+        streams.tell(wanted, _how_to_undo(done))
     return done.exit_code or (3 if plan.failures else 0)
 
 
@@ -152,37 +169,26 @@ def _accepted(saved: SavedPlan, keyboard: Keyboard, voice: Voice) -> tuple[Group
     left, interrupted = asking.asked(begun, (), lambda plan: (plan, ""), keyboard, voice, Path(voice.seen.root))
     if interrupted:
         return None
-    _check_needs(left.plan)
+    check_needs(left.plan)
     return left.plan.having(Verdict.ACCEPTED)
 
 
-def _check_needs(saved: SavedPlan) -> None:
-    for group, needed in saved.unmet():
-        verdict = saved.decision(needed).verdict
-        raise stopping.Stopped(
-            f"nothing was written: {group.id} is accepted, but needs {needed.id}, which is {verdict};"
-            " accept that, too, or refuse this"
-        )
-
-
 def _apply_plan(wanted: options.Wanted, ways: Ways, file: Path, output: Path | None) -> int:
-    from codemods import planned, sources
+    from codemods import sources
     from codemods.apply.recovery import recover
-    from codemods.review.terminal import Viewpoint
     from codemods.saved_plan import AppliedRun, Verdict
     from codemods.shared_plan import SharedPlan
-    from codemods.verifying import applying
 
     shared = SharedPlan(file)
     root = sources.find_root(Path())
     recover(root, tell_taken_back)  # before anything is read that it puts back
-    standing = planned.present(shared.plan, root)
-    saved = dataclasses.replace(shared.plan, applied=standing.applied)  # `undo` may have taken runs back
+    there = standing(shared.plan, root)
+    saved = dataclasses.replace(shared.plan, applied=there.applied)  # `undo` may have taken runs back
     accepted = saved.having(Verdict.ACCEPTED)
     if not accepted:
         raise stopping.Stopped(f"{file}: no group is accepted and still to be written; `review` asks for each")
-    fresh, stale = _fresh(saved, accepted, standing)
-    if not fresh:
+    groups, stale = fresh(saved, accepted, there)
+    if not groups:
         raise stopping.Stopped(
             f"nothing was written: {next(iter(stale.values()))}; `review --rebase` carries the answers over"
         )
@@ -191,52 +197,78 @@ def _apply_plan(wanted: options.Wanted, ways: Ways, file: Path, output: Path | N
             "nothing was written: --format-cmd with --plan is for the last part of a plan, as what is formatted fits"
             " no plan any more; decide about the open groups first, or format afterwards"
         )
-    seen = Viewpoint(str(root), os.getcwd())
-    made = planned.remaining(saved, saved.applied)
-    done, changes = write(saved, fresh, made, root, ways)
-    now = datetime.now(UTC).isoformat(timespec="seconds")
-    saved = applying.recorded(saved, done.left_out, ways.verify or "", now)
-    if done.run:
-        run = AppliedRun(done.run, tuple(group.id for group in done.groups))
-        saved = dataclasses.replace(saved, applied=(*saved.applied, run))
-    shared.save(saved)
-    if wanted.format is options.OutputFormat.json:
-        streams.put(_plan_report(done, changes, stale, seen), output)
-    else:
-        streams.put("".join(f"{seen(change.path)}\n" for change in changes), output)
-    streams.tell(wanted, _stale(stale), always=True)
-    streams.tell(wanted, _of_the_plan(saved, done))
-    streams.tell(wanted, _left_out(done), always=True)
-    streams.tell(wanted, _how_to_undo(done))
+    made = [group for group in saved.groups if group.id in there.made]
+    done, changes = write(saved, groups, made, root, ways, _InPlan(shared, there, ways.verify or ""))
+    with named_when_stopped(lambda: done.run):
+        _put(wanted, ways, _as_plan(saved, root, changes), done, stale, output)
+        now = [AppliedRun(done.run, tuple(group.id for group in done.groups))] if done.run else []
+        streams.tell(wanted, _stale(stale), always=True)
+        streams.tell(wanted, _of_the_plan(dataclasses.replace(shared.plan, applied=(*there.applied, *now)), done))
+        streams.tell(wanted, _left_out(done), always=True)
+        streams.tell(wanted, _how_to_undo(done))
     return done.exit_code or (3 if stale else 0)
 
 
-def _fresh(saved: SavedPlan, accepted: Sequence[Group], standing: Present) -> tuple[list[Group], dict[str, str]]:
-    """The accepted groups that can be written, and why each of the others cannot. Raises Stopped for decisions that
-    contradict each other."""
-    stale = {group.id: why for group in accepted if (why := standing.reason(group))}
-    _check_needs(saved)
-    for group in accepted:
-        for needed in saved.needs(group):
-            if needed.id in stale:
-                stale.setdefault(group.id, f"it needs {needed.id}: {stale[needed.id]}")
-    return [group for group in accepted if group.id not in stale], stale
+class _InPlan(Notes):
+    """Notes in the plan file what stands in the files, beside what others write there."""
+
+    def __init__(self, shared: SharedPlan, there: Present, command: str) -> None:
+        self._shared, self._there, self._command = shared, there, command
+
+    def written(self, run: str, groups: Sequence[Group]) -> None:
+        from codemods.saved_plan import AppliedRun
+
+        kept = [one for one in self._shared.plan.applied if one.run not in self._there.gone]
+        named = {one.run for one in kept}
+        found = [one for one in self._there.applied if one.run not in named]  # those that the plan was not told of
+        self._save([*kept, *found, AppliedRun(run, tuple(group.id for group in groups))])
+
+    def taken_back(self, run: str) -> None:
+        self._save([one for one in self._shared.plan.applied if one.run != run])
+
+    def left_out(self, some: Sequence[LeftOut]) -> None:
+        from codemods.verifying.applying import recorded
+
+        now = datetime.now(UTC).isoformat(timespec="seconds")
+        self._shared.save(recorded(self._shared.plan, some, self._command, now))
+
+    def _save(self, applied: Sequence[AppliedRun]) -> None:
+        self._shared.save(dataclasses.replace(self._shared.plan, applied=tuple(applied)))
+
+
+def _as_plan(saved: SavedPlan, root: Path, changes: Sequence[Change]) -> Plan:
+    """The dry run that was saved, with what was changed now."""
+    from codemods.plan import Plan
+
+    return Plan(
+        root=str(root),
+        level=saved.asked.level,
+        groups=saved.groups,
+        ledger=saved.ledger,
+        failures=saved.failures,
+        changes=tuple(changes),
+        files_read=saved.files_read,
+        lines_read=saved.lines_read,
+        settings_hash=saved.settings_hash,
+        tool_version=saved.tool_version,
+    )
 
 
 # --- what is told ---------------------------------------------------------------------------------------------------
 
 
-def _plan_report(done: Verified, changes: Sequence[Change], stale: Mapping[str, str], seen: Viewpoint) -> str:
-    content = {
-        "version": 1,
-        "run": done.run or None,
-        "verified": done.passed,
-        "files": [seen.path(change.path) for change in changes],
-        "groups": [group.id for group in done.groups],
-        "left_out": [{"group": one.group.id, "why": one.why} for one in done.left_out],
-        "stale": [{"group": group, "why": why} for group, why in stale.items()],
-    }
-    return json.dumps(content, indent=2) + "\n"
+def _put(
+    wanted: options.Wanted, ways: Ways, plan: Plan, done: Verified, stale: Mapping[str, str], output: Path | None
+) -> None:
+    """The changed files, or the JSON object, where results go."""
+    from codemods.cli.apply_report import report
+    from codemods.review.terminal import Viewpoint
+
+    seen = Viewpoint(plan.root, os.getcwd())
+    if wanted.format is options.OutputFormat.json:
+        streams.put(report(plan, done, done.passed if ways.verify else None, stale, seen), output)
+    else:
+        streams.put("".join(f"{seen(change.path)}\n" for change in plan.changes), output)
 
 
 def _stale(stale: Mapping[str, str]) -> str:
@@ -260,4 +292,5 @@ def _left_out(done: Verified) -> str:
 
 
 def _how_to_undo(done: Verified) -> str:
-    return f"To take it back: {PROGRAM} undo {done.run}\n" if done.run else ""
+    force = " --force" if done.stuck else ""
+    return f"To take it back: {PROGRAM} undo {done.run}{force}\n" if done.run else ""

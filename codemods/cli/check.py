@@ -183,11 +183,16 @@ def _checklist(
 def _before(baseline: Path | None, since: str | None, request: RunRequest) -> frozenset[str]:
     """The keys of what was found before."""
     from codemods import baseline as before
+    from codemods.repository import GitError, Repository
 
     try:
-        return before.of_report(baseline) if baseline is not None else before.of_revision(since or "", request)
+        if baseline is not None:
+            return before.of_report(baseline)
+        return before.of_revision(since or "", request, Repository.of(request.root))
     except before.BaselineError as error:
         raise stopping.Stopped(str(error)) from error
+    except GitError as error:
+        raise stopping.Stopped(f"--since: git cannot give the files of {since!r}: {error}") from error
 
 
 def _without(plan: Plan, known: frozenset[str]) -> tuple[Plan, int]:

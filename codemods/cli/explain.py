@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import re
 from pathlib import Path
 from typing import Annotated
 
@@ -47,6 +49,16 @@ def explain(
 def _explain_place(path: Path, line: int, config: Path | None, isolated: bool) -> int:
     if path.is_dir():
         raise stopping.Stopped(f"{path} is a folder; name a line of a file")
+    if path.is_symlink():
+        from codemods import sources
+
+        with stopping.stops():
+            root, target = sources.find_root(path.parent), Path(os.path.realpath(path))
+            if not target.is_relative_to(root):
+                raise stopping.Stopped(
+                    f"{path} is a link that leads out of {root}, so no rule looks at it; its target is {target}"
+                )
+    _check_line(path, line)
     wanted = options.Wanted(
         (path,),
         (),
@@ -75,3 +87,17 @@ def _explain_place(path: Path, line: int, config: Path | None, isolated: bool) -
         streams.put(streams.harmless(explanation(plan, here, line, rules, seen)))
         streams.tell(wanted, terminal.not_handled(plan.failures, seen), always=True)
     return 3 if plan.failures else 0
+
+
+def _check_line(path: Path, line: int) -> None:
+    """Raises Stopped for a line that the file does not have; of a file that cannot be read the dry run speaks."""
+    from codemods.decoding import UnreadableError, decode
+
+    try:
+        text = decode(path.read_bytes())[2]
+    except (OSError, UnreadableError):
+        return
+    *whole, rest = re.split(r"\r\n|\r|\n", text)
+    count = len(whole) + bool(rest)
+    if not 1 <= line <= count:
+        raise stopping.Stopped(f"{path} has {count} line{'s' if count != 1 else ''}; there is no line {line}")

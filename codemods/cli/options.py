@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import enum
 import os
+import re
 import shlex
 from pathlib import Path
 from typing import Annotated
@@ -36,6 +37,8 @@ class ColourChoice(enum.StrEnum):
     always = "always"
     never = "never"
 
+
+_PLAN = re.compile(rb'\{\s*"format": \d+,\s*"tool": "session-codemods"')  # how a plan file begins
 
 Paths = Annotated[
     list[Path] | None, typer.Argument(metavar="PATHS", help="Files and folders whose findings are wanted [.]")
@@ -112,6 +115,35 @@ class Wanted:
         return shlex.join([*words, *(["--"] if any(path.startswith("-") for path in paths) else []), *paths])
 
 
+def check_output(output: Path | None, *named: Path | None) -> None:
+    """Raises Stopped when `-o` names what cannot be written, or would take the place of something of worth: one of
+    the other files that are `named`, a saved plan, or source. (Now, not after the work.)"""
+    if output is None:
+        return
+    if output.is_dir() or not os.access(output.parent, os.W_OK | os.X_OK):
+        raise Stopped(f"{output}: cannot be written; name a file in a folder that is there")
+    for other in named:
+        if other is not None and _same(output, other):
+            raise Stopped(f"{output} is named twice, and -o would write over it; name another file")
+    if not output.is_file():
+        return
+    if output.resolve().suffix in (".py", ".pyi", ".pyw"):
+        raise Stopped(f"{output} is Python code, and -o would write over it; name another file")
+    try:
+        with output.open("rb") as file:
+            is_plan = _PLAN.match(file.read(100)) is not None
+    except OSError:  # whether it can be written is another matter
+        return
+    if is_plan:
+        raise Stopped(f"{output} is a saved plan, and -o would write over it; name another file")
+
+
+def _same(one: Path, other: Path) -> bool:
+    return os.path.realpath(one) == os.path.realpath(other) or (
+        one.exists() and other.exists() and one.samefile(other)  # two names of one file
+    )
+
+
 def wanted(
     *,
     paths: list[Path] | None,
@@ -128,14 +160,16 @@ def wanted(
     output: Path | None,
     statistics: bool,
     quiet: bool,
+    plan_file: Path | None = None,
+    save: Path | None = None,
+    baseline: Path | None = None,
+    witness: Path | None = None,
     **_: object,
 ) -> Wanted:
     """The options of a command, given as its `locals()`. Raises Stopped where they contradict each other."""
     if config is not None and isolated:
         raise Stopped("--config and --isolated contradict each other; give one of them")
-    if output is not None and (output.is_dir() or not os.access(output.parent, os.W_OK | os.X_OK)):
-        # now, not after the work
-        raise Stopped(f"{output}: cannot be written; name a file in a folder that is there")
+    check_output(output, plan_file, save, baseline, witness, config)
     return Wanted(
         tuple(paths or (Path("."),)),
         tuple(select or ()),

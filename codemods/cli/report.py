@@ -33,6 +33,7 @@ def report(
     quiet: options.Quiet = False,
     verbose: Annotated[bool, typer.Option("-v", "--verbose", help="Tracebacks of errors")] = False,
 ) -> int:
+    options.check_output(output, file)
     with stopping.stops(), stopping.plan_stops():
         from codemods import plan_file, planned
         from codemods.plan import Change, Group

@@ -96,10 +96,7 @@ def _review(
         )
     # Before anything is shown, so that a pipe without --plain is told so and no answer is lost in it.
     answers = asking.keyboard(plain)
-    if plan.files and not any(os.path.lexists(root / saved.path) for saved in plan.files):
-        raise stopping.Stopped(
-            f"none of the plan's files is in {root}; run the command in the project that it was made for"
-        )
+    _check_place(plan, root)
     standing = planned.present(plan, root)
     stale = {group.id: why for group in plan.included if (why := standing.reason(group))}
     stale = {group: why for group, why in stale.items() if group not in plan.written}
@@ -125,14 +122,25 @@ def _review(
     return INTERRUPTED if interrupted else 0
 
 
+def _check_place(plan: SavedPlan, root: Path) -> None:
+    """Raises Stopped in a folder that the plan was not made for."""
+    if plan.files and not any(os.path.lexists(root / saved.path) for saved in plan.files):
+        raise stopping.Stopped(
+            f"none of the plan's files is in {root}; run the command in the project that it was made for"
+        )
+
+
 def _rebase(shared: SharedPlan) -> int:
     from codemods import saving
-    from codemods.rebasing import rebased
+    from codemods.rebasing import lost, rebased
 
     root = _root()
+    _check_place(shared.plan, root)
     request = saving.again(shared.plan, root)
     found = dry_run.looked_through(request, quiet=False)
     plan, report = rebased(shared.plan, saving.saved(found, request))
+    if why := lost(shared.plan, plan, report):
+        raise stopping.Stopped(f"{shared.path} stays as it is: {why}")
     shared.replace(plan)
     _say(_rebase_report(report))
     _say(f"Next: {_commands(shared.path).review}\n")

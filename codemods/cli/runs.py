@@ -59,20 +59,18 @@ def runs(
 ) -> int:
     with stopping.stops():
         from codemods import run_words, sources
-        from codemods.apply.recovery import recover
+        from codemods.apply.errors import RunError
         from codemods.apply.runs import listed
         from codemods.review.visible import visible
 
-        root = sources.find_root(Path("."))
-        problem = ""
         try:
-            recover(root, tell_taken_back)
-        except run_words.REFUSALS as error:  # then the list is wanted all the more
-            problem = str(error)
-        lines, damaged = listed(root)
+            lines, damaged = listed(sources.find_root(Path(".")))
+        except RunError as error:
+            raise stopping.Stopped(str(error)) from error
         streams.put(_table(lines, with_groups=verbose), output)
-        for text in filter(None, [problem, *map(str, damaged)]):
-            streams.say(f"{visible(text)}\n")
+        for one in damaged:
+            streams.say(f"{visible(str(one))}\n")
+        streams.say(run_words.unfinished(lines))
         if not lines:
             streams.say("Nothing was applied to this project yet.\n")
     return 3 if damaged else 0

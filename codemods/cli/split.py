@@ -5,6 +5,7 @@ Writes the patches into a folder of their own; no file of the project. What is h
 
 from __future__ import annotations
 
+import dataclasses
 import os
 import shlex
 from collections.abc import Sequence
@@ -16,6 +17,7 @@ import typer
 
 from codemods.batches import By
 from codemods.cli import options, stopping, streams
+from codemods.cli.standing import fresh, standing
 
 if TYPE_CHECKING:
     from codemods.splitting import Mail
@@ -48,18 +50,21 @@ def split(
         from codemods.saved_plan import Verdict
 
         plan, root = plan_file.load(file), sources.find_root(Path())
-        standing = planned.present(plan, root)
+        there = standing(plan, root)
+        plan = dataclasses.replace(plan, applied=there.applied)
         groups = plan.having(Verdict.ACCEPTED)
         if not groups:
             raise stopping.Stopped(f"{file}: no group is accepted and still to be written; `review` asks for each")
-        if stale := [why for group in groups if (why := standing.reason(group))]:
-            raise stopping.Stopped(f"nothing was written: {stale[0]}; `review --rebase` carries the answers over")
-        made = planned.remaining(plan, standing.applied)
+        _, stale = fresh(plan, groups, there)
+        if stale:
+            why = next(iter(stale.values()))
+            raise stopping.Stopped(f"nothing was written: {why}; `review --rebase` carries the answers over")
+        made = [group for group in plan.groups if group.id in there.made]
         paths = sorted({path for group in groups for path in group.paths})
         base = patch_base(root, root, paths)
         try:
             mails = splitting.mails(
-                batches(groups, by),
+                batches(groups, by, plan.needs_of(groups)),
                 lambda some: planned.contents(plan, [*made, *some], paths),
                 splitting.sender(root, datetime.now(UTC)),
                 base.prefix,

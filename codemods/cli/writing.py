@@ -1,39 +1,30 @@
 """Writes groups into the tree, in every way that `apply` knows: verified, committed, formatted; `undo` takes it back.
 
-Files of the project are written by `apply` alone. What is heavy is imported inside the functions.
+Files of the project are written by `apply` alone. Whatever stops this after the first file was written says which run
+stands in the files. What is heavy is imported inside the functions.
 """
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
-import enum
-from collections.abc import Mapping, Sequence
+import secrets
+import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from codemods.cli.streams import say_visible
+from codemods.batches import By
+from codemods.cli import PROGRAM, stopping
+from codemods.cli.streams import on_github, say_visible
+from codemods.verifying.on_fail import OnFail
 
 if TYPE_CHECKING:
     from codemods.apply.recovery import TakenBack
     from codemods.plan import Change, Group
     from codemods.saved_plan import SavedPlan
     from codemods.verifying.applying import Verified
-
-
-class OnFailure(enum.StrEnum):
-    """The values of `--on-fail`."""
-
-    rollback = "rollback"
-    keep = "keep"
-    bisect = "bisect"
-
-
-class CommitPer(enum.StrEnum):
-    """The values of `--commit-per`."""
-
-    rule = "rule"
-    group = "group"
-    dir = "dir"
+    from codemods.verifying.bisecting import LeftOut
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -43,67 +34,162 @@ class Ways:
     allow_dirty: bool
     allow_no_vcs: bool
     verify: str | None
-    on_fail: OnFailure
-    commit_per: CommitPer | None
+    on_fail: OnFail
+    commit_per: By | None
     format_cmd: str | None
 
 
+class Notes:
+    """Who wants to know what stands in the files, as soon as it does. This one does not; raise PlanFileError."""
+
+    def written(self, run: str, groups: Sequence[Group]) -> None:
+        """This run wrote these groups."""
+
+    def taken_back(self, run: str) -> None:
+        """The run is not in the files any more."""
+
+    def left_out(self, some: Sequence[LeftOut]) -> None:
+        """These groups are not written after all."""
+
+
 def write(
-    saved: SavedPlan, groups: Sequence[Group], made: Sequence[Group], root: Path, ways: Ways
+    saved: SavedPlan, groups: Sequence[Group], made: Sequence[Group], root: Path, ways: Ways, notes: Notes
 ) -> tuple[Verified, Sequence[Change]]:
     """Write the groups where `made` are made already; gives what stands in the tree now, and the changed files."""
     from codemods import committing, planned
     from codemods.apply.git import guard
-    from codemods.apply.run_record import RunText
-    from codemods.apply.runs import written
-    from codemods.apply.undo import undo
-    from codemods.batches import By, batches
+    from codemods.batches import batches, changed
     from codemods.formatting import Formatter
-    from codemods.plan import Change
+    from codemods.repository import GitError
     from codemods.verifying import applying
 
     paths = sorted({path for group in groups for path in group.paths})
     before = planned.contents(saved, made, paths)
     formatter = Formatter(root, ways.format_cmd) if ways.format_cmd else None
+    needs = saved.needs_of(groups)
 
     def contents(some: Sequence[Group]) -> Mapping[str, bytes | None]:
         after = planned.contents(saved, [*made, *some], paths)
         return formatter.contents(before, after) if formatter else after
 
-    def changes(some: Sequence[Group]) -> list[Change]:
-        return [
-            Change(path, before[path], new, tuple(group for group in some if path in group.paths))
-            for path, new in contents(some).items()
-            if new is not None and new != before[path]
-        ]
+    def changes(some: Sequence[Group]) -> Sequence[Change]:
+        return changed(before, contents(some), some)
 
-    tree = applying.Tree(
-        root,
-        lambda some: written(root, changes(some), what=RunText.of(some), tell=tell_taken_back),
-        lambda run: _ignored(undo(root, run, tell=tell_taken_back)),
-        contents,
-    )
-    on_fail = applying.OnFail(ways.on_fail.value)
     new = [path for path in paths if before[path] is None]
     guard(root, [path for path in paths if path not in new], ways.allow_dirty, ways.allow_no_vcs, new=new)
-    if ways.verify:
-        applying.ready(root, on_fail)
-    if ways.commit_per:
-        committing.ready(root, paths, new)
-    if ways.verify:
-        done = applying.verified(groups, ways.verify, on_fail, tree, say_visible)
-    else:
-        done = applying.Verified(True, tree.write(groups), tuple(groups))
-    final = changes(done.groups) if done.run else []
-    if ways.commit_per and done.run:
-        for one in committing.commit(root, batches(done.groups, By(ways.commit_per.value)), contents):
-            changed = f"; a hook changed {', '.join(one.changed_by_hook)}" if one.changed_by_hook else ""
-            say_visible(f"committed {one.id[:12]} {one.batch.subject}{changed}\n")
-    return done, final
+    asking = "--on-fail bisect"
+    try:
+        if ways.verify:
+            applying.ready(root, ways.on_fail)
+        asking = "--commit-per"
+        if ways.commit_per:
+            committing.ready(root, paths, new)
+    except GitError as error:
+        raise stopping.Stopped(f"nothing was written: {asking} needs a git repository: {error}") from error
+    files = _Files(root, changes, notes)
+    with named_when_stopped(lambda: files.run):
+        if ways.verify:
+            tree = applying.Tree(root, files.write, files.take_back, contents, needs, _fence)
+            done = applying.verified(groups, ways.verify, ways.on_fail, tree, say_visible)
+        else:
+            done = applying.Verified(True, files.write(groups), tuple(groups))
+        if done.left_out:
+            notes.left_out(done.left_out)
+        if ways.commit_per and done.run and not done.stuck:
+            for one in committing.commit(root, batches(done.groups, ways.commit_per, needs), contents):
+                by_hook = f"; a hook changed {', '.join(one.changed_by_hook)}" if one.changed_by_hook else ""
+                say_visible(f"committed {one.id[:12]} {one.batch.subject}{by_hook}\n")
+        return done, changes(done.groups) if done.run else ()
 
 
-def _ignored(_: object) -> None:
-    return None
+class _Files:
+    """The files of the project. `run` is the one that stands in them, "" when they are as they were."""
+
+    def __init__(self, root: Path, changes: Callable[[Sequence[Group]], Sequence[Change]], notes: Notes) -> None:
+        self._root, self._changes, self._notes = root, changes, notes
+        self.run = ""
+
+    def write(self, groups: Sequence[Group]) -> str:
+        """As `apply.runs.written`; either it is noted, too, or nothing is written. A signal waits for both."""
+        from codemods.apply.held_signals import held_signals
+        from codemods.apply.run_record import RunText
+        from codemods.apply.runs import written
+        from codemods.plan_file import PlanFileError
+
+        changes = self._changes(groups)
+        with held_signals():
+            self.run = written(self._root, changes, what=RunText.of(groups), tell=tell_taken_back)
+            if self.run:
+                try:
+                    self._notes.written(self.run, groups)
+                except PlanFileError as error:
+                    self.take_back(self.run)
+                    raise stopping.Stopped(f"nothing was written: {error}") from error
+            return self.run
+
+    def take_back(self, run: str) -> None:
+        """Undo what was just written. Raises NotBack."""
+        from codemods import run_words
+        from codemods.apply.errors import ChangedSince
+        from codemods.apply.undo import undo
+        from codemods.plan_file import PlanFileError
+        from codemods.verifying.applying import NotBack
+
+        try:
+            undo(self._root, run, tell=tell_taken_back)
+        except ChangedSince as error:
+            advice = f"{PROGRAM} undo {run} --force puts all back, and keeps what they hold now"
+            raise NotBack(f"changed since they were written: {', '.join(error.paths)}; {advice}") from error
+        except run_words.REFUSALS as error:
+            raise NotBack(run_words.why_not(error, "put back")) from error
+        self.run = ""
+        with contextlib.suppress(PlanFileError):  # the files tell that the run is not in them
+            self._notes.taken_back(run)
+
+
+@contextlib.contextmanager
+def named_when_stopped(run: Callable[[], str]) -> Iterator[None]:
+    """Whatever ends the block tells which run stands in the files, "" for none. Raises Stopped for what has words."""
+    from codemods import run_words
+    from codemods.apply.git import GitError
+    from codemods.committing import CommitStopped
+    from codemods.formatting import FormatError
+    from codemods.plan_file import PlanFileError
+    from codemods.transformers.errors import ComposeError
+    from codemods.verifying.applying import NotBack
+
+    known = (CommitStopped, GitError, FormatError, PlanFileError, ComposeError, NotBack, stopping.Stopped, OSError)
+    try:
+        yield
+    except BaseException as error:
+        if not (stands := run()):
+            raise
+        how = f"to take it back: {PROGRAM} undo {stands}"
+        if not isinstance(error, (*known, *run_words.REFUSALS)):
+            say_visible(f"The files are written; {how}\n")
+            raise
+        count = len(error.made) if isinstance(error, CommitStopped) else 0
+        commits = f", {count} commit{'s were' if count != 1 else ' was'} made" if count else ""
+        raise stopping.Stopped(f"the files are written{commits}, then: {error}; {how}") from error
+
+
+@contextlib.contextmanager
+def _fence() -> Iterator[None]:
+    """GitHub's runner does not obey what is said within."""
+    if not on_github():
+        yield
+        return
+    token = secrets.token_hex(16)
+    _straight(f"::stop-commands::{token}\n")
+    try:
+        yield
+    finally:
+        _straight(f"::{token}::\n")
+
+
+def _straight(text: str) -> None:
+    sys.stderr.write(text)
+    sys.stderr.flush()
 
 
 def tell_taken_back(taken: TakenBack) -> None:

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from codemods.plan import End, Entry, Finding, Group, Plan
 from codemods.review.terminal import RuleText, Viewpoint
+from codemods.review.unused import UNUSED
 from codemods.review.visible import visible
 
 _ENDS = {
@@ -24,9 +25,9 @@ def explanation(plan: Plan, path: str, line: int, rules: Sequence[RuleText], see
     here = [one for one in entries if one.site.line <= line <= one.site.end_line]
     made = {finding.key: (finding, group) for group in plan.groups for finding in group.findings}
     out: list[str] = []
-    for rule in rules:
+    for name in (*(rule.name for rule in rules), UNUSED):
         for entry in here:
-            if entry.rule == rule.name:
+            if entry.rule == name:
                 out += _entry(entry, made.get(entry.key), seen)
     out += [text for text in _edited(plan, path, line, here, seen) if text not in out]
     silent = [rule.name for rule in rules if all(one.rule != rule.name for one in here)]

@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from codemods.plan import Entry, Failure, Finding, Level, Plan, Site
+from codemods.review.unused import UNUSED
 from codemods.review.visible import visible
 
 SHOWN = 10  # of each kind, for one step
@@ -53,7 +54,7 @@ def _finding(finding: Finding) -> _Annotation:
 
 def _left_alone(entry: Entry) -> _Annotation:
     told = f"left alone: {entry.text}" + (f" -> {entry.advice}" if entry.advice else "")
-    title = f"{entry.rule} ({Level.MANUAL.label})" if entry.key else "session-codemods"
+    title = f"{entry.rule} ({Level.MANUAL.label})" if entry.rule != UNUSED else "session-codemods"
     return _Annotation("notice", title, told, entry.site.path, entry.site)
 
 

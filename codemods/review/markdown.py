@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from codemods.plan import End, Entry, Failure, Finding, Group, Level, Plan
 from codemods.review.markdown_text import code, html_code, prose
 from codemods.review.terminal import groups_line
+from codemods.review.unused import UNUSED
 
 # GitHub takes 65,536 characters for the text of a pull request; some count as more than one
 LIMIT = 60_000
@@ -92,9 +93,7 @@ def _table(plan: Plan) -> str:
 
 
 def _name(entry: Entry) -> str:
-    # what stands in a comment may name any rule; of those that found something the names are ours
-    is_comment = entry.end is End.REFUSED and not entry.key
-    return _COMMENTS if is_comment else entry.rule
+    return _COMMENTS if entry.rule == UNUSED else entry.rule
 
 
 def _group(group: Group, path: Callable[[str], str]) -> str:
@@ -116,7 +115,7 @@ def _finding(finding: Finding, path: Callable[[str], str]) -> Iterator[str]:
 
 def _left_alone(entry: Entry, path: Callable[[str], str]) -> str:
     place = code(f"{path(entry.site.path)}:{entry.site.line}")
-    rule = f" {code(entry.rule)}" if entry.key else ""
+    rule = f" {code(entry.rule)}" if entry.rule != UNUSED else ""
     advice = f"\n  - by hand: {prose(entry.advice)}" if entry.advice else ""
     return f"- {place}{rule}: {prose(entry.text)}{advice}\n"
 

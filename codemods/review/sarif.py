@@ -9,10 +9,8 @@ Columns are 1-based and count code points. Paths are relative to `%SRCROOT%`, wh
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
-from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from urllib.parse import quote
@@ -21,11 +19,11 @@ from codemods.plan import Change, End, Entry, Fact, Failure, Finding, Group, Lev
 from codemods.review.replacements import NEWLINES, Replacement, Rewriting, rewriting
 from codemods.review.rule_page import as_markdown
 from codemods.review.terminal import RuleText
+from codemods.review.unused import UNUSED
 from codemods.review.visible import encodable, visible
 
 SCHEMA = "https://json.schemastore.org/sarif-2.1.0.json"
 ROOT = "%SRCROOT%"
-UNUSED = "unused-suppression"  # the rule of comments that suppress nothing
 _STAGES = {
     "read": "A file could not be read.",
     "parse": "A file could not be parsed.",
@@ -53,7 +51,7 @@ def report(
     has none.
     """
     fixes = {group.id: _fix(group, alone(group), path) for group in plan.included} if alone else {}
-    log = _Log(path, {rule.name: index for index, rule in enumerate(rules)}, fixes, Counter())
+    log = _Log(path, {rule.name: index for index, rule in enumerate(rules)}, fixes)
     content: Json = {
         "$schema": SCHEMA,
         "version": "2.1.0",
@@ -137,7 +135,6 @@ class _Log:
     path: Callable[[str], str]
     rules: dict[str, int]
     fixes: dict[str, _Fix | None]
-    seen: Counter[str]  # fingerprints made of a text
 
     def results(self, plan: Plan) -> list[Json]:
         """Every result, by place."""
@@ -173,13 +170,13 @@ class _Log:
 
     def _left_alone(self, entry: Entry) -> Json:
         told = f"{entry.text} -> {entry.advice}" if entry.advice else entry.text
-        is_comment = not entry.key
+        is_comment = entry.rule == UNUSED
         return {
-            **self._named(UNUSED if is_comment else entry.rule),
+            **self._named(entry.rule),
             "level": "note",
             "message": _message(told if is_comment else f"left alone: {told}"),
             **self._placed(entry.site),
-            "partialFingerprints": _fingerprint(entry.key or self._made_key(entry)),
+            "partialFingerprints": _fingerprint(entry.key),
             "properties": {"trust": Level.MANUAL.label},
         }
 
@@ -189,7 +186,7 @@ class _Log:
             "level": "warning",
             "message": _message(entry.text),
             **self._placed(entry.site),
-            "partialFingerprints": _fingerprint(entry.key or self._made_key(entry)),
+            "partialFingerprints": _fingerprint(entry.key),
             "suppressions": [{"kind": "inSource"}],
         }
 
@@ -214,13 +211,6 @@ class _Log:
             for number, fact in enumerate(dict.fromkeys(facts), 1)
         ]
         return {"locations": [location], **({"relatedLocations": related} if related else {})}
-
-    def _made_key(self, entry: Entry) -> str:
-        """A key for what has none: it stays when lines move."""
-        text = f"{entry.end}\0{entry.rule}\0{entry.site.path}\0{entry.site.function}\0{entry.text}"
-        digest = hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:16]
-        self.seen[digest] += 1
-        return f"{digest}.{self.seen[digest]}"
 
 
 def _fingerprint(key: str) -> Json:

@@ -7,49 +7,53 @@ is ended, what was not verified is taken back (unless it was to be kept), and th
 from __future__ import annotations
 
 import contextlib
-import enum
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from codemods.apply.held_signals import Interrupted, held_signals
-from codemods.batches import Contents
+from codemods.batches import Contents, Needs
 from codemods.plan import Group
-from codemods.repository import Repository
+from codemods.repository import GitError, Repository
 from codemods.saved_plan import Decision, SavedPlan, Verdict
 from codemods.user_command import run
 from codemods.verifying.bisecting import Found, LeftOut, NothingToBlame, Say, bisect
+from codemods.verifying.on_fail import OnFail
+
+__all__ = ["FAILED", "NotBack", "OnFail", "Tree", "Verified", "ready", "recorded", "verified"]
 
 FAILED = 4  # exit code
 
 
-class OnFail(enum.StrEnum):
-    """What to do when the command fails: take everything back, keep it, or keep all but what makes it fail."""
-
-    rollback = "rollback"
-    keep = "keep"
-    bisect = "bisect"
+class NotBack(Exception):
+    """A run was not taken back: its files stand as they are. The text says why, and what to do."""
 
 
 @dataclass(frozen=True, slots=True)
 class Tree:
-    """What can be done to the project at `root`. `write` gives the id of the run; it and `take_back` raise what they
-    like. `contents` is composed, not read."""
+    """What can be done to the project at `root`. `write` gives the id of the run, and raises what it likes; `take_back`
+    raises NotBack. `contents` is composed, not read. `needs`: the ids of the groups that one cannot be made without,
+    by its id. `fence` stands around what the command says."""
 
     root: Path
     write: Callable[[Sequence[Group]], str]
     take_back: Callable[[str], None]
     contents: Contents
+    needs: Needs = field(default_factory=dict)
+    fence: Callable[[], AbstractContextManager[None]] = contextlib.nullcontext
 
 
 @dataclass(frozen=True, slots=True)
 class Verified:
-    """What stands in the tree now: `groups`, written by `run`, and "" when nothing is."""
+    """What stands in the tree now: `groups`, written by `run`, and "" when nothing is. `stuck`: why that was not taken
+    back, although it should have been."""
 
     passed: bool  # with all that was to be written
     run: str
     groups: tuple[Group, ...]
     left_out: tuple[LeftOut, ...] = ()
+    stuck: str = ""
 
     @property
     def exit_code(self) -> int:
@@ -65,8 +69,8 @@ def ready(root: Path, on_fail: OnFail) -> None:
 def verified(groups: Sequence[Group], command: str, on_fail: OnFail, tree: Tree, say: Say) -> Verified:
     """Write the groups, and leave in the tree what passes, or what `on_fail` wants.
 
-    `say` gets lines, and a line in parts, not escaped, with their newlines. Raises what `write` and `take_back` raise,
-    GitError and OSError when the search cannot be made (everything is taken back then), and KeyboardInterrupt.
+    `say` gets lines, and a line in parts, not escaped, with their newlines. Raises what `write` raises, and
+    KeyboardInterrupt.
     """
     if not groups:
         return Verified(True, "", ())
@@ -106,7 +110,8 @@ class _Verification:
         if self._on_fail is OnFail.keep:
             self._say("The changes were kept all the same.\n")
             return Verified(False, run_id, self._groups)
-        self._take_back(run_id)
+        if stuck := self._take_back(run_id):
+            return Verified(False, run_id, self._groups, stuck=stuck)
         if self._on_fail is OnFail.bisect and (found := self._found()):
             return self._kept(found)
         return Verified(False, "", ())
@@ -116,7 +121,8 @@ class _Verification:
         run_id = self._tree.write(groups)
         try:
             self._say(f"verify: {self._command}\n")
-            ended = run(self._command, self._tree.root, self._check, shown=True)
+            with self._tree.fence():
+                ended = run(self._command, self._tree.root, self._check, shown=True)
         except BaseException:
             if self._on_fail is not OnFail.keep:
                 self._take_back(run_id)
@@ -124,19 +130,27 @@ class _Verification:
         self._say(f"verify: {ended.how} ({ended.seconds:.1f} s)\n")
         return run_id, ended.passed
 
-    def _take_back(self, run_id: str) -> None:
+    def _take_back(self, run_id: str) -> str:
+        """Gives why that could not be done; "" when it was."""
         if run_id:
-            self._tree.take_back(run_id)
+            try:
+                self._tree.take_back(run_id)
+            except NotBack as error:
+                self._say(f"The files stay as they are: {error}\n")
+                return str(error)
         self._say("All files were put back as they were.\n")
+        return ""
 
     def _found(self) -> Found | None:
         self._say("Looking for the groups that it fails with, in a working tree of git apart:\n")
         tree = self._tree
         try:
-            return bisect(self._groups, tree.contents, self._command, tree.root, self._check, self._say)
+            return bisect(self._groups, tree.needs, tree.contents, self._command, tree.root, self._check, self._say)
         except NothingToBlame as error:
             self._say(f"No group can be blamed: {error}.\n")
-            return None
+        except (GitError, OSError) as error:
+            self._say(f"The search could not be made: {error}\n")
+        return None
 
     def _kept(self, found: Found) -> Verified:
         """Write what passed, and see that it does so in the user's tree, too: that may hold more than git knows."""
@@ -147,7 +161,8 @@ class _Verification:
             return Verified(False, "", (), found.left_out)
         run_id, passed = self._tried(found.kept)
         if not passed:
-            self._take_back(run_id)
+            stuck = self._take_back(run_id)
             self._say("It fails here without these groups, too, although it passed in a fresh working tree of git.\n")
-            return Verified(False, "", (), found.left_out)
+            groups = found.kept if stuck else ()
+            return Verified(False, run_id if stuck else "", groups, found.left_out, stuck)
         return Verified(False, run_id, found.kept, found.left_out)

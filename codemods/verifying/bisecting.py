@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from codemods.batches import Contents
+from codemods.batches import Contents, Needs
 from codemods.plan import Group
 from codemods.planned import ComposeError
 from codemods.repository import without_git
@@ -25,7 +25,8 @@ class NothingToBlame(Exception):
 
 @dataclass(frozen=True, slots=True)
 class LeftOut:
-    """A group that the command fails with; `why` is the last line that it said then, or how it ended."""
+    """A group that the command fails with; `why` is the last line that it said then, or how it ended. Or one that needs
+    such a group; `why` says so."""
 
     group: Group
     why: str
@@ -33,25 +34,34 @@ class LeftOut:
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """The command passes with those that are kept, and fails with them and any one of those left out."""
+    """The command passes with those that are kept, and fails with them and any one of those left out, but for those
+    that need another one of these."""
 
     kept: tuple[Group, ...]
     left_out: tuple[LeftOut, ...]
 
 
 def bisect(
-    groups: Sequence[Group], contents: Contents, command: str, root: Path, check: Callable[[], None], say: Say
+    groups: Sequence[Group],
+    needs: Needs,
+    contents: Contents,
+    command: str,
+    root: Path,
+    check: Callable[[], None],
+    say: Say,
 ) -> Found:
     """Find the groups to leave out. Every run is told; what the command says is not, but for the end of it when it
     fails without any group.
 
-    Groups that cannot be composed together count as failing. Raises NothingToBlame, GitError, OSError, and what `check`
-    raises.
+    No group is tried without those that it needs. Groups that cannot be composed together count as failing. Raises
+    NothingToBlame, GitError, OSError, and what `check` raises.
     """
+    at = {group.id: position for position, group in enumerate(groups)}
+    needed = {at[group.id]: [at[one] for one in needs.get(group.id, ()) if one in at] for group in groups}
     with worktree(root) as tree:
         trial = _Trial(tree, len(groups), contents, located(command, root, tree.root), check, say)
         try:
-            kept, out = culprits(groups, lambda some: trial.run(some).passed)
+            kept, out = culprits(groups, lambda some: trial.run(some).passed, needed)
         except FailsAnyway as error:
             say(_quoted(trial.last.output))
             raise NothingToBlame(
@@ -64,7 +74,11 @@ def bisect(
                 " time, or looks at other files than those of the folder that it runs in"
             )
         found = []
+        gone = {group.id for group in out}
         for one in out:
+            if lacking := sorted(gone.intersection(needs.get(one.id, ()))):
+                found.append(LeftOut(one, f"it needs {lacking[0]}, which is left out"))
+                continue
             chosen = {group.id for group in (*kept, one)}
             ended = trial.run([group for group in groups if group.id in chosen])
             if ended.passed:  # the search saw it fail with just these

@@ -1,8 +1,8 @@
-"""Tries one action with one fault at each of its calls, each time in a process of its own, and prints what was wrong.
+"""Tries one action with faults at its calls, each time in a process of its own, and prints what was wrong.
 
-    python -m crashing.trials FOLDER ACTION FAULT WAY AT_MOST
+    python -m crashing.trials FOLDER ACTION WAY PER_KIND:FAULT ...
 
-AT_MOST calls are tried; of more, an even sample with both ends.
+Of the calls of each kind PER_KIND are tried: see `points`.
 
 Forks: so it wants a process with one thread, and is not run inside of the test suite's own.
 """
@@ -26,7 +26,7 @@ from codemods.apply.recovery import TakenBack, recover
 from codemods.apply.run_record import RunText
 from codemods.apply.runs import listed, written
 from codemods.apply.undo import undo
-from crashing import project
+from crashing import points, project
 from crashing.faults import ONLY_WRITES, Calls, Fault, Way
 
 RETURNED, REFUSED, INTERRUPTED, CRASHED = range(4)
@@ -67,9 +67,10 @@ def cut_off(root: Path) -> None:
     project.make(root)
     calls = in_a_child(root, apply, Calls(), Way.EXCHANGE).made
     shutil.rmtree(root)
+    shutil.rmtree(root.parent / "state")  # the key is made again, too
     project.make(root)
     last = min(number for number, call in enumerate(calls, 1) if call.startswith("rename") and "written.json" in call)
-    in_a_child(root, apply, Calls(Fault.KILL, last), Way.EXCHANGE)
+    assert in_a_child(root, apply, Calls(Fault.KILL, last), Way.EXCHANGE).how == -signal.SIGKILL
 
 
 ACTIONS = {
@@ -123,22 +124,20 @@ def without_companions(files: project.Picture) -> dict[str, bytes]:
     return {name: data for name, data in project.contents(files).items() if not name.endswith(companions.MARK)}
 
 
-def sample(numbers: Sequence[int], at_most: int) -> Sequence[int]:
-    if len(numbers) <= at_most:
-        return numbers
-    step = (len(numbers) - 1) / (at_most - 1)
-    return sorted({numbers[round(step * index)] for index in range(at_most)})
-
-
 class Trial:
-    """One action in one folder with one fault."""
+    """One action in one folder, with one fault after another."""
 
-    def __init__(self, folder: Path, action: Action, way: Way, at_most: int) -> None:
-        self.at_most = at_most
-        self.root = folder / "project"
+    def __init__(self, folder: Path, action: Action, way: Way) -> None:
+        self.here = folder / "here"  # the project and the user's state folder
+        self.root = self.here / "project"
+        self.ready = folder / "ready"  # the same, prepared, to be copied
         self.action = action
         self.way = way
-        self.start: project.Picture = {}
+        self.root.mkdir(parents=True)
+        action.prepare(self.root)
+        self.start = project.picture(self.root)
+        self.here.rename(self.ready)
+        self.seen: set[str] = set()  # how things looked when it was tried to go on from there
         self._prepare()
         self.calls = self._run(Calls())
         assert self.calls.how == RETURNED, self.calls.said
@@ -146,22 +145,16 @@ class Trial:
         self.wrong: list[str] = []
 
     def _prepare(self) -> None:
-        shutil.rmtree(self.root, ignore_errors=True)
-        self.root.mkdir(parents=True)
-        self.action.prepare(self.root)
-        self.start = project.picture(self.root)
+        shutil.rmtree(self.here, ignore_errors=True)
+        shutil.copytree(self.ready, self.here)
 
     def _run(self, calls: Calls) -> Ended:
         return in_a_child(self.root, self.action.run, calls, self.way)
 
-    def with_fault(self, fault: Fault) -> None:
-        numbers = range(1, len(self.calls.made) + 1)
-        if fault in ONLY_WRITES:
-            numbers_of_writes = [number for number in numbers if self.calls.made[number - 1].startswith("write ")]
-            chosen: Sequence[int] = sample(numbers_of_writes, self.at_most)
-        else:
-            chosen = sample(numbers, self.at_most)
-        for number in chosen:
+    def with_fault(self, fault: Fault, per_kind: int) -> None:
+        for number in points.some_of_each_kind(self.calls.made, per_kind):
+            if fault in ONLY_WRITES and not self.calls.made[number - 1].startswith("write "):
+                continue
             with self._noting(f"{fault} at call {number} ({self.calls.made[number - 1]})"):
                 self._prepare()
                 ended = self._run(Calls(fault, number))
@@ -220,20 +213,32 @@ class Trial:
         """Whatever happened: from here the run can be made, and undone to the byte, the mode and the time."""
         root = self.root
         made = project.picture(root)
+        if self._was_seen(made):
+            return
         if project.contents(made)["app/part0.py"].startswith(b"# changed"):
             undo(root, tell=silent)
         original = project.picture(root)
         apply(root)
         undo(root, tell=silent)
         assert project.picture(root) == original, "undone to the byte, the mode and the time"
-        fresh = root.parent / "fresh"
+        fresh = self.here.with_name("fresh")
         if not fresh.exists():
             project.make(fresh)
         assert original == project.picture(fresh), "as it was made"
         assert all(run.state != "writing" for run in listed(root)[0])
 
-    def with_saves(self, path: str, by_rename: bool, then_killed: bool) -> None:
-        """Somebody saves this file before each of the calls."""
+    def _was_seen(self, made: project.Picture) -> bool:
+        """Whether the files and the runs looked like this before, but for names and times that are new each time."""
+        runs = [(run.state, bool(run.undoes)) for run in listed(self.root)[0]]
+        store = sorted(path.name for path in self.root.glob(f"{project.STORE}/*") if path.is_file())
+        files = sorted((name, mode, data) for name, (mode, _, data) in made.items())
+        looks = repr((runs, store, files))
+        was_seen = looks in self.seen
+        self.seen.add(looks)
+        return was_seen
+
+    def with_saves(self, path: str, per_kind: int, by_rename: bool, then_killed: bool) -> None:
+        """Somebody saves this file before calls of each kind, and before all that have to do with it."""
         mine = b"saved by somebody\n"
         place = self.root / path
 
@@ -246,7 +251,8 @@ class Trial:
             else:
                 write_plainly(place, mine)
 
-        for number in sample(range(1, len(self.calls.made) + 1), self.at_most):
+        made = self.calls.made
+        for number in sorted({*points.some_of_each_kind(made, per_kind), *points.around(made, path)}):
             with self._noting(f"{path} is saved at call {number} ({self.calls.made[number - 1]})"):
                 self._prepare()
                 fault = Fault.KILL if then_killed else Fault.NONE
@@ -278,14 +284,18 @@ def write_plainly(place: Path, data: bytes) -> None:
 
 
 def main(arguments: Sequence[str]) -> None:
-    folder, action, what, way, at_most = arguments
+    folder, action, way, *faults = arguments
     os.fsync = lambda fd: None  # nobody cuts the power here
-    trial = Trial(Path(folder), ACTIONS[action], Way(way), int(at_most))
-    if what.startswith("saved"):
-        for path in (project.REPLACED[0], project.REPLACED[-1], *project.MADE[:1]):
-            trial.with_saves(path, by_rename="rename" in what, then_killed="kill" in what)
-    else:
-        trial.with_fault(Fault(what))
+    os.environ["XDG_STATE_HOME"] = str(Path(folder) / "here/state")
+    trial = Trial(Path(folder), ACTIONS[action], Way(way))
+    for fault in faults:
+        count, _, what = fault.partition(":")
+        if what.startswith("saved"):
+            for path in (project.REPLACED[0], project.REPLACED[-1], *project.MADE[:1]):
+                elsewhere = int(count) if path == project.REPLACED[0] else 0
+                trial.with_saves(path, elsewhere, by_rename="rename" in what, then_killed="kill" in what)
+        else:
+            trial.with_fault(Fault(what), int(count))
     print(
         json.dumps(
             {

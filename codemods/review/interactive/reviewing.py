@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from codemods.plan import Group, Level
 from codemods.review.interactive import choosing
 from codemods.review.interactive.commands import Command, Typed
+from codemods.review.visible import visible
 from codemods.saved_plan import Decision, SavedPlan, Verdict
 
 
@@ -128,11 +129,11 @@ def step(now: Reviewing, typed: Typed, signature: Signature) -> Step:
         case Command.ACCEPT_RULE:
             rule = choosing.rule(group)
             many = [one for one in now.open if choosing.rule(one) == rule]
-            return _accepted(now, many, signature, f"of {rule}")
+            return _accepted(now, many, signature, f"of {visible(rule)}")
         case Command.ACCEPT_FILE:
             home = choosing.home(group)
             many = [one for one in now.groups[now.place :] if now.is_open(one) and choosing.home(one) == home]
-            return _accepted(now, many, signature, f"in {home}")
+            return _accepted(now, many, signature, f"in {visible(home)}")
 
 
 def _answered(now: Reviewing, groups: Sequence[Group], decision: Decision, told: str) -> Step:
@@ -150,7 +151,7 @@ def _unmet(plan: SavedPlan, groups: Sequence[Group]) -> list[str]:
     """What to say of answers that do not go together with these: `apply` would stop at them."""
     answered = {group.id for group in groups}
     return [
-        f"{one.id} is accepted, but needs {needed.id}, which is {plan.decision(needed).verdict}."
+        f"{visible(one.id)} is accepted, but needs {visible(needed.id)}, which is {plan.decision(needed).verdict}."
         for one, needed in plan.unmet()
         if answered & {one.id, needed.id}
     ]

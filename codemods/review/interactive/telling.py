@@ -100,7 +100,7 @@ def why(plan: SavedPlan, shown: Group, pages: Mapping[str, str], voice: Voice) -
         out += [f"    by hand: {visible(finding.advice)}"] if finding.advice else []
     for rule in dict.fromkeys(finding.rule for finding in shown.findings):
         if page := pages.get(rule, "").strip("\n"):
-            out += ["", voice.strong(f"Rule {rule}"), *page.split("\n")]
+            out += ["", voice.strong(f"Rule {visible(rule)}"), *page.split("\n")]
     return "".join(f"{line}\n" for line in out)
 
 
@@ -163,7 +163,7 @@ def _extent(shown: Group) -> str:
 def _finding(finding: Finding, voice: Voice, plan: SavedPlan | None = None) -> list[str]:
     site = finding.site
     lines = [
-        f"  {voice.seen(site.path)}:{site.line}  {finding.rule}, {finding.level.label}",
+        f"  {voice.seen(site.path)}:{site.line}  {visible(finding.rule)}, {finding.level.label}",
         f"    {visible(finding.message)}",
     ]
     if finding.reason:
