@@ -6,8 +6,9 @@ Ctrl-C that comes before the program has begun is told like any other.
 
 from __future__ import annotations
 
+import gc
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from codemods.cli import INTERRUPTED, PROGRAM
 
@@ -24,13 +25,29 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return code
 
 
+def console() -> None:
+    """The process of the command `session-codemods`: as `main`, and then ends it. Raises SystemExit."""
+    code = main()
+    gc.freeze()  # nothing is left to be found: without this the interpreter looks through every tree once more
+    sys.exit(code)
+
+
 def _run(arguments: Sequence[str]) -> int:
+    if list(arguments) == ["--version"]:  # nothing else is needed for that
+        from codemods import __version__
+
+        print(f"{PROGRAM} {__version__}")
+        return 0
+
     import typer
 
-    from codemods.cli.program import app
     from codemods.cli.stopping import Stopped
 
     try:
+        if (call := _plain(arguments)) is not None:
+            return call()
+        from codemods.cli.program import app
+
         return int(app(list(arguments), prog_name=PROGRAM, standalone_mode=False) or 0)
     except Stopped as error:
         return _tell(str(error), error, arguments)
@@ -44,6 +61,22 @@ def _run(arguments: Sequence[str]) -> int:
         return _tell(f"internal error: {kind}: {error} (-v shows where)", error, arguments)
 
 
+def _plain(arguments: Sequence[str]) -> Callable[[], int] | None:
+    """What the arguments ask for, where they are plain; None where typer has to read them."""
+    command: Callable[..., int]
+    match list(arguments):
+        case ["check", *words]:
+            from codemods.cli.check import check as command
+        case ["diff", *words]:
+            from codemods.cli.diff import diff as command
+        case _:
+            return None
+    from codemods.cli.plain_arguments import plain_call
+
+    given = plain_call(command, words)
+    return None if given is None else lambda: command(**given)
+
+
 def _usage(error: Exception) -> str | None:
     """The text of an error that the parser of the command line raised; None for any other error."""
     # typer carries its own copy of click, older ones use the real one: the classes differ, their words do not.
@@ -52,7 +85,7 @@ def _usage(error: Exception) -> str | None:
         return None
     context = getattr(error, "ctx", None)
     command = context.command_path if context is not None else PROGRAM
-    return f"{str(describe()).strip().rstrip('.')}; see: {command} --help"
+    return f"{str(describe()).strip().rstrip('.').replace('Value error, ', '')}; see: {command} --help"
 
 
 def _tell(message: str, error: BaseException | None, arguments: Sequence[str]) -> int:
@@ -71,4 +104,4 @@ def _tell(message: str, error: BaseException | None, arguments: Sequence[str]) -
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    console()

@@ -16,7 +16,7 @@ from typing import Protocol
 
 from codemods import engine
 from codemods.engine import NoPythonFiles, RunRequest
-from codemods.plan import Plan
+from codemods.plan import End, Ledger, Plan
 
 _REGULAR = frozenset({b"100644", b"100664", b"100755"})  # not symbolic links, and not submodules
 
@@ -40,6 +40,24 @@ def keys(plan: Plan) -> frozenset[str]:
     """The keys of all that `check` tells: what would be changed at the plan's level, and what is left alone."""
     made = {finding.key for group in plan.included for finding in group.findings}
     return frozenset(made | {entry.key for entry in plan.refused})
+
+
+def without(plan: Plan, known: Collection[str]) -> Plan:
+    """The plan without the findings that are known: in the ledger they are told apart, so that it still adds up.
+
+    A group is left out when all of it is known. Of one that holds something new all findings count, since it is shown
+    and written whole.
+    """
+    groups = tuple(one for one in plan.groups if any(finding.key not in known for finding in one.findings))
+    new = {finding.key for group in groups for finding in group.findings}
+    counting = (End.CHANGED, End.REFUSED)
+    entries = tuple(
+        replace(one, end=End.KNOWN) if one.end in counting and one.key in known and one.key not in new else one
+        for one in plan.ledger.entries
+    )
+    kept = {one.id for one in groups}
+    changes = tuple(change for change in plan.changes if any(group.id in kept for group in change.groups))
+    return replace(plan, groups=groups, ledger=Ledger(entries), changes=changes)
 
 
 def of_report(path: Path) -> frozenset[str]:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import enum
 import textwrap
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
+from codemods.batch_unit import By as By
 from codemods.plan import Change, Finding, Group, Level, Site
 from codemods.review.visible import visible
 
@@ -19,14 +19,6 @@ _WIDTH = 76  # of the body, as far as words allow
 Contents = Callable[[Sequence[Group]], Mapping[str, bytes | None]]
 # By the id of a group, the ids of those that it cannot be made without, and of those that they need in turn.
 Needs = Mapping[str, Collection[str]]
-
-
-class By(enum.StrEnum):
-    """What the groups of a batch have in common. A group of several rules or folders goes with its first finding."""
-
-    rule = "rule"
-    group = "group"
-    dir = "dir"
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -49,12 +49,14 @@ class Commit:
 
 
 class CommitStopped(Exception):
-    """A commit could not be made. Those before it, `made`, stand; what is not committed stands in the working tree."""
+    """A commit could not be made. Those before it, `made`, stand upon the commit `start`, "" for none; what is not
+    committed stands in the working tree."""
 
-    def __init__(self, reason: str, batch: Batch, made: Sequence[Commit]) -> None:
+    def __init__(self, reason: str, batch: Batch, made: Sequence[Commit], start: str = "") -> None:
         super().__init__(f"{batch.subject}: {reason}")
         self.batch = batch
         self.made = tuple(made)
+        self.start = start
 
 
 def ready(root: Path, paths: Sequence[str], new: Sequence[str] = ()) -> None:
@@ -73,9 +75,11 @@ def ready(root: Path, paths: Sequence[str], new: Sequence[str] = ()) -> None:
             raise CommitRefused(f"{path}: git ignores it; it cannot be committed")
 
 
-def commit(root: Path, made: Sequence[Batch], contents: Contents) -> tuple[Commit, ...]:
+def commit(
+    root: Path, made: Sequence[Batch], contents: Contents, tell: Callable[[Commit], None] = lambda _: None
+) -> tuple[Commit, ...]:
     """A commit for each batch on the branch that is checked out, each with the files as they are with it and all before
-    it made. Batches that change nothing get none.
+    it made. Batches that change nothing get none. `tell` hears of each as soon as it is there.
 
     Raises CommitStopped (a hook said no, git failed), what `contents` raises, and KeyboardInterrupt; commits that were
     made until then stay.
@@ -84,6 +88,7 @@ def commit(root: Path, made: Sequence[Batch], contents: Contents) -> tuple[Commi
     done = False
     with held_signals() as check, contextlib.suppress(Interrupted):
         repository = Repository.of(root)
+        start = repository.head()
         for batch, changes in steps(made, contents):
             check()
             if not changes:
@@ -92,9 +97,10 @@ def commit(root: Path, made: Sequence[Batch], contents: Contents) -> tuple[Commi
                 found = _committed(repository, batch, changes)
             except (GitError, OSError) as error:
                 check()
-                raise CommitStopped(str(error), batch, commits) from error
+                raise CommitStopped(str(error), batch, commits, start) from error
             if found is not None:
                 commits.append(found)
+                tell(found)
         done = True
     if not done:
         raise KeyboardInterrupt

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from codemods import asked
 from codemods.project.drivers import drivers_of, normalized
 from codemods.requirements import at, ini_of, lines_of, requirements, toml_of
 
@@ -54,7 +55,9 @@ def declared(root: Path) -> Declared:
 
 
 def _sqlite_in(root: Path) -> tuple[str, int] | None:
+    asked.names_below(root, *_ENVIRONMENTS)
     for path in sorted({one for glob in _ENVIRONMENTS for one in root.glob(glob)}):
+        asked.data(path)
         try:
             data = path.read_bytes() if path.is_file() and path.stat().st_size < _SIZE_LIMIT else b""
         except OSError:
@@ -110,6 +113,7 @@ def _sqlalchemy(root: Path, pyproject: Mapping[str, Any]) -> Version | None:
 
 
 def _requirement_lines(root: Path) -> Iterator[str]:
+    asked.names_below(root, "requirements*.txt")
     for path in sorted(root.glob("requirements*.txt")):
         yield from lines_of(path)
 

@@ -15,9 +15,10 @@ from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from codemods import __version__, sources
+from codemods import __version__, nesting, sources, syntax
 from codemods.clearing import RULE as CLEARING
 from codemods.clearing import Cleared, cleared, clears, may_gain, merged
+from codemods.deep_stack import OutOfTime, time_limit, with_deep_stack
 from codemods.flow.objects.readers import Readers
 from codemods.flow.objects.summaries import FunctionSummaries
 from codemods.flow.tasks.index import Tasks
@@ -38,12 +39,13 @@ from codemods.plan import (
 from codemods.project.facts import ModuleFacts
 from codemods.project.link import Project, link
 from codemods.project.mentions import Mention, mentions
+from codemods.project.nodes import parents_of
 from codemods.project.openers import Customs
 from codemods.project.providers import provider_names
 from codemods.project.scan import parse, scan_tree
 from codemods.project.schedulers import handing_names
 from codemods.project.symbols import ModuleName
-from codemods.rules import RULES
+from codemods.rules import RULES, SILENT_WITHOUT_WORDS
 from codemods.rules.base import ModuleView, Rule
 from codemods.settings import Settings, SettingsError
 from codemods.settle import settle
@@ -52,6 +54,10 @@ from codemods.suppression import Suppressions
 Progress = Callable[[str, int, int], None]
 
 _LINKING = (b"import *", b"sessionmaker", b"dependency_overrides")
+
+
+SECONDS_PER_FILE = 120.0
+"""A file that takes longer is a failure of its own: no one file keeps the others from being handled."""
 
 
 class NoPythonFiles(Exception):
@@ -78,31 +84,46 @@ class Codebase:
     trees: dict[str, ast.Module] = field(default_factory=dict)
     facts: dict[str, ModuleFacts] = field(default_factory=dict)
     failures: dict[str, Failure] = field(default_factory=dict)
+    indexed: set[str] = field(default_factory=set)  # the files whose names are in `mentioning`
+    mentioning: dict[str, list[str]] = field(default_factory=dict)  # name -> the scanned files that read it
+    giving: frozenset[bytes] = frozenset()  # the words by which a session is had without any word of a rule
 
     def names(self) -> Mapping[str, ModuleName]:
         return {path: ModuleName(source.module, source.is_package) for path, source in self.sources.items()}
 
 
-def run(request: RunRequest, progress: Progress | None = None) -> Plan:
-    """Looks at the project and says what there is to do. Raises NoPythonFiles and `sources.SourceError`."""
+def run(request: RunRequest, progress: Progress | None = None, discovery: sources.Discovery | None = None) -> Plan:
+    """Looks at the project and says what there is to do. Raises NoPythonFiles and `sources.SourceError`.
+
+    `discovery` are the files of the project, where the caller has looked for them already.
+    """
     tell = progress or (lambda stage, done, total: None)
-    discovery = sources.discover(request.root, request.paths, request.settings)
-    if not discovery.files and not discovery.failures:
-        raise NoPythonFiles
-    codebase, unread = read(discovery, tell)
+
+    def found() -> Plan:
+        files = discovery or sources.discover(request.root, request.paths, request.settings)
+        if not files.files and not files.failures:
+            raise NoPythonFiles
+        codebase, unread = read(files, tell)
+        return _plan(request, files, codebase, unread, tell)
+
     with collector_held():
-        return _plan(request, discovery, codebase, unread, tell)
+        return with_deep_stack(found)
 
 
 @contextlib.contextmanager
 def collector_held() -> Iterator[None]:
-    """Trees and facts hold no cycles, but millions of objects that the collector would look through for nothing."""
+    """All that a run makes lasts until its end: the collector would look through millions of objects for nothing."""
     was_enabled = gc.isenabled()
     gc.disable()
     try:
         yield
     finally:
         if was_enabled:
+            if gc.get_freeze_count() == 0:  # else it is someone else's business
+                # to the oldest of the objects with what was made meanwhile: as the youngest, all of it would be looked
+                # through by the next collection (a second for 150,000 lines)
+                gc.freeze()
+                gc.unfreeze()
             gc.enable()
 
 
@@ -200,25 +221,36 @@ def _scan(codebase: Codebase, paths: Collection[str], tell: Progress) -> None:
             continue
         source = codebase.sources[path]
         try:
-            tree = parse(source)
-            codebase.facts[path] = scan_tree(tree, source)
-            codebase.trees[path] = tree
+            with time_limit(SECONDS_PER_FILE):
+                tree = parse(source)
+                nesting.check(tree)
+                facts = scan_tree(tree, source)
+            codebase.facts[path], codebase.trees[path] = facts, tree
         except SyntaxError as error:
             codebase.failures[path] = Failure(path, "parse", _syntax(error), error.lineno or 0)
-        except RecursionError:
+        except nesting.TooDeepError as error:
+            codebase.failures[path] = Failure(path, "parse", str(error), error.line)
+        except (RecursionError, MemoryError):
             codebase.failures[path] = Failure(path, "parse", "nested too deeply to be read")
+        except OutOfTime:
+            codebase.failures[path] = Failure(path, "parse", _TOO_LONG)
+
+
+_TOO_LONG = f"took longer than {SECONDS_PER_FILE:.0f} seconds; split the file or exclude it"
 
 
 def _syntax(error: SyntaxError) -> str:
-    version = f"{sys.version_info.major}.{sys.version_info.minor}"
+    newest = max(sys.version_info[:2], tuple(map(int, syntax.NEWEST.split("."))))
+    version = ".".join(map(str, newest))
     return f"not valid Python {version} ({error.msg}); for newer syntax run the tool with the Python it is written for"
 
 
 def linked(codebase: Codebase, rules: Sequence[Rule], request: RunRequest, tell: Progress) -> Project:
     """Scans what can matter, and links it. The names of what gives a session, once learned, make more files matter."""
-    words = {word for rule in rules for word in rule.words} | set(_LINKING)
-    words |= {name.rpartition(".")[2].encode() for name in (*request.settings.sessions, *request.settings.schedulers)}
+    named = {name.rpartition(".")[2].encode() for name in (*request.settings.sessions, *request.settings.schedulers)}
+    words = {word for rule in rules for word in rule.words} | set(_LINKING) | named
     waiting = set(codebase.sources)
+    unseen = words  # no file that waits has any other of the words
 
     def load(path: str) -> ModuleFacts | None:
         _scan(codebase, [path], tell)
@@ -226,17 +258,20 @@ def linked(codebase: Codebase, rules: Sequence[Rule], request: RunRequest, tell:
 
     while True:
         wanted = {
-            path for path in waiting if not request.prefilter or sources.has_word(codebase.sources[path].data, words)
+            path for path in waiting if not request.prefilter or sources.has_word(codebase.sources[path].data, unseen)
         }
         _scan(codebase, wanted, tell)
         waiting -= wanted
         settings = request.settings
         project = link(codebase.facts.values(), codebase.names(), settings.sessions, load, settings.schedulers)
         names = {*provider_names(project), *handing_names(project)}
-        learned = {name.encode("utf-8", "surrogatepass") for name in names} - words
+        learned = {name.encode("utf-8", "surrogatepass") for name in names}
+        codebase.giving = frozenset({*learned, *_LINKING, *named})
+        learned -= words
         if not learned or not waiting:
             return project
         words |= learned
+        unseen = learned
 
 
 class _Look:
@@ -256,6 +291,7 @@ class _Look:
         self._tasks = Tasks(project, self._summaries, codebase.trees.get, lambda names: _mentions(codebase, names))
         self._running = frozenset(rule.name for rule in chosen_rules(request.settings))
         self._views: dict[str, ModuleView] = {}
+        self._prefilter = request.prefilter
 
     def view_of(self, path: str) -> ModuleView | None:
         if path not in self.codebase.trees:
@@ -275,16 +311,28 @@ class _Look:
             )
         return self._views[path]
 
+    def _may_speak(self, rule: Rule, source: Source) -> bool:
+        """Whether the rule can have anything to say of a file, which another rule's words may have brought in."""
+        if not self._prefilter or rule.name not in SILENT_WITHOUT_WORDS:
+            return True
+        return sources.has_word(source.data, rule.words) or sources.has_word(source.data, self.codebase.giving)
+
     def at(self, path: str) -> list[Examined]:
         """What the rules say of a file. What stops them is a failure of that file."""
         view = self.view_of(path)
         assert view is not None  # what can be examined has been read
         failures = self.codebase.failures
+        if path in failures:
+            return []
         try:
-            for rule in self.rules:
-                if rule.name in view.running:
-                    view.decided.extend(list(rule.examine(view)))
+            with time_limit(SECONDS_PER_FILE):
+                for rule in self.rules:
+                    if rule.name in view.running and self._may_speak(rule, view.source):
+                        view.decided.extend(list(rule.examine(view)))
             return view.decided
+        except OutOfTime:
+            failures[path] = Failure(path, "examine", _TOO_LONG)
+            raise
         except RecursionError:
             failures[path] = Failure(path, "examine", "nested too deeply to be followed")
             return []
@@ -307,6 +355,22 @@ def _examine(
 
     `foreseeing`: also what can be done once the makers that the run clears are cleared (see `clearing`).
     """
+    while True:
+        try:
+            return _examine_once(codebase, rules, request, wanted, tell, foreseeing=foreseeing)
+        except OutOfTime:  # its file is a failure now; what was remembered half goes, and the others are begun anew
+            continue
+
+
+def _examine_once(
+    codebase: Codebase,
+    rules: Sequence[Rule],
+    request: RunRequest,
+    wanted: Collection[str],
+    tell: Progress,
+    *,
+    foreseeing: bool,
+) -> list[Examined]:
     project = linked(codebase, rules, request, tell)
     look = _Look(codebase, project, rules, request)
     _check_scope(request.settings, look.customs, project)
@@ -364,18 +428,17 @@ def _needed_elsewhere(
 
 def _mentions(codebase: Codebase, names: Collection[str]) -> Iterator[Mention]:
     """Every mention of one of the names in the files that were scanned."""
-    words = {name.encode("utf-8", "surrogatepass") for name in names}
-    if not words:
-        return
-    for path, tree in sorted(codebase.trees.items()):
-        if sources.has_word(codebase.sources[path].data, words):
-            yield from mentions(tree, path, names)
+    for path in _mentioning(codebase, names):
+        yield from mentions(codebase.trees[path], path, names)
 
 
 def _mentioning(codebase: Codebase, names: Collection[str]) -> list[str]:
-    """The files that were scanned in which one of the names stands."""
-    words = {name.encode("utf-8", "surrogatepass") for name in names}
-    return [path for path in sorted(codebase.trees) if sources.has_word(codebase.sources[path].data, words)]
+    """The files that were scanned in which one of the names is read, as a name or as an attribute."""
+    for path in codebase.trees.keys() - codebase.indexed:
+        for name in parents_of(codebase.trees[path]).read:
+            codebase.mentioning.setdefault(name, []).append(path)
+        codebase.indexed.add(path)  # last: a time limit may stop this anywhere, and it is begun anew then
+    return sorted({path for name in names for path in codebase.mentioning.get(name, ())})
 
 
 def _check_scope(settings: Settings, customs: Customs, project: Project) -> None:
@@ -416,7 +479,11 @@ def composed(codebase: Codebase, groups: Sequence[Group], level: Level) -> tuple
             return create(edits) if source is None else compose(source, edits, requests)
 
         try:
-            after = made_with(by_path[path])
+            with time_limit(SECONDS_PER_FILE):
+                after = made_with(by_path[path])
+        except OutOfTime:
+            broken |= {one.key: f"the edit {_TOO_LONG}" for group in by_path[path] for one in group.findings}
+            continue
         except ComposeError as error:
             culprits = _culprits(by_path[path], made_with, ComposeError) or by_path[path]
             for group in culprits:

@@ -13,10 +13,12 @@ import codecs
 import os
 import re
 import stat
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+
+from codemods import asked
 
 _STARS = re.compile(r"\*+")
 # What stands in brackets: a named class, a range, or one character.
@@ -58,6 +60,9 @@ class Globs:
     def __init__(self, lines: Iterable[str]) -> None:
         self._patterns = [pattern for line in lines if (pattern := _pattern(line)) is not None]
         self._patterns.reverse()
+        # Most paths match none of them: two expressions for all say so at once, and names come again and again.
+        self._named = cache(_any_of(pattern.expression.pattern for pattern in self._patterns if pattern.by_name))
+        self._placed = _any_of(pattern.expression.pattern for pattern in self._patterns if not pattern.by_name)
 
     def __bool__(self) -> bool:
         """Whether there is any pattern at all."""
@@ -66,6 +71,8 @@ class Globs:
     def match(self, path: str, is_folder: bool) -> bool | None:
         """Whether the path (relative to the patterns' folder) is ignored, or taken back (False), or neither (None)."""
         name = path[path.rfind("/") + 1 :]
+        if not self._named(name) and not self._placed(path):
+            return None
         for pattern in self._patterns:
             if pattern.only_folders and not is_folder:
                 continue
@@ -80,28 +87,47 @@ class Ignores:
     def __init__(self, top: Path) -> None:
         repository = repository_of(top)
         above = [] if repository is None or top == repository else [*between(repository, top)]
-        self._first = above[0] if above else top
-        self._read = cache(self._globs)
+        self._first = str(above[0] if above else top)
+        self._within = cache(self._holding)
         if above and any(self.match(folder, True) for folder in (*above[1:], top)):
-            self._first = top  # ignored itself, but named by the user
+            self._first = str(top)  # ignored itself, but named by the user
+            self._within.cache_clear()
 
     def match(self, path: Path, is_folder: bool) -> bool:
-        folder = path.parent
-        while True:
-            verdict = self._read(folder).match(_octets(os.fsencode(path.relative_to(folder).as_posix())), is_folder)
-            if verdict is not None or folder == self._first:
-                return bool(verdict)
-            folder = folder.parent
+        return self.match_in(str(path.parent), path.name, is_folder)
 
-    @staticmethod
-    def _globs(folder: Path) -> Globs:
-        file = folder / ".gitignore"
-        try:
-            data = file.read_bytes() if stat.S_ISREG(file.lstat().st_mode) else b""
-        except OSError:
-            data = b""
-        lines = _octets(data.removeprefix(codecs.BOM_UTF8)).split("\n")
-        return Globs(line.removesuffix("\r") for line in lines)
+    def match_in(self, folder: str, name: str, is_folder: bool) -> bool:
+        """As `match`, for a name in a folder below the first one: fast enough for every entry of a walk."""
+        octets = _octets(os.fsencode(name))
+        for globs, prefix in self._within(folder):
+            verdict = globs.match(prefix + octets, is_folder)
+            if verdict is not None:
+                return verdict
+        return False
+
+    def _holding(self, folder: str) -> tuple[tuple[Globs, str], ...]:
+        """The patterns that hold in a folder, the nearest first, and how the names in it begin for each of them."""
+        own = _globs_of(folder)
+        if folder == self._first:
+            return ((own, ""),) if own else ()
+        parent, name = os.path.split(folder)
+        step = f"{_octets(os.fsencode(name))}/"
+        above = tuple((globs, prefix + step) for globs, prefix in self._within(parent))
+        return ((own, ""), *above) if own else above
+
+
+def _globs_of(folder: str) -> Globs:
+    file = os.path.join(folder, ".gitignore")
+    asked.data(file)
+    try:
+        if not stat.S_ISREG(os.lstat(file).st_mode):
+            return Globs(())
+        with open(file, "rb") as stream:
+            data = stream.read()
+    except OSError:
+        return Globs(())
+    lines = _octets(data.removeprefix(codecs.BOM_UTF8)).split("\n")
+    return Globs(line.removesuffix("\r") for line in lines)
 
 
 def between(above: Path, below: Path) -> Iterator[Path]:
@@ -111,7 +137,11 @@ def between(above: Path, below: Path) -> Iterator[Path]:
 
 
 def repository_of(folder: Path) -> Path | None:
-    return next((place for place in (folder, *folder.parents) if os.path.exists(place / ".git")), None)
+    for place in (folder, *folder.parents):
+        asked.kind(place / ".git")
+        if os.path.exists(place / ".git"):
+            return place
+    return None
 
 
 def _octets(data: bytes) -> str:
@@ -119,7 +149,18 @@ def _octets(data: bytes) -> str:
     return data.decode("latin-1")
 
 
+def _any_of(expressions: Iterable[str]) -> Callable[[str], bool]:
+    """Whether one of the expressions matches the whole of a text."""
+    either = "|".join(f"(?:{one})" for one in expressions)
+    matches = re.compile(either, re.DOTALL).fullmatch if either else None
+    return (lambda text: matches(text) is not None) if matches else (lambda text: False)
+
+
 # --- one line -------------------------------------------------------------------------------------------------------
+
+
+_STAR = "[^/]*"  # any part of a name
+_FOLDERS = "(?:.*/)?"  # any folders, or none
 
 
 def _pattern(line: str) -> _Pattern | None:
@@ -149,10 +190,10 @@ def _expression(glob: str) -> str:
             crosses = len(stars[0]) > 1 and (at == 0 or glob[at - 1] == "/")  # `**` is special only between slashes
             at = stars.end()
             if crosses and glob.startswith("/", at):
-                parts.append("(?:.*/)?")
+                parts.append(_FOLDERS)
                 at += 1
             else:
-                parts.append(".*" if crosses and (at == len(glob) or glob.startswith("\\/", at)) else "[^/]*")
+                parts.append(".*" if crosses and (at == len(glob) or glob.startswith("\\/", at)) else _STAR)
         elif glob[at] == "?":
             parts.append("[^/]")
             at += 1
@@ -165,7 +206,37 @@ def _expression(glob: str) -> str:
                 raise _MatchesNothing
             parts.append(re.escape(glob[at]))
             at += 1
-    return "".join(parts)
+    return _in_linear_time(parts)
+
+
+def _in_linear_time(parts: list[str]) -> str:
+    """The parts as one expression that never tries a star again that was followed by another one of its kind.
+
+    The first place where what stands between two stars fits leaves most to the second: no other place need be tried.
+    """
+    folders: list[list[str]] = [[]]
+    for part in parts:
+        if part == _FOLDERS:
+            folders.append([])
+        else:
+            folders[-1].append(part)
+    first, *others = ("".join(_stars_tried_once(group)) for group in folders)
+    tried_once = [f"(?>(?:.*?/)??{group})" for group in others[:-1]]
+    return "".join([first, *tried_once, *(f"{_FOLDERS}{group}" for group in others[-1:])])
+
+
+def _stars_tried_once(parts: list[str]) -> Iterator[str]:
+    name: list[str] = []  # the parts of the name that we are in, since its last star
+    for part in [*parts, "/"]:
+        if part == _STAR and name[:1] == [_STAR]:
+            yield f"(?>[^/]*?{''.join(name[1:])})"
+            name = [part]
+        elif part in ("/", _STAR):
+            yield "".join(name)
+            name = [part]
+        else:
+            name.append(part)
+    yield "".join(name).removesuffix("/")
 
 
 def _brackets(glob: str, at: int) -> tuple[str, int]:

@@ -14,6 +14,7 @@ from pathlib import Path
 
 FORMAT_VERSION = 1
 PLACES_KEPT = 20
+MOST = 2**53  # more is no count, but a damaged file
 
 
 class LeakReportError(Exception):
@@ -140,13 +141,17 @@ def _leak(content: object) -> Leak:
             "still_held": int(still_held),
             "where": list(where),
             "frames": [_, *_] as frames,
-        }:
+        } if _number(count) and count and _number(still_held) and max(count, still_held) <= MOST:
             return Leak(LeakKind(kind), tuple(map(_frame, frames)), count, still_held, tuple(map(str, where)))
     raise ValueError("no leak")
 
 
 def _frame(content: object) -> Frame:
     match content:
-        case {"path": str(path), "line": int(line), "function": str(function), "code": str(code)}:
+        case {"path": str(path), "line": int(line), "function": str(function), "code": str(code)} if _number(line):
             return Frame(path, line, function, code)
     raise ValueError("no frame")
+
+
+def _number(number: int) -> bool:
+    return not isinstance(number, bool) and number >= 0

@@ -13,6 +13,9 @@ import hashlib
 from collections import Counter
 from dataclasses import dataclass, field
 
+# The rule of ledger entries for comments that suppress nothing. It is none of the code; reports set it apart.
+UNUSED = "unused-suppression"
+
 
 class Level(enum.IntEnum):
     """How far a change may be trusted (`cli.md`, "Levels of trust"). Ordered: a smaller level is more trusted."""
@@ -526,6 +529,7 @@ class End(enum.StrEnum):
     REFUSED = "refused"
     HELD_BACK = "held back"
     SUPPRESSED = "suppressed"
+    KNOWN = "there before"  # in a baseline, so that it does not count; never as the engine gives it
 
 
 @dataclass(frozen=True, slots=True)

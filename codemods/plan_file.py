@@ -32,13 +32,14 @@ from cattrs.strategies import configure_tagged_union
 from cattrs.v import format_exception
 
 from codemods.plan import Edit, End, Level, Request
+from codemods.protected_names import protected_part
 from codemods.saved_plan import SavedFile, SavedPlan, Verdict
 
 FORMAT = 1
 _TOOL = "session-codemods"
+_OTHER = "take it from git or from a copy; `diff --save FILE` makes another one, without the answers"
+_CONFLICT = re.compile(r"^(?:<{7}|>{7}) ", re.MULTILINE)
 _RULE = re.compile(r"[a-z-]+")
-# what file systems of macOS do not count in names, as git has it
-_UNSEEN = frozenset(map(chr, (*range(0x200C, 0x2010), *range(0x202A, 0x202F), *range(0x206A, 0x2070), 0xFEFF)))
 
 
 class PlanFileError(Exception):
@@ -71,7 +72,7 @@ def parse(text: str, where: str) -> SavedPlan:
     try:
         content = json.loads(text, object_pairs_hook=_keys_once)
     except (ValueError, RecursionError) as error:
-        raise PlanFileError(f"{where}: not a plan file: {error}") from error
+        raise PlanFileError(f"{where}: not a plan file: {_no_json(text, error)}; {_OTHER}") from error
     if not isinstance(content, dict) or content.pop("tool", None) != _TOOL:
         raise PlanFileError(f"{where}: not a plan file of {_TOOL}; `diff --save FILE` makes one")
     found = content.pop("format", None)
@@ -83,10 +84,23 @@ def parse(text: str, where: str) -> SavedPlan:
         plan = _converter().structure(content, SavedPlan)
     except Exception as error:  # cattrs raises groups of whatever a value's type raised
         told = "; ".join(transform_error(error, format_exception=_told)[:3])
-        raise PlanFileError(f"{where}: not a whole plan file: {told}") from error
+        raise PlanFileError(f"{where}: not a whole plan file: {told}; {_OTHER}") from error
     if wrong := next(_contradictions(plan), None):
-        raise PlanFileError(f"{where}: not a whole plan file: {wrong}")
+        raise PlanFileError(f"{where}: not a whole plan file: {wrong}; {_OTHER}")
     return plan
+
+
+def _no_json(text: str, error: Exception) -> str:
+    """Why a text cannot be a plan, in words for who has not written it."""
+    if not text.strip():
+        return "it is empty"
+    if _CONFLICT.search(text):
+        return "it holds the marks of a merge that was not finished"
+    if not isinstance(error, json.JSONDecodeError):
+        return str(error)
+    if error.pos >= len(text.rstrip()) or error.msg.startswith("Unterminated"):
+        return f"it ends in the middle, on line {error.lineno}"
+    return f"it is damaged on line {error.lineno}"
 
 
 def _told(error: BaseException, type_: type | None) -> str:
@@ -117,7 +131,7 @@ def _contradictions(plan: SavedPlan) -> Iterator[str]:
     for path in sorted({*edited, *asked, *files, *plan.asked.paths}):
         if not _stays_inside(path):
             yield f"the path {path!r} leaves the project"
-        if any(map(_is_reserved, re.split(r"[/\\]", path))):
+        if protected_part(path) is not None:
             yield f"the path {path!r} leads to where git, or this tool, keeps its own files"
         if not _is_encodable(path):
             yield f"the path {path!r} can be the name of no file"
@@ -134,6 +148,8 @@ def _contradictions(plan: SavedPlan) -> Iterator[str]:
     for rule in sorted(rules):
         if not _RULE.fullmatch(rule):
             yield f"{rule!r} is no name of a rule"
+    if plan.ledger.of(End.KNOWN):
+        yield "its ledger speaks of a baseline"  # `check` alone has one
     known = set(ids)
     for named in (*plan.decisions, *(one for run in plan.applied for one in run.groups)):
         if named not in known:
@@ -150,14 +166,6 @@ def _contradictions(plan: SavedPlan) -> Iterator[str]:
 def _stays_inside(path: str) -> bool:
     parts = PurePosixPath(path).parts
     return not path.startswith("/") and ".." not in parts and "\0" not in path and not Path(path).drive
-
-
-def _is_reserved(part: str) -> bool:
-    """Whether git, or this tool, keeps its own files in a folder of this name; on any file system: some do not tell
-    case, some drop what cannot be seen, or what ends a name."""
-    seen = "".join(char for char in part if char not in _UNSEEN)
-    name = seen.partition(":")[0].rstrip(". ").casefold()
-    return name in (".git", "git~1", ".session-codemods")
 
 
 def _is_encodable(path: str) -> bool:
@@ -185,7 +193,7 @@ def load(path: Path) -> SavedPlan:
     try:
         text = path.read_bytes().decode()
     except UnicodeDecodeError as error:
-        raise PlanFileError(f"{path}: not a plan file: it is not UTF-8") from error
+        raise PlanFileError(f"{path}: not a plan file: it is not UTF-8; {_OTHER}") from error
     except OSError as error:
         raise PlanFileError(f"{path}: cannot be read: {error.strerror or error}") from error
     return parse(text, str(path))

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import defaultdict
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,7 +17,7 @@ from codemods.saved_plan import AppliedRun, Present, SavedPlan, histories
 from codemods.transformers.compose import ComposeError, compose
 from codemods.transformers.create_file import create
 
-__all__ = ["ComposeError", "changes", "contents", "otherwise", "present", "remaining"]
+__all__ = ["ComposeError", "Composer", "changes", "contents", "otherwise", "present", "remaining"]
 
 
 def contents(plan: SavedPlan, groups: Iterable[Group], paths: Collection[str] | None = None) -> dict[str, bytes | None]:
@@ -27,6 +27,28 @@ def contents(plan: SavedPlan, groups: Iterable[Group], paths: Collection[str] | 
     """
     touching = _by_path(groups)
     return {path: _content(plan, path, touching[path]) for path in sorted(touching if paths is None else set(paths))}
+
+
+class Composer:
+    """`contents` of the same files again and again, where `made` are made already: no state of a file is composed
+    twice. For those who go through the groups one by one, or by halves, in any order: what is made is made in the order
+    of the plan, so that parts come to the same as all at once, and `present` finds them."""
+
+    def __init__(self, plan: SavedPlan, paths: Iterable[str], made: Iterable[Group] = ()) -> None:
+        self._plan, self._paths, self._made = plan, sorted(set(paths)), tuple(made)
+        self._place = {group.id: place for place, group in enumerate(plan.groups)}
+        self._known: dict[tuple[str, tuple[str, ...]], bytes | None] = {}  # by the path and the ids of what edits it
+
+    def __call__(self, groups: Iterable[Group]) -> dict[str, bytes | None]:
+        """All of the files with these groups made, too. Raises ComposeError."""
+        touching = _by_path(sorted((*self._made, *groups), key=lambda group: self._place[group.id]))
+        return {path: self._content(path, touching.get(path, ())) for path in self._paths}
+
+    def _content(self, path: str, touching: Sequence[Group]) -> bytes | None:
+        state = path, tuple(group.id for group in touching)
+        if state not in self._known:
+            self._known[state] = _content(self._plan, path, touching)
+        return self._known[state]
 
 
 def _by_path(groups: Iterable[Group]) -> defaultdict[str, list[Group]]:

@@ -17,6 +17,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from codemods import asked
+
 _FILES = ("*requirements*.txt", "*requirements*.in", "requirements/*.txt", "requirements/*.in")
 _REQUIREMENT = re.compile(r"([a-z0-9](?:[a-z0-9._-]*[a-z0-9])?)\s*(?:\[([^]]*)])?\s*(?:[<>=!~;@(#,\\]|--|$)", re.I)
 _OTHER_FILE = re.compile(r"(?:-r|--requirement)[\s=]\s*(\S+)")
@@ -36,6 +38,7 @@ class Requirement:
 def requirements(root: Path) -> Iterator[Requirement]:
     """Everything that the project at `root` asks for, for running it, testing it or working on it."""
     seen: set[Path] = set()
+    asked.names_below(root, *_FILES)
     for pattern in _FILES:
         for path in sorted(root.glob(pattern)):
             yield from _of_file(path, root, seen)
@@ -51,6 +54,7 @@ def requirements(root: Path) -> Iterator[Requirement]:
 
 def lines_of(path: Path) -> list[str]:
     """The lines of a text file; none when it is none."""
+    asked.data(path)
     try:
         data = path.read_bytes() if path.is_file() else b""
     except OSError:
@@ -62,6 +66,7 @@ def lines_of(path: Path) -> list[str]:
 
 def toml_of(path: Path) -> dict[str, Any]:
     """The document of a TOML file; empty when it is none."""
+    asked.data(path)
     try:
         return tomllib.loads(path.read_bytes().decode()) if path.is_file() else {}
     except (OSError, ValueError, RecursionError):

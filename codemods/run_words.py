@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from codemods.apply.errors import (
     ChangedSince,
+    Needed,
     NotPutBack,
     NotTakenBack,
     RunError,
@@ -13,10 +15,12 @@ from codemods.apply.errors import (
     UnderLaterRuns,
     WriteRefused,
 )
-from codemods.apply.recovery import TakenBack
-from codemods.apply.run_store import State
-from codemods.apply.runs import ListedRun
 from codemods.review.visible import visible
+
+if TYPE_CHECKING:
+    from codemods.apply.recovery import TakenBack
+    from codemods.apply.undo import Undone
+    from codemods.apply.unfinished import Unfinished
 
 REFUSALS = (RunError, WriteRefused, NotPutBack)  # what `why_not` has words for
 _NAMED = 10  # names in one line, before the others are only counted
@@ -34,13 +38,53 @@ def taken_back(taken: TakenBack) -> str:
     return "".join(f"{visible(line)}\n" for line in lines)
 
 
-def unfinished(runs: Sequence[ListedRun]) -> str:
-    """A line about each run that may have been cut off. Who only looks cannot know: it may be writing now."""
-    return "".join(
-        f"run {run.id} is writing now, or was cut off; then the next apply or undo takes it back\n"
-        for run in runs
-        if run.state is State.WRITING
-    )
+def unfinished(runs: Sequence[Unfinished]) -> str:
+    """A line about each run that is half written, for who reads the files; escaped."""
+    return "".join(f"{visible(_unfinished(run))}\n" for run in runs)
+
+
+def _unfinished(run: Unfinished) -> str:
+    what = f"undoing run {run.undoes}" if run.undoes else f"run {run.id}"
+    how = "was cut off" if run.was_cut_off else "is going on, or was cut off"
+    then = "" if run.was_cut_off else "if it was cut off, "
+    if run.damage:
+        return f"{what} {how}, and files may be half written; {run.damage}"
+    if run.undoes:
+        return f"{what} {how}, and files may be half written; {then}`undo {run.undoes}` does it again"
+    return f"{what} {how}, and files may be half written; {then}`undo` takes it back"
+
+
+def undone(done: Undone, program: str) -> str:
+    """Lines about what `undo` did, and what can be done next; escaped. What was cut off is told by `taken_back`."""
+    if not done.by:
+        again = f"; to undo run {done.undoes} now: {program} undo {done.undoes}" if done.undoes else ""
+        lines = [f"Nothing else was undone{again}."]
+    else:
+        parts = [f"{count(done.restored)} as before it"] if done.restored else []
+        parts += [f"{count(done.removed)} removed"] if done.removed else []
+        parts += [f"{count(done.already)} {_was(done.already)} so already"] if done.already else []
+        lines = [f"Undid run {done.run}: {', '.join(parts)}.", *_of_commits(done, program)]
+        lines.append(f"To have it back: {program} undo {done.by}")
+    if done.next and not done.undoes:
+        lines.append(f"Without a name, the next undo takes back run {done.next}, too.")
+    return "".join(f"{visible(line)}\n" for line in lines)
+
+
+def _of_commits(done: Undone, program: str) -> list[str]:
+    if not done.commits:
+        return []
+    short = [commit[:12] for commit in done.commits]
+    many = len(short) > 1
+    newest_first = " ".join(reversed(short))
+    return [
+        f"The commit{'s' * many} of it stand{'s' * (not many)}: {_some(short)}. The files are now as before"
+        f" {'them' if many else 'it'}: commit that; or take the undo back and revert the commit{'s' * many}:"
+        f" {program} undo {done.by} && git revert --no-edit {newest_first}"
+    ]
+
+
+def _was(paths: Sequence[str]) -> str:
+    return "was" if len(paths) == 1 else "were"
 
 
 def why_not(error: RunError | WriteRefused | NotPutBack, done: str) -> str:
@@ -52,6 +96,10 @@ def why_not(error: RunError | WriteRefused | NotPutBack, done: str) -> str:
             return f"{nothing}: changed since the run: {_some(error.paths)}; {advice}"
         case UnderLaterRuns():
             return f"{nothing}: later runs wrote the same files, undo them first: {_some(error.runs)}"
+        case Needed():
+            if error.stands:
+                return f"{nothing}: {error}, which would be taken back; undo run {error.run} first, or give --force"
+            return f"{nothing}: {error}, which is not there any more; bring that back first, or give --force"
         case NotTakenBack():
             return f"{nothing}: {error}; mend that, then run the command again"
         case StaleFile():

@@ -9,16 +9,22 @@ import difflib
 import hashlib
 import json
 import re
+import stat
 import tomllib
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from codemods import asked
 from codemods.declared import LINE_LENGTHS, Version, declared
 from codemods.gitignore import Globs
 
 TABLE = "session-codemods"
+_SIZE_LIMIT = 4 * 1024 * 1024  # of a file of settings: nobody wrote a larger one
+
+_LARGEST = 2**31 - 1  # number that is obeyed
+_SHOWN = 120  # characters of a value that a message repeats
 
 
 class SettingsError(Exception):
@@ -108,7 +114,7 @@ def check_rules(names: Iterable[str], rules: Collection[str], where: str) -> tup
     checked = tuple(names)
     for name in checked:
         if name not in rules:
-            raise SettingsError(f"{where}: unknown rule {name!r}{_nearest(name, rules)}")
+            raise SettingsError(f"{where}: unknown rule {_shown(name)}{_nearest(name, rules)}")
     return checked
 
 
@@ -119,12 +125,12 @@ def check_globs(globs: Iterable[str], where: str) -> tuple[str, ...]:
         place = glob.removeprefix("!")
         if ".." in re.split(r"[/\\]", place) or place.startswith("~") or re.match(r"[A-Za-z]:[/\\]", place):
             raise SettingsError(
-                f"{where}: {glob!r} leaves the project root; give a glob relative to it, such as 'migrations/'"
+                f"{where}: {_shown(glob)} leaves the project root; give a glob relative to it, such as 'migrations/'"
             )
         if not place.strip() or place.startswith("#") or "\n" in place or "\0" in place:
-            raise SettingsError(f"{where}: {glob!r} is not a glob")
+            raise SettingsError(f"{where}: {_shown(glob)} is not a glob")
         if not Globs([glob]):
-            raise SettingsError(f"{where}: {glob!r} is not a glob")
+            raise SettingsError(f"{where}: {_shown(glob)} is not a glob")
     return checked
 
 
@@ -169,7 +175,7 @@ def _checked(table: Mapping[str, Any], readers: Mapping[str, Reader], where: str
     values = {}
     for key, value in table.items():
         if key not in readers:
-            raise SettingsError(f"{where}: unknown key {key!r}{_nearest(key, readers)}")
+            raise SettingsError(f"{where}: unknown key {_shown(key)}{_nearest(key, readers)}")
         values[key.replace("-", "_")] = readers[key](value, f"{where}: {key}")
     return values
 
@@ -187,7 +193,7 @@ def _readers(rules: Collection[str]) -> dict[str, Reader]:
         if not isinstance(value, dict):
             raise SettingsError(f"{where}: found {_kind(value)}, expected a table of globs and lists of rule names")
         check_globs(value, where)
-        return tuple((glob, rule_names(names, f"{where}: {glob!r}")) for glob, names in value.items())
+        return tuple((glob, rule_names(names, f"{where}: {_shown(glob)}")) for glob, names in value.items())
 
     return {
         "select": rule_names,
@@ -227,7 +233,7 @@ def _dotted_name(value: Any, where: str) -> str:
     if not isinstance(value, str):
         raise SettingsError(f"{where}: found {_kind(value)}, expected a dotted name such as 'app.db.new_session'")
     if "." not in value or not all(part.isidentifier() for part in value.split(".")):
-        raise SettingsError(f"{where}: {value!r} is not a dotted name such as 'app.db.new_session'")
+        raise SettingsError(f"{where}: {_shown(value)} is not a dotted name such as 'app.db.new_session'")
     return value
 
 
@@ -237,7 +243,7 @@ def _dotted_names(value: Any, where: str) -> tuple[str, ...]:
 
 def _expunge(value: Any, where: str) -> str:
     if value not in ("always", "needed"):
-        found = f"{value!r}" if isinstance(value, str) else _kind(value)
+        found = _shown(value) if isinstance(value, str) else _kind(value)
         raise SettingsError(f"{where}: found {found}, expected 'always' or 'needed'")
     return str(value)
 
@@ -246,9 +252,9 @@ def _version(value: Any, where: str, example: str, majors: Collection[int]) -> V
     if not isinstance(value, str):
         # A bare 3.10 is the number 3.1: taking it would be a guess.
         raise SettingsError(f"{where}: found {_kind(value)}, expected a version in quotes such as '{example}'")
-    match = re.fullmatch(r"(\d+)\.(\d+)(?:\.\d+)?", value, re.ASCII)
+    match = re.fullmatch(r"(\d{1,3})\.(\d{1,4})(?:\.\d+)?", value, re.ASCII)
     if match is None or int(match[1]) not in majors:
-        raise SettingsError(f"{where}: found {value!r}, expected a version such as '{example}'")
+        raise SettingsError(f"{where}: found {_shown(value)}, expected a version such as '{example}'")
     return int(match[1]), int(match[2])
 
 
@@ -264,7 +270,9 @@ def _line_length(value: Any, where: str) -> int:
     if not isinstance(value, int) or isinstance(value, bool):
         raise SettingsError(f"{where}: found {_kind(value)}, expected a number of columns such as 88")
     if value not in LINE_LENGTHS:
-        raise SettingsError(f"{where}: found {value}, expected {LINE_LENGTHS[0]} to {LINE_LENGTHS[-1]} columns")
+        raise SettingsError(
+            f"{where}: found {_number(value)}, expected {LINE_LENGTHS[0]} to {LINE_LENGTHS[-1]} columns"
+        )
     return value
 
 
@@ -292,8 +300,9 @@ def _pool_option(example: int, *, lowest: int) -> Reader:
             return None
         if not isinstance(value, int) or isinstance(value, bool):
             raise SettingsError(f"{where}: found {_kind(value)}, expected a whole number such as {example}, or false")
-        if value < lowest:
-            raise SettingsError(f"{where}: found {value}, expected {lowest} or more, or false")
+        if not lowest <= value <= _LARGEST:
+            most = "or more" if value < lowest else f"to {_LARGEST}"
+            raise SettingsError(f"{where}: found {_number(value)}, expected {lowest} {most}, or false")
         return value
 
     return read
@@ -305,7 +314,9 @@ def _kind(value: Any) -> str:
         case bool():
             return str(value).lower()
         case str():
-            return f"the string {value!r}"
+            return f"the string {_shown(value)}"
+        case int() if abs(value) > _LARGEST:
+            return "a number that is far too large"
         case int() | float():
             return f"the number {value}"
         case list():
@@ -314,6 +325,15 @@ def _kind(value: Any) -> str:
             return "a table"
         case _:
             return f"the date or time {value}"
+
+
+def _number(value: int) -> str:
+    return str(value) if abs(value) <= _LARGEST else "a number that is far too large"
+
+
+def _shown(text: str) -> str:
+    """The text in quotes, as long as it can be read at a glance."""
+    return repr(text) if len(text) <= _SHOWN else f"{text[:_SHOWN]!r}..."
 
 
 def _nearest(name: str, known: Iterable[str]) -> str:
@@ -325,14 +345,21 @@ def _nearest(name: str, known: Iterable[str]) -> str:
 
 def _toml(path: Path, *, required: bool) -> dict[str, Any]:
     """The document; empty when the file is absent and not `required`. Raises SettingsError."""
+    asked.data(path)
     try:
-        if not required and not path.is_file():  # a pipe of that name would be waited for
-            if path.exists():
-                raise SettingsError(f"{path}: cannot be read: not a file")
+        # a pipe of that name would be waited for, and a device may never end
+        if not stat.S_ISREG(path.stat().st_mode):
+            raise SettingsError(f"{path}: cannot be read: not a file")
+        with path.open("rb") as file:
+            data = file.read(_SIZE_LIMIT + 1)
+    except FileNotFoundError as error:
+        if not required:
             return {}
-        data = path.read_bytes()
+        raise SettingsError(f"{path}: cannot be read: {error.strerror}") from error
     except (OSError, ValueError) as error:
         raise SettingsError(f"{path}: cannot be read: {getattr(error, 'strerror', None) or error}") from error
+    if len(data) > _SIZE_LIMIT:
+        raise SettingsError(f"{path}: cannot be read: larger than {_SIZE_LIMIT // 1024 // 1024} MB")
     try:
         return tomllib.loads(data.decode())
     except UnicodeDecodeError as error:
@@ -345,3 +372,5 @@ def _toml(path: Path, *, required: bool) -> dict[str, Any]:
         raise SettingsError(f"{path}:{line}: not valid TOML: {text}") from error
     except RecursionError as error:
         raise SettingsError(f"{path}: not valid TOML: nested too deeply") from error
+    except ValueError as error:  # Python reads no number of more than some thousand digits
+        raise SettingsError(f"{path}: not valid TOML: it has a number that is far too large") from error

@@ -9,18 +9,20 @@ from __future__ import annotations
 import keyword
 import os
 import re
-import shutil
 import stat
-import subprocess
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING
 
+from codemods import asked
 from codemods.decoding import UnreadableError, decode, indentation, newline
 from codemods.gitignore import Globs, Ignores, between, repository_of
 from codemods.plan import Failure, Source
-from codemods.settings import Settings
+
+if TYPE_CHECKING:
+    from codemods.settings import Settings
 
 SIZE_LIMIT = 20 * 1024 * 1024
 """A larger file is refused: nobody wrote it by hand."""
@@ -68,12 +70,16 @@ def find_root(path: Path) -> Path:
     folder = path if path.is_dir() else path.parent
     # `os.path` answers False where `Path.is_file` raises: in a folder that may not be entered (before Python 3.14).
     for candidate in (folder, *folder.parents):
+        asked.kind(candidate / "pyproject.toml")
+        asked.kind(candidate / ".git")
         if os.path.isfile(candidate / "pyproject.toml") or os.path.exists(candidate / ".git"):
             if candidate != folder and _is_ignored(folder) and not _is_ignored(candidate):
                 break
             return candidate
     else:
         for candidate in (folder, *folder.parents):
+            for marker in _OLDER_MARKERS:
+                asked.kind(candidate / marker)
             if any(os.path.isfile(candidate / marker) for marker in _OLDER_MARKERS):
                 return candidate
     return folder if path.is_dir() else _import_root(folder)
@@ -101,6 +107,7 @@ def discover(root: Path, paths: Sequence[Path], settings: Settings) -> Discovery
         files |= found
         failures |= failed
     for path, name in named:
+        asked.kind(path)
         if path.is_dir():
             prefix = "" if path == root else f"{name}/"
             wanted |= {file for file in files if file.startswith(prefix)}
@@ -110,6 +117,15 @@ def discover(root: Path, paths: Sequence[Path], settings: Settings) -> Discovery
         else:
             failures.add(_not_regular(name))
     return Discovery(root, tuple(sorted(files)), frozenset(wanted if named else files), tuple(sorted(failures)))
+
+
+def ask_of(root: Path, path: str) -> None:
+    """Asks what `read` asks of a file besides what it holds: its module's name, and that no link leads to it."""
+    folder = os.path.join(root, *PurePosixPath(path).parts[:-1])
+    while len(folder) >= len(str(root)):
+        asked.kind(folder)
+        folder = os.path.dirname(folder)
+    _module(root, path)
 
 
 def read(root: Path, path: str) -> Source | Failure:
@@ -162,9 +178,15 @@ def _below(root: Path, path: Path) -> str:
 
 def _import_root(folder: Path) -> Path:
     """The folder from which a file of `folder` is imported: the first one, going up, that is no package."""
-    while os.path.isfile(folder / "__init__.py") and folder != folder.parent:
+    while _is_package(folder) and folder != folder.parent:
         folder = folder.parent
     return folder
+
+
+def _is_package(folder: Path) -> bool:
+    marker = os.path.join(folder, "__init__.py")
+    asked.kind(marker)
+    return os.path.isfile(marker)
 
 
 def _not_regular(name: str) -> Failure:
@@ -176,40 +198,25 @@ def _not_regular(name: str) -> Failure:
 
 def _python_files(root: Path, top: Path, excluded: Globs, respect_gitignore: bool) -> tuple[set[str], set[Failure]]:
     """The Python files under `top`, relative to `root`; only folders strictly below `top` can exclude them."""
-
-    @cache
-    def kept(folder: Path) -> bool:
-        if folder == top:
-            return True
-        return (
-            kept(folder.parent)
-            and not excluded.match(folder.relative_to(root).as_posix(), is_folder=True)
-            and not os.path.isfile(folder / "pyvenv.cfg")
-        )
-
     failures: set[Failure] = set()
 
     def failed(place: str, error: str) -> None:
         name = os.path.relpath(place, root).replace(os.sep, "/")
         failures.add(Failure(name, "read", f"the folder cannot be listed: {error}"))
 
+    prefix = "" if top == root else f"{top.relative_to(root).as_posix()}/"
     in_git = respect_gitignore and not _is_ignored(top)
-    listed: Iterable[Path] | None = _git_files(top, failed) if in_git else None
-    if listed is None:
+    listed = _git_files(top, failed) if in_git else None
+    found: Iterable[tuple[str, int]]
+    if listed is not None:
+        found = _of_git(str(top), prefix, listed, excluded)
+    else:
         ignores = Ignores(top) if respect_gitignore else None
-        listed = _walk(top, kept, ignores, failed, leave_repositories=in_git and repository_of(top) is not None)
+        leave = in_git and repository_of(top) is not None
+        found = _walk(str(top), prefix, excluded, ignores, failed, leave_repositories=leave)
 
     files: set[str] = set()
-    for path in listed:
-        if path.suffix != ".py" or not kept(path.parent):
-            continue
-        name = path.relative_to(root).as_posix()
-        if excluded.match(name, is_folder=False):
-            continue
-        try:
-            mode = path.lstat().st_mode
-        except OSError:  # deleted, though git still tracks it
-            continue
+    for name, mode in found:
         if stat.S_ISREG(mode):
             files.add(name)
         elif not stat.S_ISLNK(mode) and not stat.S_ISDIR(mode):
@@ -217,77 +224,139 @@ def _python_files(root: Path, top: Path, excluded: Globs, respect_gitignore: boo
     return files, failures
 
 
+def _is_python(name: str) -> bool:
+    return name.endswith(".py") and name != ".py"
+
+
+def _of_git(top: str, prefix: str, listed: Iterable[str], excluded: Globs) -> Iterator[tuple[str, int]]:
+    """Those of the Python files that git lists (posix paths from `top`) that are not excluded: path from the root, and
+    mode."""
+
+    @cache
+    def kept(folder: str) -> bool:
+        if not folder:
+            return True
+        return (
+            kept(folder.rpartition("/")[0])
+            and not excluded.match(prefix + folder, is_folder=True)
+            and not _is_environment(os.path.join(top, folder))
+        )
+
+    for path in listed:
+        folder, _, name = path.rpartition("/")
+        if not _is_python(name) or not kept(folder) or excluded.match(prefix + path, is_folder=False):
+            continue
+        place = os.path.join(top, path)
+        try:
+            mode = os.lstat(place).st_mode
+        except OSError:  # deleted, though git still tracks it
+            mode = 0
+        if not stat.S_ISREG(mode):
+            asked.kind(place)
+        if mode:
+            yield prefix + path, mode
+
+
+# What the names in a folder tell a walk; and folders that tools make and nobody keeps sources in.
+_TELLING = ("*.py", ".git", ".gitignore", "pyvenv.cfg")
+_QUIET = ("__pycache__", ".hypothesis", ".mypy_cache", ".pytest_cache", ".ruff_cache")
+
+
 def _walk(
-    top: Path,
-    kept: Callable[[Path], bool],
+    top: str,
+    prefix: str,
+    excluded: Globs,
     ignores: Ignores | None,
     failed: Callable[[str, str], None],
     leave_repositories: bool,
-) -> Iterator[Path]:
-    """Every path under `top` that is no folder and that no .gitignore ignores; symbolic links are not entered."""
-    pending = [top]
+) -> Iterator[tuple[str, int]]:
+    """The Python files under `top` that no .gitignore ignores and that are not excluded: path from the root, and mode.
+    Symbolic links are not entered."""
+    quiet = tuple(name for name in _QUIET if excluded.match(name, is_folder=True))
+    pending = [(top, prefix)]
     while pending:
-        folder = pending.pop()
+        folder, before = pending.pop()
+        asked.names(folder, *_TELLING, quiet=quiet)
         try:
-            with os.scandir(folder) as entries:
-                children = [(Path(entry.path), entry.is_dir(follow_symlinks=False)) for entry in entries]
+            with os.scandir(folder) as scanned:
+                entries = list(scanned)
         except OSError as error:
-            failed(str(folder), error.strerror or str(error))
+            failed(folder, error.strerror or str(error))
             continue
-        for path, is_folder in children:
-            if ignores is not None and ignores.match(path, is_folder):
+        if folder != top and _is_left({entry.name for entry in entries}, folder, leave_repositories):
+            continue
+        for entry in entries:
+            name = entry.name
+            is_folder = entry.is_dir(follow_symlinks=False)
+            if not is_folder and not _is_python(name):
                 continue
-            if not is_folder:
-                yield path
-            elif kept(path) and not (leave_repositories and os.path.exists(path / ".git")):
-                pending.append(path)
+            path = before + name
+            if excluded.match(path, is_folder) or (ignores is not None and ignores.match_in(folder, name, is_folder)):
+                continue
+            if is_folder:
+                pending.append((entry.path, f"{path}/"))
+            else:
+                yield path, _mode(entry)
+
+
+def _is_left(names: Collection[str], folder: str, leave_repositories: bool) -> bool:
+    """Whether a walk leaves a folder with these names in it alone."""
+    if "pyvenv.cfg" in names and _is_environment(folder):
+        return True
+    if leave_repositories and ".git" in names:
+        place = os.path.join(folder, ".git")
+        asked.kind(place)
+        return os.path.exists(place)
+    return False
+
+
+def _mode(entry: os.DirEntry[str]) -> int:
+    """The type of what is no folder; the listing itself tells that of a regular file and of a link."""
+    if entry.is_symlink():
+        return stat.S_IFLNK
+    if entry.is_file(follow_symlinks=False):
+        return stat.S_IFREG
+    try:
+        return entry.stat(follow_symlinks=False).st_mode
+    except OSError:  # gone meanwhile
+        return stat.S_IFDIR
+
+
+def _is_environment(folder: str) -> bool:
+    marker = os.path.join(folder, "pyvenv.cfg")
+    asked.kind(marker)
+    return os.path.isfile(marker)
 
 
 # --- git ------------------------------------------------------------------------------------------------------------
 
-# What would make git look at another repository than the one it stands in; a hook sets them.
-_GIT_PLACES = frozenset(
-    f"GIT_{name}"
-    for name in (
-        *("DIR", "WORK_TREE", "INDEX_FILE", "COMMON_DIR", "OBJECT_DIRECTORY", "ALTERNATE_OBJECT_DIRECTORIES"),
-        *("PREFIX", "NAMESPACE", "INTERNAL_SUPER_PREFIX", "LITERAL_PATHSPECS", "GLOB_PATHSPECS", "ICASE_PATHSPECS"),
-    )
-)
 
-
-def _git(folder: Path, *arguments: str) -> subprocess.CompletedProcess[bytes] | None:
-    """What git answers in `folder`, made unable to write, to run a program of the repository, or to fetch."""
-    program = shutil.which("git")
-    if program is None or not os.path.isabs(program):
+def _git_files(top: Path, failed: Callable[[str, str], None]) -> list[str] | None:
+    """The Python files under `top` that git tracks or would track; None when git has no answer (no git, no work
+    tree)."""
+    if repository_of(top) is None:
         return None
-    environment = {name: value for name, value in os.environ.items() if name not in _GIT_PLACES}
-    environment |= {"GIT_OPTIONAL_LOCKS": "0", "GIT_NO_LAZY_FETCH": "1", "GIT_TERMINAL_PROMPT": "0", "LC_ALL": "C"}
-    command = [program, "-c", "core.fsmonitor=", "-c", "core.hooksPath=/dev/null", *arguments]
-    try:
-        return subprocess.run(
-            command, cwd=folder, env=environment, stdin=subprocess.DEVNULL, capture_output=True, check=False
-        )
-    except OSError:
-        return None
+    from codemods import safe_git
 
-
-def _git_files(top: Path, failed: Callable[[str, str], None]) -> list[Path] | None:
-    """The paths under `top` that git tracks or would track; None when git has no answer (no git, no work tree)."""
-    answer = _git(top, "ls-files", "-z", "--cached", "--others", "--exclude-standard")
+    answer = safe_git.ask(top, "ls-files", "-z", "--cached", "--others", "--exclude-standard")
     if answer is None or answer.returncode != 0:
         return None
     for place, error in re.findall(r"could not open directory '(.*)': (.*)", os.fsdecode(answer.stderr)):
         failed(str(top / place.rstrip("/")), error)
-    return [top / os.fsdecode(name) for name in set(answer.stdout.split(b"\0")) if name]
+    return [os.fsdecode(name) for name in set(answer.stdout.split(b"\0")) if name.endswith(b".py")]
 
 
 def _is_ignored(folder: Path) -> bool:
     """Whether the work tree around the folder ignores it."""
-    answer = _git(folder, "check-ignore", "-q", ".")
+    repository = repository_of(folder)
+    if repository is None:
+        return False
+    from codemods import safe_git  # a project outside of git does not pay for it
+
+    answer = safe_git.ask(folder, "check-ignore", "-q", ".")
     if answer is not None and answer.returncode in (0, 1):
         return answer.returncode == 0
-    repository = repository_of(folder)
-    if repository is None or repository == folder:
+    if repository == folder:
         return False
     ignores = Ignores(repository)
     return any(ignores.match(place, True) for place in (*list(between(repository, folder))[1:], folder))
@@ -332,7 +401,7 @@ def _module(root: Path, path: str) -> str:
     file = root / path
     if file.suffix != ".py":
         return ""
-    if os.path.isfile(file.parent / "__init__.py"):
+    if _is_package(file.parent):
         parts = file.relative_to(_import_root(file.parent)).with_suffix("").parts
     else:
         parts = PurePosixPath(path).with_suffix("").parts

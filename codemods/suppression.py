@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import hashlib
-import io
 import re
-import tokenize
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
-from codemods.plan import End, Entry, Finding, Site, Source
+from codemods import syntax
+from codemods.plan import UNUSED, End, Entry, Finding, Site, Source
 
-UNUSED = "unused-suppression"  # the rule of entries for comments that suppress nothing
 _MARK = re.compile(r"#\s*session-codemods:\s*(ignore(?:-file)?)\b\s*(?:\[([^\]]*)\])?")
 
 
@@ -85,14 +83,13 @@ class Suppressions:
 def _comments(source: Source) -> Iterator[_Comment]:
     if "session-codemods:" not in source.text:
         return
-    lines = io.StringIO(source.text, newline=None)
     try:
-        for token in tokenize.generate_tokens(lines.readline):
-            if token.type != tokenize.COMMENT or (found := _MARK.search(token.string)) is None:
-                continue
-            rules = tuple(name.strip() for name in (found[2] or "").split(",") if name.strip())
-            line, column = token.start
-            alone = not token.line[:column].strip()
-            yield _Comment(source.path, token.string, line, column + 1, rules, found[1] == "ignore-file", alone)
-    except (tokenize.TokenError, SyntaxError):
+        comments = syntax.comment_tokens(source.text)
+    except SyntaxError:
         return
+    for comment in comments:
+        if (found := _MARK.search(comment.text)) is None:
+            continue
+        rules = tuple(name.strip() for name in (found[2] or "").split(",") if name.strip())
+        is_file = found[1] == "ignore-file"
+        yield _Comment(source.path, comment.text, comment.line, comment.column + 1, rules, is_file, comment.alone)

@@ -1,6 +1,7 @@
 """Options of the test suite: `--update` rewrites what the fixture cases expect, and runs nothing else.
 
-What the tool keeps in the user's state folder goes to a temporary one, also from programs that the tests start.
+What the tool keeps in the user's state and cache folders goes to temporary ones, also from programs that the tests
+start.
 """
 
 from __future__ import annotations
@@ -13,15 +14,17 @@ import pytest
 
 
 @pytest.fixture(scope="session", autouse=True)
-def state_folder() -> Iterator[None]:
-    with tempfile.TemporaryDirectory(prefix="session-codemods-state-") as folder:
-        before = os.environ.get("XDG_STATE_HOME")
-        os.environ["XDG_STATE_HOME"] = folder
+def folders_of_the_user() -> Iterator[None]:
+    names = ("XDG_STATE_HOME", "XDG_CACHE_HOME")
+    before = {name: os.environ.get(name) for name in names}
+    with tempfile.TemporaryDirectory(prefix="session-codemods-") as folder:
+        os.environ |= {name: os.path.join(folder, name) for name in names}
         yield
-        if before is None:
-            del os.environ["XDG_STATE_HOME"]
-        else:
-            os.environ["XDG_STATE_HOME"] = before
+        for name, value in before.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -9,12 +9,13 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from reviews.projects import DATABASE, ORDERS, SETTINGS, USERS, leaking, project, request, write
+from reviews.projects import DATABASE, ORDERS, SETTINGS, USERS, finding, leaking, project, request, write
 
 from codemods import baseline, engine
 from codemods.baseline import BaselineError
-from codemods.plan import End
+from codemods.plan import End, Entry, Group, Ledger, Level, Plan
 from codemods.repository import Repository
+from codemods.review import terminal
 
 UNUSED = "# session-codemods: ignore[session-scope]\n\n"
 
@@ -239,3 +240,57 @@ def test_a_report_from_before_comments_had_keys_swallows_none(tmp_path: Path) ->
     report = tmp_path / "report.json"
     report.write_text(json.dumps({"findings": [{"key": ""}, {"key": "a"}, {"key": 3}]}))
     assert baseline.of_report(report) == {"a"}
+
+
+# --- what is told beside a baseline -----------------------------------------------------------------------------------
+
+
+def beside(root: Path, known: frozenset[str]) -> tuple[Plan, str, str]:
+    """The dry run without what is known, its summary, and its last line."""
+    found = baseline.without(engine.run(request(root)), known)
+    return found, terminal.summary(found), terminal.next_of_the_new(found, "session-codemods diff --save plan.json")
+
+
+def refusing(root: Path) -> Path:
+    """The project, and a comment that is left alone: 5 findings, of which 4 can be written."""
+    (root / ORDERS).write_text(UNUSED + (root / ORDERS).read_text())
+    return root
+
+
+def test_what_was_there_is_counted_by_findings_and_the_places_add_up(tmp_path: Path) -> None:
+    root = refusing(project(tmp_path))
+    before = engine.run(request(root))
+    found, summary, following = beside(root, baseline.keys(before))
+    counts, earlier = found.ledger.counts(), before.ledger.counts()
+    assert sum(counts.values()) == sum(earlier.values())
+    assert (counts[End.KNOWN], counts[End.CHANGED], counts[End.REFUSED]) == (5, 0, 0)
+    assert earlier[End.CHANGED] + earlier[End.REFUSED] == 5
+    assert ": 0 to change, " in summary
+    assert ", 5 there before\n0 groups\n" in summary
+    assert following == "Nothing new. Nothing was written.\n"
+
+
+def test_apply_is_not_named_where_it_would_write_more_than_what_is_new(tmp_path: Path) -> None:
+    root = refusing(project(tmp_path))
+    known = baseline.keys(engine.run(request(root)))
+    write(root, {USERS: (root / USERS).read_text() + leaking("added", head="")})
+    found, summary, following = beside(root, known)
+    assert [group.findings[0].site.function for group in found.groups] == ["app.users.added"]
+    assert ": 1 to change, " in summary
+    assert ", 5 there before\n1 group (" in summary
+    assert "`apply` would also write what was there before" in following
+    assert following.endswith("session-codemods diff --save plan.json\n")
+
+
+def test_without_a_baseline_nothing_is_said_of_one(tmp_path: Path) -> None:
+    _, summary, _ = beside(project(tmp_path), frozenset())
+    assert "there before" not in summary
+    assert "there before" not in terminal.statistics(engine.run(request(tmp_path)))
+
+
+def test_a_group_that_holds_something_new_counts_whole(tmp_path: Path) -> None:
+    one, two = finding("a.py", 1, name="one"), finding("a.py", 2, name="two")
+    entries = [Entry(End.CHANGED, one.rule, one.site, "t", group="g", key=one.key) for one in (one, two)]
+    plan = Plan(str(tmp_path), Level.SAFE, (Group("g", (one, two)),), Ledger(tuple(entries)), (), ())
+    assert baseline.without(plan, {one.key}) == plan
+    assert baseline.without(plan, {one.key, two.key}).ledger.counts()[End.KNOWN] == 2

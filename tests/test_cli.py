@@ -115,7 +115,7 @@ class Engine(ModuleType):
     answer: Plan | BaseException
     read: bytes = b""  # what it read of the file; nothing: what stands there
 
-    def run(self, request: Request, report: progress.Progress | None = None) -> Plan:
+    def run(self, request: Request, report: progress.Progress | None = None, discovery: object = None) -> Plan:
         self.asked = request
         if isinstance(self.answer, BaseException):
             raise self.answer

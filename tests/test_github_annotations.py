@@ -10,9 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from codemods.plan import End, Entry, Failure, Finding, Group, Ledger, Level, Plan, RemoveStatement, Site
+from codemods.plan import UNUSED, End, Entry, Failure, Finding, Group, Ledger, Level, Plan, RemoveStatement, Site
 from codemods.review.github import SHOWN, report
-from codemods.review.unused import UNUSED
 from codemods.review.visible import visible
 
 

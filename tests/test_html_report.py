@@ -6,16 +6,21 @@ import base64
 import hashlib
 import re
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
 from report_pages.plans import EVIL, Case, a_finding, a_group, hostile, of_files, of_the_legacy_app
 from report_pages.reading import Page, read_page
+from reviews.projects import USERS, frozen, project
 
+from codemods import planned
 from codemods.plan import End, Entry, Fact, Failure, Group, Ledger, Level, Site
 from codemods.review.html_report import report
+from codemods.review.html_report.cards import Pages
 from codemods.review.html_report.colour import coloured, recoloured
 from codemods.review.html_report.lines import encoded, read
+from codemods.review.html_report.tables import ENDS
 from codemods.review.matching import differing
 from codemods.saved_plan import AppliedRun, Decision, Verdict
 
@@ -229,7 +234,7 @@ def test_the_same_plan_makes_the_same_page(legacy: Case, legacy_text: str) -> No
 
 
 def test_the_numbers_add_up(legacy: Case, legacy_page: Page) -> None:
-    counts = [legacy.plan.ledger.counts()[end] for end in End]
+    counts = [legacy.plan.ledger.counts()[end] for end in ENDS]
     *ledger, all_places = [int(row[-1]) for row in legacy_page.tables["ledger"]]
     assert ledger == counts
     assert all_places == sum(counts) == len(legacy.plan.ledger.entries)
@@ -243,7 +248,7 @@ def test_the_numbers_add_up(legacy: Case, legacy_page: Page) -> None:
 
 def test_every_end_has_its_column() -> None:
     site = Site("pkg/a.py", 1, 1, 1, 2, "pkg.a")
-    wide = [end for number, end in enumerate(End, 1) for _ in range(number)]
+    wide = [end for number, end in enumerate(ENDS, 1) for _ in range(number)]
     case = of_files({})
     plan = replace(case.plan, ledger=Ledger(tuple(Entry(end, "r", site, "t") for end in wide)))
     page = page_of(replace(case, plan=plan))
@@ -410,3 +415,19 @@ def test_a_file_that_is_no_python_is_shown_all_the_same() -> None:
     before = b"'''\n" * 3 + b"$$$ ((( \xff\n" + b"def\n" * 2
     file = only_file(of_files({"a.py": (before, before + b'"""')}, a_group("a.py")))
     assert shown_lines(file)[-1] == '"""'
+
+
+def test_notes_stand_at_their_lines_where_another_group_is_written_above(tmp_path: Path) -> None:
+    plan = frozen(project(tmp_path))
+    *_, second = (group for group in plan.groups if group.paths == (USERS,))
+    (alone,) = planned.changes(plan, [second])
+    assert alone.before is not None
+    pages, written = Pages(plan), b"# written\n# above\n"
+    lines = []
+    for above in (b"", written):
+        change = replace(alone, before=above + alone.before, after=above + alone.after)
+        shown: Any = pages.card(second, [change]).data
+        noted = shown["files"][0]["notes"]
+        lines.append([int(line) for line, notes in noted.items() if any(kind == "why" for kind, *_ in notes)])
+    at = second.findings[0].site.line
+    assert lines == [[at], [at + 2]]

@@ -7,6 +7,7 @@ import datetime
 import io
 import json
 import os
+import platform
 import re
 import shutil
 import signal
@@ -15,6 +16,7 @@ import subprocess
 import sys
 import tempfile
 import zipfile
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -38,11 +40,14 @@ from codemods.apply.errors import (
 from codemods.apply.recovery import TakenBack, recover
 from codemods.apply.run_record import GroupText, RecordError, RunRecord, RunText, dump, parse, sha256
 from codemods.apply.run_store import Run, RunStore, State
+from codemods.apply.run_writer import RunWriter
 from codemods.apply.runs import listed, written
 from codemods.apply.undo import undo
+from codemods.apply.unfinished import Unfinished, unfinished
 from codemods.apply.writer import write
 from codemods.plan import Change, Finding, Group, Level, Site
 from codemods.run_words import taken_back, why_not
+from codemods.run_words import unfinished as told_unfinished
 
 OLD, NEW = b"old\r\n", b"new\xff"
 CHANGES = (
@@ -109,7 +114,7 @@ DONE = {"app/a.py": NEW, "app/b.py": NEW, "made.py": b"made\n"}
 
 def test_a_run_is_kept_with_all_that_it_replaced_and_wrote(root: Path) -> None:
     before = datetime.datetime.now(datetime.UTC)
-    what = RunText((GroupText("session-scope:app.a.f:3fa9", ("session is never closed",)),))
+    what = RunText((GroupText("session-scope:app.a.f:3fa9", ("session is never closed",), ("deps:f:1",)),), "plan.json")
     run = written(root, CHANGES, what=what, tell=refuse)
     assert files(root) == DONE
     assert re.fullmatch(r"\d{8}T\d{6}Z-[0-9a-f]{4}", run)
@@ -126,7 +131,13 @@ def test_a_run_is_kept_with_all_that_it_replaced_and_wrote(root: Path) -> None:
         "tool_version": __version__,
         "root": ".",
         "undoes": "",
-        "what": {"groups": [{"id": "session-scope:app.a.f:3fa9", "messages": ["session is never closed"]}]},
+        "what": {
+            "groups": [
+                {"id": "session-scope:app.a.f:3fa9", "messages": ["session is never closed"], "needs": ["deps:f:1"]}
+            ],
+            "plan": "plan.json",
+            "why": "",
+        },
         "files": [
             {
                 "path": "app/a.py",
@@ -156,6 +167,14 @@ def test_the_text_of_a_run_is_that_of_its_groups() -> None:
     group = Group("g", (Finding("k", "r", site, Level.SAFE, "one"), Finding("l", "r", site, Level.SAFE, "two")))
     changes = [Change("a.py", b"", b"x", (group,)), Change("b.py", b"", b"x", (group,))]
     assert RunText.of_changes(changes) == RunText((GroupText("g", ("one", "two")),))
+    of = RunText.of([group], {"g": frozenset({"z", "a"}), "other": ()}, "plan.json")
+    assert of == RunText((GroupText("g", ("one", "two"), ("a", "z")),), "plan.json")
+
+
+def test_a_record_from_before_plans_and_needs_were_kept_is_read(root: Path) -> None:
+    record = record_of(root)
+    record["what"] = {"groups": [{"id": "g", "messages": ["m"]}]}
+    assert parse(json.dumps(record).encode()).what == RunText((GroupText("g", ("m",)),))
 
 
 def test_outside_git_runs_are_kept_in_the_project_where_git_would_ignore_them(root: Path) -> None:
@@ -891,6 +910,161 @@ def test_a_lock_goes_with_its_process(root: Path) -> None:
     assert written(root, CHANGES, what=RunText(), tell=told.append)
     assert [one.put_back for one in told] == [()], "the file was not moved yet"
     assert files(root) == DONE
+
+
+SECOND = (Change("app/a.py", NEW, b"newer", ()),)
+
+
+def test_from_its_first_run_until_it_is_closed_a_writer_is_the_only_one(root: Path) -> None:
+    other = (Change("made2.py", None, b"", ()),)
+    with RunWriter(root, refuse) as writer:
+        earlier = apply(root, other)
+        run = writer.write(CHANGES, RunText())
+        for act in (lambda: apply(root, SECOND), lambda: undo(root, tell=refuse), lambda: undo(root, run, tell=refuse)):
+            with pytest.raises(TreeBusy, match=f"process {os.getpid()}, since"):
+                act()
+        assert files(root) == {**DONE, "made2.py": b""}
+        assert [line.id for line in listed(root)[0]] == [run, earlier], "who only reads is let in"
+        assert unfinished(root) == ()
+        recover(root, refuse)
+        assert writer.take_back(run, "because").run == run
+        again = writer.write(CHANGES, RunText())
+        with pytest.raises(TreeBusy):
+            undo(root, tell=refuse)
+    assert [line.why for line in listed(root)[0]] == ["", "because", "", ""]
+    assert undo(root, tell=refuse).run == again
+    assert files(root) == {"app/a.py": OLD, "app/b.py": b"", "made2.py": b""}
+
+
+def test_a_writer_that_wrote_nothing_leaves_nothing(root: Path) -> None:
+    with RunWriter(root, refuse) as writer:
+        assert writer.write((), RunText()) == ""
+    assert not (root / ".session-codemods").exists()
+
+
+def test_a_writer_that_is_refused_lets_others_in(root: Path) -> None:
+    with RunWriter(root, refuse) as writer, contextlib.suppress(StaleFile):
+        writer.write((Change("app/a.py", b"other", NEW, ()),), RunText())
+    apply(root)
+
+
+def test_a_writer_that_found_a_run_cut_off_lets_others_in(root: Path) -> None:
+    cut_off(root)
+    with RunWriter(root, lambda taken: None) as writer:
+        with pytest.raises(TakenBackNow):
+            writer.write((Change("made2.py", None, b"", ()),), RunText())
+        apply(root)
+    assert files(root) == DONE
+
+
+def test_what_a_writer_takes_back_needs_no_leave_of_earlier_runs(root: Path) -> None:
+    what = RunText((GroupText("deps", ()),))
+    needed = written(root, CHANGES[:1], what=what, tell=refuse)
+    written(root, CHANGES[1:2], what=RunText((GroupText("carts", (), ("deps",)),)), tell=refuse)
+    undo(root, needed, force=True, tell=refuse)
+    with RunWriter(root, refuse) as writer:
+        writer.take_back(writer.write(CHANGES[:1], what), "because")
+    assert files(root) == {"app/a.py": OLD, "app/b.py": NEW}
+
+
+# --- what those hear who only read ------------------------------------------------------------------------------------
+
+
+def test_a_run_that_was_cut_off_is_known_and_nothing_is_touched(root: Path) -> None:
+    run = cut_off(root)
+    before = every_file(root)
+    assert unfinished(root) == (Unfinished(run, "", was_cut_off=True),)
+    assert told_unfinished(unfinished(root)) == (
+        f"run {run} was cut off, and files may be half written; `undo` takes it back\n"
+    )
+    assert every_file(root) == before
+    assert unfinished(root.parent / "elsewhere") == ()
+    undo(root, tell=lambda taken: None)
+    assert unfinished(root) == ()
+
+
+def test_of_an_undo_that_was_cut_off_it_is_told_how_to_do_it_again(root: Path) -> None:
+    run = apply(root)
+    by = undo(root, tell=refuse).by
+    (root / ".session-codemods" / by / "done.json").rename(root / ".session-codemods" / by / "writing.json")
+    assert unfinished(root) == (Unfinished(by, run, was_cut_off=True),)
+    assert told_unfinished(unfinished(root)) == (
+        f"undoing run {run} was cut off, and files may be half written; `undo {run}` does it again\n"
+    )
+    assert undo(root, run, tell=lambda taken: None).run == run
+
+
+HOLDERS: dict[str, tuple[Callable[[], object], bool]] = {
+    "this process": (lambda: {"pid": os.getpid(), "host": platform.node()}, False),
+    "one that is gone": (lambda: {"pid": ended(), "host": platform.node()}, True),
+    "one of another computer": (lambda: {"pid": ended(), "host": "other"}, False),
+    "no process": (lambda: {"pid": -1, "host": platform.node()}, False),
+    "too large a number": (lambda: {"pid": 10**30, "host": platform.node()}, False),
+    "an older note": (lambda: {"pid": ended()}, False),
+    "no object": (lambda: 7, False),
+}
+
+
+def ended() -> int:
+    """The id of a process that is no more."""
+    process = subprocess.Popen([sys.executable, "-c", ""])
+    process.wait()
+    return process.pid
+
+
+@pytest.mark.parametrize("who", HOLDERS)
+def test_who_only_looks_says_that_a_run_may_be_going_on_unless_its_process_is_known_to_be_gone(
+    root: Path, who: str
+) -> None:
+    run = cut_off(root)
+    holder, was_cut_off = HOLDERS[who]
+    (root / ".session-codemods/holder.json").write_text(json.dumps(holder()))
+    assert unfinished(root) == (Unfinished(run, "", was_cut_off),)
+    if not was_cut_off:
+        assert told_unfinished(unfinished(root)) == (
+            f"run {run} is going on, or was cut off, and files may be half written;"
+            " if it was cut off, `undo` takes it back\n"
+        )
+
+
+def test_a_run_of_another_project_of_the_repository_is_not_told(repository: Path) -> None:
+    (repository / "other").mkdir()
+    run = apply(repository / "app", (Change("a.py", OLD, NEW, ()),))
+    folder = repository / ".git/session-codemods" / run
+    (folder / "done.json").rename(folder / "writing.json")
+    assert [one.id for one in unfinished(repository)] == [one.id for one in unfinished(repository / "app")] == [run]
+    assert unfinished(repository / "other") == ()
+
+
+def test_one_whose_record_cannot_be_read_is_told_with_the_reason(root: Path) -> None:
+    run = cut_off(root)
+    (root / ".session-codemods" / run / "writing.json").write_bytes(b"{")
+    (found,) = unfinished(root)
+    assert (found.id, found.was_cut_off) == (run, True)
+    assert "files may be half written; the record of a run cannot be read" in told_unfinished([found])
+
+
+def test_a_run_that_came_with_the_project_is_not_told_as_ours(root: Path) -> None:
+    plant(root, "app/a.py", OLD)
+    assert unfinished(root) == ()
+
+
+def test_where_git_does_not_answer_nothing_is_told(repository: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    cut_off_in_git = apply(repository)
+    folder = repository / ".git/session-codemods" / cut_off_in_git
+    (folder / "done.json").rename(folder / "writing.json")
+    monkeypatch.setenv("PATH", "/nonexistent")
+    assert unfinished(repository) == ()
+
+
+def test_looking_for_half_written_runs_loads_nothing_heavy(root: Path) -> None:
+    script = (
+        "import sys\nfrom pathlib import Path\nfrom codemods import run_words\nfrom codemods.apply import unfinished\n"
+        "run_words.unfinished(unfinished.unfinished(Path(sys.argv[1])))\n"
+        "print([name for name in ('libcst', 'cattrs', 'filelock') if name in sys.modules])\n"
+    )
+    done = subprocess.run([sys.executable, "-c", script, str(root)], capture_output=True, check=True)
+    assert done.stdout == b"[]\n"
 
 
 def test_of_many_at_once_exactly_one_writes(root: Path) -> None:

@@ -13,37 +13,42 @@ PACKAGE = Path(__file__).parent.parent / "codemods"
 
 EVERYTHING_BELOW_ENGINE = frozenset(
     {
-        *("plan", "settings", "declared", "requirements", "gitignore", "decoding", "sources"),
-        *("project", "flow", "rules", "clearing", "transformers", "settle", "suppression"),
+        *("deep_stack", "nesting"),
+        *("syntax", "plan", "settings", "declared", "requirements", "gitignore", "decoding", "sources"),
+        *("project", "flow", "rules", "clearing", "transformers", "settle", "suppression", "asked", "safe_git"),
     }
 )
 # what the commands bring together
 COMMANDS = EVERYTHING_BELOW_ENGINE | {
     *("engine", "review", "apply", "scaffold", "saved_plan", "plan_file", "planned", "merging", "shared_plan"),
     *("saving", "rebasing", "user_command", "run_words", "repository", "batches", "committing", "splitting"),
-    *("formatting", "verifying", "baseline", "leak_report", "witness"),
+    *("formatting", "verifying", "baseline", "leak_report", "witness", "batch_unit"),
 }
 # Layer -> the other layers it may import. A layer is a module or folder directly in the package.
 ALLOWED: Mapping[str, frozenset[str]] = {
+    "syntax": frozenset(),
+    "deep_stack": frozenset(),
+    "nesting": frozenset(),
     "plan": frozenset(),
-    "settings": frozenset({"plan", "gitignore", "declared"}),
-    "declared": frozenset({"project", "requirements"}),
-    "requirements": frozenset(),
-    "gitignore": frozenset(),
+    "settings": frozenset({"plan", "gitignore", "declared", "asked"}),
+    "declared": frozenset({"project", "requirements", "asked"}),
+    "requirements": frozenset({"asked"}),
+    "gitignore": frozenset({"asked"}),
     "decoding": frozenset(),
-    "sources": frozenset({"plan", "settings", "gitignore", "decoding"}),
-    "project": frozenset({"plan"}),
-    "flow": frozenset({"plan", "project"}),
+    "sources": frozenset({"plan", "settings", "gitignore", "decoding", "asked", "safe_git"}),
+    "project": frozenset({"plan", "syntax"}),
+    "flow": frozenset({"plan", "project", "syntax"}),
     "rules": frozenset({"plan", "project", "flow", "settings"}),
     "clearing": frozenset({"plan", "project", "flow", "rules"}),
     "settle": frozenset({"plan"}),
-    "suppression": frozenset({"plan"}),
-    "transformers": frozenset({"plan"}),
+    "suppression": frozenset({"plan", "syntax"}),
+    "transformers": frozenset({"plan", "syntax", "deep_stack"}),
     "saved_plan": frozenset({"plan", "settings"}),
-    "plan_file": frozenset({"plan", "saved_plan"}),
+    "protected_names": frozenset(),
+    "plan_file": frozenset({"plan", "saved_plan", "protected_names"}),
     "planned": frozenset({"plan", "saved_plan", "transformers"}),
     "review": frozenset({"plan", "saved_plan", "leak_report", "witness"}),
-    "apply": frozenset({"plan"}),
+    "apply": frozenset({"plan", "protected_names"}),
     "leak_report": frozenset(),
     "watch": frozenset({"leak_report"}),
     "witness": frozenset({"plan", "leak_report"}),
@@ -52,7 +57,8 @@ ALLOWED: Mapping[str, frozenset[str]] = {
     "user_command": frozenset(),
     "run_words": frozenset({"apply", "review"}),
     "repository": frozenset({"apply"}),
-    "batches": frozenset({"plan", "review"}),
+    "batch_unit": frozenset(),
+    "batches": frozenset({"plan", "review", "batch_unit"}),
     "committing": frozenset({"plan", "apply", "batches", "repository"}),
     "splitting": frozenset({"plan", "review", "batches", "repository"}),
     "formatted_lines": frozenset({"decoding", "review"}),
@@ -60,9 +66,14 @@ ALLOWED: Mapping[str, frozenset[str]] = {
     "verifying": frozenset({"plan", "saved_plan", "planned", "apply", "batches", "repository", "user_command"}),
     "engine": EVERYTHING_BELOW_ENGINE,
     "saving": frozenset({"plan", "saved_plan", "sources", "engine"}),
-    "rebasing": frozenset({"plan", "planned", "saved_plan", "review"}),
+    "placing": frozenset({"review"}),
+    "rebasing": frozenset({"plan", "planned", "saved_plan", "review", "placing"}),
     "scaffold": EVERYTHING_BELOW_ENGINE | {"engine"},
-    "cli": COMMANDS,
+    "run_cache": EVERYTHING_BELOW_ENGINE | {"engine"},
+    "asked": frozenset(),
+    "safe_git": frozenset({"asked"}),
+    "fleet": EVERYTHING_BELOW_ENGINE | {"engine", "saving", "plan_file", "review", "apply"},
+    "cli": COMMANDS | {"run_cache", "fleet"},
     "baseline": frozenset({"plan", "engine"}),
     "__main__": frozenset({"cli", "review"}),
 }
@@ -197,7 +208,7 @@ OUR_IMPORTS = imports_of(OUR_MODULES, packages_of(PACKAGE))
 
 def test_our_own_imports_are_seen() -> None:
     seen = {one.imported for one in OUR_IMPORTS if one.importer == "codemods.sources" and one.on_load}
-    assert {"codemods.plan", "codemods.settings", "os"} <= seen
+    assert {"codemods.plan", "codemods.decoding", "os"} <= seen
 
 
 def test_every_module_belongs_to_a_layer() -> None:

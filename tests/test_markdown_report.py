@@ -13,10 +13,9 @@ from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
-from codemods.plan import End, Entry, Fact, Failure, Finding, Group, Ledger, Level, Plan, RemoveStatement, Site
+from codemods.plan import UNUSED, End, Entry, Fact, Failure, Finding, Group, Ledger, Level, Plan, RemoveStatement, Site
 from codemods.review.markdown import report
 from codemods.review.markdown_text import code, html_code, prose
-from codemods.review.unused import UNUSED
 from codemods.review.visible import visible
 
 PARSER = MarkdownIt("commonmark").enable(["table", "strikethrough"])

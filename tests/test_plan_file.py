@@ -17,9 +17,8 @@ import pytest
 from reviews.projects import ODD_NAME, USERS, by_hand, finding, frozen, odd_project, project, request
 
 from codemods import engine, plan_file, planned, saving
-from codemods.plan import CreateFile, End, Finding, Group, Level, Site
+from codemods.plan import UNUSED, CreateFile, End, Finding, Group, Ledger, Level, Site
 from codemods.plan_file import PlanFileError
-from codemods.review.unused import UNUSED
 from codemods.saved_plan import AppliedRun, Decision, SavedPlan, Verdict
 
 LEGACY_APP = Path(__file__).parents[1] / "fixtures" / "legacy_app"
@@ -98,7 +97,11 @@ def content(plan: SavedPlan) -> dict[str, Any]:
     ("text", "says"),
     [
         ("", "not a plan file"),
-        ("nonsense", "not a plan file"),
+        ("nonsense", "it is damaged on line 1; take it from git"),
+        ("\n", "it is empty; take it from git or from a copy; `diff --save FILE` makes another one"),
+        ('{"tool":\n"session-codemods", "dec', "it ends in the middle, on line 2"),
+        ('{"tool":\n', "it ends in the middle, on line 2"),
+        ('{\n<<<<<<< ours\n "format": 1,\n', "it holds the marks of a merge that was not finished"),
         ("[]", "`diff --save FILE` makes one"),
         ("{}", "`diff --save FILE` makes one"),
         ("null", "`diff --save FILE` makes one"),
@@ -330,3 +333,11 @@ def test_a_file_that_changes_while_it_is_saved_is_no_plan(tmp_path: Path) -> Non
     (root / USERS).write_text("")
     with pytest.raises(saving.Moved, match=USERS):
         saving.saved(found, asked)
+
+
+def test_a_plan_that_speaks_of_a_baseline_is_refused(tmp_path: Path) -> None:
+    """A page that leaves the places out would not add up."""
+    plan = frozen(project(tmp_path))
+    known = tuple(replace(entry, end=End.KNOWN) for entry in plan.ledger.entries)
+    with pytest.raises(PlanFileError, match="its ledger speaks of a baseline"):
+        plan_file.parse(plan_file.dump(replace(plan, ledger=Ledger(known))), "plan.json")

@@ -14,8 +14,9 @@ import pytest
 from reviews.projects import ORDERS, USERS, frozen, odd_project, project
 
 from codemods import planned
-from codemods.plan import CreateFile, Finding, Group, Level, Site
+from codemods.plan import CreateFile, Edit, Finding, Group, Level, Request, Site, Source
 from codemods.saved_plan import AppliedRun, SavedPlan
+from codemods.transformers.compose import compose
 
 LEGACY_APP = Path(__file__).parents[1] / "fixtures" / "legacy_app"
 
@@ -105,6 +106,25 @@ def test_a_file_is_asked_for_by_name(plan: SavedPlan) -> None:
     data = plan.file(USERS)
     assert data is not None
     assert planned.contents(plan, [], [USERS]) == {USERS: data.data}
+
+
+def test_no_state_of_a_file_is_composed_twice(plan: SavedPlan, monkeypatch: pytest.MonkeyPatch) -> None:
+    made, *rest = plan.groups
+    choices = [some for size in range(4) for some in itertools.combinations(rest, size)]
+    paths = [USERS, ORDERS, "app/none.py"]
+    expected = [planned.contents(plan, [made, *some], paths) for some in choices]
+    states: list[tuple[str, tuple[object, ...]]] = []
+    real = compose
+
+    def counted(source: Source, edits: Iterable[Edit], requests: Iterable[Request]) -> bytes:
+        states.append((source.path, tuple(edits)))
+        return real(source, edits, requests)
+
+    monkeypatch.setattr("codemods.planned.compose", counted)
+    composer = planned.Composer(plan, paths, [made])
+    assert [composer(some) for some in choices] == expected
+    assert [composer(some[::-1]) for some in choices] == expected
+    assert len(states) == len(set(states)) < 2 * len(choices)
 
 
 NEW = Finding(

@@ -201,3 +201,144 @@ def test_a_decision_that_rested_on_another_promise_is_asked_again(root: Path, ol
 
 def test_what_cannot_be_made_is_asked_again(old: SavedPlan) -> None:
     assert len(rebased(replace(old, files=()), replace(old, files=()))[1].reopened) == 3
+
+
+# --- among equals -----------------------------------------------------------------------------------------------------
+
+DEPENDENCY = """\
+from sqlalchemy import create_engine
+from sqlalchemy.orm import sessionmaker
+
+engine = create_engine("sqlite://")
+Session = sessionmaker(engine)
+
+
+def get_db():
+    with Session() as session:
+        yield session
+"""
+WORK = "app/work.py"
+EQUAL = '    with next(get_db()) as db:\n        db.execute("{}")\n'
+RIGHT = '    with Session() as db:\n        db.execute("{}")\n'
+
+
+def working(*places: str, named: str = "work") -> str:
+    """A function with places that are equal to a rule, and prints between them."""
+    between = "".join(f'{place}    print("after {number}")\n' for number, place in enumerate(places))
+    head = "from app.sync import Session, get_db\n\n\ndef kept():\n    return get_db\n"
+    return f'{head}\n\ndef {named}():\n    print("first")\n{between}'
+
+
+def equals(root: Path, text: str) -> SavedPlan:
+    """The dry run of a project with such a function."""
+    project(root)
+    (root / "pyproject.toml").write_text('[tool.session-codemods]\nselect = ["session-dependency"]\n')
+    (root / "app/sync.py").write_text(DEPENDENCY)
+    (root / WORK).write_text(text)
+    return frozen(root)
+
+
+def apply(root: Path, plan: SavedPlan) -> SavedPlan:
+    """Writes what is accepted, as `apply --plan` does."""
+    from codemods import planned
+
+    accepted = plan.having(Verdict.ACCEPTED)
+    for change in planned.changes(plan, accepted):
+        (root / change.path).write_bytes(change.after)
+    return replace(plan, applied=(*plan.applied, AppliedRun("run", tuple(group.id for group in accepted))))
+
+
+def in_order(plan: SavedPlan) -> list[Verdict]:
+    return [plan.decision(group).verdict for group in plan.groups]
+
+
+def test_equal_places_have_ids_that_shift(tmp_path: Path) -> None:
+    """What these tests stand on: else they would prove nothing."""
+    both = equals(tmp_path, working(EQUAL.format(1), EQUAL.format(2)))
+    second = equals(tmp_path, working(RIGHT.format(1), EQUAL.format(2)))
+    assert [group.id for group in both.groups] == [second.groups[0].id, f"{second.groups[0].id}.2"]
+
+
+def test_a_refused_place_stays_refused_when_an_equal_one_was_written(tmp_path: Path) -> None:
+    old = equals(tmp_path, working(EQUAL.format(1), EQUAL.format(2)))
+    first, second = old.groups
+    old = apply(tmp_path, old.decided([first], YES).decided([second], NO))
+    plan, report = rebased(old, frozen(tmp_path))
+    assert [plan.decision(group) for group in plan.groups] == [NO]
+    assert [(one.group.id, one.was) for one in report.carried] == [(first.id, second.id)]
+    assert report.written == (first,)
+    assert (report.reopened, report.gone, report.new) == ((), (), ())
+
+
+def test_an_open_place_stays_open_when_an_equal_one_was_written(tmp_path: Path) -> None:
+    old = equals(tmp_path, working(*(EQUAL.format(number) for number in range(3))))
+    old = apply(tmp_path, old.decided(old.groups[1:2], YES))
+    plan, report = rebased(old, frozen(tmp_path))
+    assert in_order(plan) == [Verdict.OPEN, Verdict.OPEN]
+    assert report.new == ()
+    assert plan.decisions == {}
+
+
+@pytest.mark.parametrize(
+    "now",
+    [
+        working(RIGHT.format(1), EQUAL.format(2)),
+        working(EQUAL.format(1), RIGHT.format(2)),
+        working(EQUAL.format(0), EQUAL.format(1), EQUAL.format(2)),
+        working(EQUAL.format(2), EQUAL.format(1)),
+        working(EQUAL.format(3), EQUAL.format(2)),
+        working(EQUAL.format(1), EQUAL.format(2)).replace("after 0", "changed"),
+    ],
+    ids=["first mended", "second mended", "one above", "turned round", "another first", "changed between"],
+)
+def test_equal_places_are_asked_again_when_their_function_changed(now: str, tmp_path: Path) -> None:
+    old = equals(tmp_path, working(EQUAL.format(1), EQUAL.format(2)))
+    old = old.decided(old.groups[:1], YES).decided(old.groups[1:], NO)
+    (tmp_path / WORK).write_text(now)
+    plan, report = rebased(old, frozen(tmp_path))
+    assert set(in_order(plan)) == {Verdict.OPEN}
+    assert report.carried == ()
+    assert len(report.reopened) + len(report.gone) == 2
+    assert all("which of the equal places it was cannot be told" in one.why for one in report.reopened)
+
+
+def test_equal_places_keep_their_answers_when_only_what_is_outside_of_the_function_changes(tmp_path: Path) -> None:
+    old = equals(tmp_path, working(EQUAL.format(1), EQUAL.format(2)))
+    old = old.decided(old.groups[:1], YES).decided(old.groups[1:], NO)
+    text = (tmp_path / WORK).read_text()
+    (tmp_path / WORK).write_text(text.replace("def kept", "MORE = 1\n\n\ndef more():\n    pass\n\n\ndef kept"))
+    plan, report = rebased(old, frozen(tmp_path))
+    assert [plan.decision(group) for group in plan.groups] == [YES, NO]
+    assert len(report.carried) == 2
+
+
+def test_what_was_written_is_no_partner_of_what_is_found_again(tmp_path: Path) -> None:
+    text = working(EQUAL.format(1))
+    old = equals(tmp_path, text)
+    old = apply(tmp_path, old.decided(old.groups, YES))
+    (tmp_path / WORK).write_text(text)  # taken back by hand, with something else
+    plan, report = rebased(old, frozen(tmp_path))
+    assert plan.decisions == {}
+    assert (report.written, report.new) == (old.groups, plan.groups)
+
+
+def test_the_only_place_is_asked_again_when_it_is_another_one(tmp_path: Path) -> None:
+    old = equals(tmp_path, working(EQUAL.format(1), RIGHT.format(2)))
+    old = old.decided(old.groups, YES)
+    (tmp_path / WORK).write_text(working(RIGHT.format(2), EQUAL.format(1)))
+    plan, report = rebased(old, frozen(tmp_path))
+    assert in_order(plan) == [Verdict.OPEN]
+    assert [one.why for one in report.reopened] == ["what stands around it changed since"]
+
+
+def test_an_answer_stays_when_another_group_wrote_the_import_that_both_need(tmp_path: Path) -> None:
+    """The new dry run does not make again what is written, so the old one must not, either."""
+    one, two = working(EQUAL.format(1), named="one"), working(EQUAL.format(2), named="two")
+    text = one + "\n\ndef two" + two.partition("def two")[2]
+    old = equals(tmp_path, text.replace("import Session, get_db", "import get_db"))
+    first, second = old.groups
+    old = apply(tmp_path, old.decided([first], YES).decided([second], NO))
+    assert "import Session, get_db" in (tmp_path / WORK).read_text()
+    plan, report = rebased(old, frozen(tmp_path))
+    assert plan.decisions == {second.id: NO}
+    assert report.reopened == ()

@@ -1,7 +1,12 @@
-"""From the dry run to the written code and back, with the real program: save, review, report, apply, verify, undo."""
+"""From the dry run to the written code and back: save, review, report, apply, verify, undo.
+
+Commands run within this process, but for those where the border of a process is the point.
+"""
 
 from __future__ import annotations
 
+import contextlib
+import io
 import json
 import os
 import shlex
@@ -9,10 +14,16 @@ import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
+from unittest import mock
 
 import pytest
+
+from codemods import __main__
+from codemods.apply.run_store import State
+from codemods.apply.runs import listed
 
 DB = """\
 from sqlalchemy.ext.asyncio import async_sessionmaker, create_async_engine
@@ -45,6 +56,23 @@ def surroundings(**more: str) -> dict[str, str]:
 
 
 def run(folder: Path, *arguments: str, answers: str = "", **more: str) -> subprocess.CompletedProcess[str]:
+    """The program within this process, with the streams and the surroundings of one of its own."""
+    with contextlib.ExitStack() as stack:
+        stdin = io.TextIOWrapper(io.BytesIO(answers.encode()), encoding="utf-8")
+        stdout, stderr = (stack.enter_context(tempfile.TemporaryFile("w+", encoding="utf-8")) for _ in range(2))
+        stack.enter_context(mock.patch.dict(os.environ, surroundings(**more), clear=True))
+        stack.enter_context(mock.patch.multiple(sys, stdin=stdin, stdout=stdout, stderr=stderr))
+        stack.enter_context(contextlib.chdir(folder))
+        code = __main__.main(arguments)
+        said = []
+        for stream in (stdout, stderr):
+            stream.seek(0)
+            said.append(stream.read())
+    return subprocess.CompletedProcess(arguments, code, *said)
+
+
+def started(folder: Path, *arguments: str, answers: str = "", **more: str) -> subprocess.CompletedProcess[str]:
+    """The same as a process of its own."""
     return subprocess.run(
         [*PROGRAM, *arguments],
         cwd=folder,
@@ -61,16 +89,25 @@ def git(folder: Path, *arguments: str) -> str:
     return subprocess.run(command, cwd=folder, capture_output=True, text=True, check=True).stdout
 
 
-@pytest.fixture
-def project(tmp_path: Path) -> Path:
-    root = tmp_path / "project"
+@pytest.fixture(scope="module")
+def prepared(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a project that git knows, and a saved plan of its three groups: orders, slots, users."""
+    folder = tmp_path_factory.mktemp("prepared")
+    root = folder / "project"
     (root / "app").mkdir(parents=True)
     (root / "pyproject.toml").write_text("")
     (root / "app/__init__.py").write_text("")
     (root / "app/db.py").write_text(DB)
     for name in NAMES:
         (root / f"app/{name}.py").write_text(COUNT.format(name=name))
-    return committed(root)
+    committed(root)
+    assert run(root, "diff", "--save", str(folder / "plan.json")).returncode == 1
+    return folder
+
+
+@pytest.fixture
+def project(prepared: Path, tmp_path: Path) -> Path:
+    return shutil.copytree(prepared / "project", tmp_path / "project")
 
 
 def committed(root: Path) -> Path:
@@ -87,27 +124,24 @@ def is_changed(root: Path, name: str) -> bool:
 
 
 @pytest.fixture
-def plan(project: Path, tmp_path: Path) -> Path:
-    """A saved plan of three groups: orders, slots, users."""
-    file = tmp_path / "plan.json"
-    assert run(project, "diff", "--save", str(file)).returncode == 1
-    return file
+def plan(prepared: Path, tmp_path: Path) -> Path:
+    return shutil.copyfile(prepared / "plan.json", tmp_path / "plan.json")
 
 
 def test_a_plan_is_applied_in_parts_and_taken_back(project: Path, plan: Path) -> None:
     before = {path: path.read_bytes() for path in project.glob("app/*.py")}
-    run(project, "review", "--plain", str(plan), answers="accept\nrefuse\nquit\n")
-    first = run(project, "apply", "--plan", str(plan))
+    started(project, "review", "--plain", str(plan), answers="accept\nrefuse\nquit\n")
+    first = started(project, "apply", "--plan", str(plan))
     assert first.returncode == 0, first.stderr
     assert [is_changed(project, name) for name in ("orders", "slots", "users")] == [True, False, False]
 
-    run(project, "review", "--plain", str(plan), answers="accept\nquit\n")
-    second = run(project, "apply", "--plan", str(plan), "--allow-dirty")
+    started(project, "review", "--plain", str(plan), answers="accept\nquit\n")
+    second = started(project, "apply", "--plan", str(plan))  # what is not committed is the first run's own
     assert second.returncode == 0, second.stderr
     assert [is_changed(project, name) for name in ("orders", "slots", "users")] == [True, False, True]
 
-    assert run(project, "undo").returncode == 0
-    assert run(project, "undo").returncode == 0
+    assert started(project, "undo").returncode == 0
+    assert started(project, "undo").returncode == 0
     assert {path: path.read_bytes() for path in project.glob("app/*.py")} == before
     assert git(project, "status", "--short") == ""
 
@@ -254,9 +288,8 @@ def applied(plan: Path) -> list[str]:
 
 
 def kept_runs(project: Path) -> list[str]:
-    """The runs that `runs` lists as done, the last one first."""
-    lines = run(project, "runs").stdout.splitlines()[1:]
-    return [line.split()[0] for line in lines if line.split()[-1] == "done"]
+    """The runs of apply that stand, the last one first."""
+    return [one.id for one in listed(project)[0] if one.state is State.DONE and not one.undoes]
 
 
 def test_a_command_that_formats_what_was_written_leaves_it_and_says_so(project: Path, plan: Path) -> None:
@@ -286,18 +319,63 @@ def test_an_answer_that_is_given_during_a_verify_takes_nothing_from_the_plan(pro
     ]
 
 
-def test_a_hook_that_says_no_leaves_a_plan_that_knows(project: Path, plan: Path) -> None:
+def test_nobody_else_writes_until_the_verdict_is_there_and_all_may_look(project: Path, plan: Path) -> None:
     accept_all(project, plan)
+    program = shlex.join(PROGRAM)
+    meanwhile = f"{program} undo -q 2>&1; test $? -eq 2 && {program} runs"
+    done = run(project, "apply", "--plan", str(plan), "--verify", meanwhile, "--commit-per", "rule")
+    assert done.returncode == 0, done.stderr
+    assert "is writing in this tree" in done.stderr
+    assert all(is_changed(project, name) for name in NAMES)
+    (made,) = kept_runs(project)
+    (line,) = (one for one in listed(project)[0] if one.id == made)
+    assert line.plan == str(plan)
+    assert list(line.commits) == [git(project, "rev-parse", "HEAD").strip()]
+
+
+def test_a_run_that_was_put_back_says_why(project: Path) -> None:
+    run(project, "apply", "--verify", "exit 7")
+    back, made = listed(project)[0]
+    assert (back.undoes, made.state) == (made.id, State.UNDONE)
+    assert back.why == "`exit 7` did not pass"
+
+
+@pytest.mark.parametrize("before", [0, 1])
+def test_a_hook_that_says_no_leaves_a_plan_that_knows_and_a_way_back(project: Path, plan: Path, before: int) -> None:
+    accept_all(project, plan)
+    start = git(project, "rev-parse", "HEAD").strip()
     hook = project / ".git/hooks/pre-commit"
-    hook.write_text("#!/bin/sh\ntest ! -e .git/once || exit 1\ntouch .git/once\n")
+    hook.write_text(f"#!/bin/sh\ntest $(git rev-list --count HEAD) -le {before}\n")
     hook.chmod(0o755)
     done = run(project, "apply", "--plan", str(plan), "--commit-per", "group")
     assert done.returncode == 2
     (made,) = applied(plan)
-    assert "the files are written, 1 commit was made, then: " in done.stderr
-    assert f"to take it back: session-codemods undo {made}\n" in done.stderr
+    assert len(listed(project)[0][0].commits) == before
+    commits = ", 1 commit was made" if before else ""
+    reset = f", then git reset {start[:12]}" if before else ""
+    assert f"the files are written{commits}, then: session-scope: app/" in done.stderr
+    assert f"commit it; or to take it back: session-codemods undo {made}{reset}\n" in done.stderr
     again = run(project, "apply", "--plan", str(plan))
-    assert "no group is accepted and still to be written" in again.stderr
+    assert again.returncode == 0
+    assert "Nothing to write: all 3 groups are applied.\n" in again.stderr
+
+    back = run(project, "undo", made)
+    assert back.returncode == 0
+    assert ("The commit of it stands: " in back.stderr) == bool(before)
+    if before:
+        git(project, "reset", "-q", start[:12])
+    assert git(project, "status", "--short") == ""
+    assert git(project, "rev-parse", "HEAD").strip() == start
+
+
+def test_commits_are_taken_back_by_git(project: Path) -> None:
+    before = git(project, "rev-parse", "HEAD^{tree}")
+    done = run(project, "apply", "--commit-per", "group")
+    first, last = (git(project, "rev-parse", name).strip()[:12] for name in ("HEAD~2", "HEAD"))
+    assert f"To take it back: git revert --no-edit {first}^..{last}\n" in done.stderr
+    assert "session-codemods undo" not in done.stderr
+    git(project, "revert", "--no-edit", f"{first}^..{last}")
+    assert git(project, "rev-parse", "HEAD^{tree}") == before
 
 
 @pytest.mark.parametrize("removed", [True, False])
@@ -321,23 +399,29 @@ def test_a_plan_knows_what_was_written_however_the_verify_ends(
     project: Path, plan: Path, tmp_path: Path, number: signal.Signals
 ) -> None:
     accept_all(project, plan)
-    mark = tmp_path / "running"
-    words = ["apply", "--plan", str(plan), "--on-fail", "keep", "--verify", f"touch {mark}; sleep 20"]
-    process = subprocess.Popen([*PROGRAM, *words], cwd=project, env=surroundings(), stderr=subprocess.PIPE, text=True)
+    mark, heard = tmp_path / "running", tmp_path / "stderr"
+    waiting = f"echo $$ > {mark}.new; mv {mark}.new {mark}; exec sleep 60"
+    words = ["apply", "--plan", str(plan), "--on-fail", "keep", "--verify", waiting]
+    with heard.open("wb") as stderr:
+        process = subprocess.Popen([*PROGRAM, *words], cwd=project, env=surroundings(), stderr=stderr)
     try:
         while not mark.exists() and process.poll() is None:
             time.sleep(0.02)
         process.send_signal(number)
-        _, said = process.communicate(timeout=60)
+        process.wait(60)
     finally:
         process.kill()
+        with contextlib.suppress(ProcessLookupError):  # nobody ends it where the program was killed
+            os.kill(int(mark.read_text()), signal.SIGKILL)
+    said = heard.read_text()
     assert applied(plan) == kept_runs(project)
     assert len(applied(plan)) == 1
     if number == signal.SIGINT:
         assert process.returncode == 130
         assert f"The files are written; to take it back: session-codemods undo {applied(plan)[0]}\n" in said
     again = run(project, "apply", "--plan", str(plan))
-    assert "no group is accepted and still to be written" in again.stderr
+    assert again.returncode == 0
+    assert "Nothing to write: all 3 groups are applied.\n" in again.stderr
 
 
 def test_a_run_that_the_plan_was_not_told_of_is_found_in_the_files(project: Path, plan: Path, tmp_path: Path) -> None:
@@ -347,7 +431,9 @@ def test_a_run_that_the_plan_was_not_told_of_is_found_in_the_files(project: Path
     run(project, "apply", "--plan", str(plan))
     plan.write_bytes(before)
     again = run(project, "apply", "--plan", str(plan))
-    assert "no group is accepted and still to be written" in again.stderr
+    assert again.returncode == 0
+    assert again.stdout == ""
+    assert "Nothing to write: what is accepted is applied already, 1 of 3 groups.\n" in again.stderr
     run(project, "review", "--plain", str(plan), answers="accept\nquit\n")
     more = run(project, "apply", "--plan", str(plan), "--allow-dirty")
     assert more.returncode == 0, more.stderr
@@ -391,6 +477,106 @@ def test_what_changed_after_it_was_written_is_told(project: Path, plan: Path) ->
     assert done.returncode == 3
     assert f"app/orders.py changed since run {kept_runs(project)[-1]} wrote it" in done.stderr
     assert done.stdout == "app/users.py\n"
+
+
+# --- what is told of all groups of a plan -----------------------------------------------------------------------------
+
+
+def told(done: subprocess.CompletedProcess[str]) -> list[str]:
+    """What is said of the plan's groups, without what goes on before."""
+    words = ("Wrote ", "Nothing ", "Accepted", "Still open", "To ")
+    return [line for line in done.stderr.splitlines() if line.startswith(words)]
+
+
+def test_stale_groups_are_counted_and_the_next_step_is_named(project: Path, plan: Path) -> None:
+    run(project, "review", "--plain", str(plan), answers="accept\naccept\nquit\n")
+    (project / "app/orders.py").write_text("MINE = 1\n")
+    rest = [
+        f"Accepted, but stale: 1 group; to have the plan fit the files again: session-codemods review --rebase {plan}",
+        "Still open in the plan: 1 group",
+    ]
+    done = run(project, "apply", "--plan", str(plan))
+    assert done.returncode == 3
+    assert told(done)[0].startswith("Wrote 1 group (")
+    assert told(done)[1:3] == rest
+    again = run(project, "apply", "--plan", str(plan))
+    assert again.returncode == 3
+    assert told(again) == ["Nothing was written.", *rest]
+    assert again.stderr.count("not written, stale: session-scope:app.orders.count_orders") == 1
+
+
+def test_every_stale_group_is_named_where_nothing_can_be_written(project: Path, plan: Path, tmp_path: Path) -> None:
+    accept_all(project, plan)
+    for name in NAMES:
+        (project / f"app/{name}.py").write_text("MINE = 1\n")
+    done = run(project, "apply", "--plan", str(plan), "--output-format", "json")
+    assert done.returncode == 3
+    assert [one["group"].split(":")[1] for one in json.loads(done.stdout)["stale"]] == [
+        f"app.{name}.count_{name}" for name in sorted(NAMES)
+    ]
+    assert all(f"app/{name}.py changed since the plan was made" in done.stderr for name in NAMES)
+    split = run(project, "split", str(plan), "-o", str(tmp_path / "out"))
+    assert split.returncode == 2
+    assert "3 of 3 accepted groups are stale: app/orders.py changed since the plan was made; app/slots" in split.stderr
+
+
+def test_what_was_put_back_still_waits_and_the_next_step_is_named(project: Path, plan: Path) -> None:
+    run(project, "review", "--plain", str(plan), answers="accept\naccept\nquit\n")
+    done = run(project, "apply", "--plan", str(plan), "--verify", "false")
+    assert done.returncode == 4
+    assert told(done) == [
+        "Nothing was written.",
+        "Accepted and still to be written: 2 groups",
+        "Still open in the plan: 1 group",
+        "To write all but the groups that it fails with, give --on-fail bisect, too.",
+    ]
+    searched = run(project, "apply", "--plan", str(plan), "--verify", "false", "--on-fail", "bisect")
+    assert told(searched) == told(done)[:3]
+
+
+def test_a_plan_of_which_all_is_written_is_done(project: Path, plan: Path, tmp_path: Path) -> None:
+    accept_all(project, plan)
+    assert run(project, "apply", "--plan", str(plan)).returncode == 0
+    again = run(project, "apply", "--plan", str(plan), "--verify", "false", "--output-format", "json")
+    assert again.returncode == 0
+    assert told(again) == ["Nothing to write: all 3 groups are applied.", "Still open in the plan: 0 groups"]
+    made = json.loads(again.stdout)
+    assert (made["run"], made["verified"], made["changes"]) == (None, None, [])
+    split = run(project, "split", str(plan), "-o", str(tmp_path / "out"))
+    assert split.returncode == 2
+    assert "all 3 groups are applied; no patch is left to be made" in split.stderr
+
+
+def test_a_plan_of_which_nothing_is_accepted_is_not_done(project: Path, plan: Path, tmp_path: Path) -> None:
+    for words in (["apply", "--plan", str(plan)], ["split", str(plan), "-o", str(tmp_path / "out")]):
+        done = run(project, *words)
+        assert done.returncode == 2
+        assert "no group is accepted; `review` asks for each" in done.stderr
+
+
+def test_after_an_undo_there_are_patches_to_be_made_again(project: Path, plan: Path, tmp_path: Path) -> None:
+    accept_all(project, plan)
+    run(project, "apply", "--plan", str(plan))
+    run(project, "undo")
+    assert "Wrote 1 patch of 3 groups" in run(project, "split", str(plan), "-o", str(tmp_path / "out")).stderr
+
+
+def test_files_in_which_nothing_could_be_formatted_are_named(project: Path, plan: Path) -> None:
+    accept_all(project, plan)
+    spoil = "sed -i 's/ as session:/ as other:/' {files}"
+    why = "not formatted: what the formatter made of the changed lines would not mean the same\n"
+    by_plan = run(project, "apply", "--plan", str(plan), "--format-cmd", spoil, "--output-format", "json")
+    assert by_plan.returncode == 0
+    assert [one["path"] for one in json.loads(by_plan.stdout)["not_formatted"]] == [
+        f"app/{name}.py" for name in sorted(NAMES)
+    ]
+    assert all(f"app/{name}.py: {why}" in by_plan.stderr for name in NAMES)
+    run(project, "undo")
+    only = "sed -i 's/ as session:/ as other:/' $(ls {files} | grep orders)"
+    by_paths = run(project, "apply", "--format-cmd", only)
+    assert by_paths.returncode == 0
+    assert f"app/orders.py: {why}" in by_paths.stderr
+    assert by_paths.stderr.count(why) == 1
 
 
 # --- groups that need others ------------------------------------------------------------------------------------------

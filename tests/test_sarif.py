@@ -26,6 +26,7 @@ from markdown_it import MarkdownIt
 from codemods import sources
 from codemods.engine import RunRequest, run
 from codemods.plan import (
+    UNUSED,
     Change,
     End,
     Entry,
@@ -43,7 +44,6 @@ from codemods.plan import (
 from codemods.review.replacements import rewriting
 from codemods.review.rule_page import as_markdown
 from codemods.review.sarif import SCHEMA, report
-from codemods.review.unused import UNUSED
 from codemods.rules import RULES
 from codemods.settings import Settings, load
 from codemods.transformers.compose import compose

@@ -408,8 +408,8 @@ def test_a_folder_that_cannot_be_listed_is_a_failure(outside: Path, monkeypatch:
     write(outside, "closed/a.py", "b.py")
     scandir = os.scandir
 
-    def refuse(path: Path) -> object:
-        if path.name == "closed":
+    def refuse(path: str) -> object:
+        if os.path.basename(path) == "closed":
             raise PermissionError(13, "Permission denied")
         return scandir(path)
 

@@ -13,19 +13,31 @@ from typing import TypeAlias
 import pytest
 import typer
 
-from codemods.apply.errors import ChangedSince, NoSuchRun, UnderLaterRuns, UndoRefused, WriteRefused
+from codemods.apply.errors import ChangedSince, Needed, NoSuchRun, UnderLaterRuns, UndoRefused, WriteRefused
+from codemods.apply.git import DirtyFiles, NoRepository, guard
 from codemods.apply.recovery import TakenBack, recover
 from codemods.apply.run_record import GroupText, RunText
 from codemods.apply.run_store import State
-from codemods.apply.runs import listed, written
+from codemods.apply.run_writer import RunWriter
+from codemods.apply.runs import as_written, listed, written
 from codemods.apply.undo import Undone, undo
 from codemods.cli import runs as commands
 from codemods.cli.stopping import Stopped
 from codemods.plan import Change
+from codemods.run_words import why_not
 
 OLD, NEW = b"old\r\n", b"new\xff"
 
 Picture = dict[str, tuple[int, int, bytes]]
+
+
+def git(folder: Path, *command: str) -> str:
+    done = subprocess.run(
+        ["git", "-c", "user.name=n", "-c", "user.email=e@x", *command], cwd=folder, check=True, capture_output=True
+    )
+    return done.stdout.decode()
+
+
 Captured: TypeAlias = pytest.CaptureFixture[bytes]
 
 
@@ -260,6 +272,179 @@ def test_an_undo_that_was_cut_off_is_taken_back_first(root: Path) -> None:
     assert picture(root) == before
 
 
+def cut_off(root: Path, run: str) -> str:
+    """As if the process had died when all was written."""
+    folder = root / ".session-codemods" / run
+    (folder / "done.json").rename(folder / "writing.json")
+    return run
+
+
+def test_taking_back_a_run_that_was_cut_off_is_the_undo_that_was_asked_for(root: Path) -> None:
+    good = apply(root, "app/b.py")
+    run = cut_off(root, apply(root, "app/a.py", made=("d.py",)))
+    told: list[TakenBack] = []
+    done = undo(root, tell=told.append)
+    assert [one.run for one in told] == [run]
+    assert done == Undone(run, "", root, ("app/a.py",), ("d.py",), (), next=good)
+    assert contents(root) == {"app/a.py": OLD, "app/b.py": NEW, "c.py": OLD}
+    assert states(root) == {good: State.DONE, run: State.UNDONE}
+    assert take_back(root).run == good
+
+
+def test_so_it_is_when_it_had_not_begun_to_write(root: Path) -> None:
+    good = apply(root, "app/b.py")
+    run = cut_off(root, apply(root, "app/a.py"))
+    (root / "app/a.py").write_bytes(OLD)
+    done = undo(root, tell=lambda taken: None)
+    assert (done.run, done.by, done.restored) == (run, "", ())
+    assert states(root)[good] is State.DONE
+
+
+def test_a_run_that_was_cut_off_can_be_named(root: Path) -> None:
+    good = apply(root, "app/b.py")
+    run = cut_off(root, apply(root, "app/a.py"))
+    assert undo(root, run, tell=lambda taken: None).run == run
+    assert states(root) == {good: State.DONE, run: State.UNDONE}
+
+
+def test_a_run_that_is_named_is_undone_besides_the_one_that_was_cut_off(root: Path) -> None:
+    good = apply(root, "app/b.py")
+    run = cut_off(root, apply(root, "app/a.py"))
+    done = undo(root, good, tell=lambda taken: None)
+    assert (done.run, bool(done.by)) == (good, True)
+    assert set(states(root).values()) == {State.UNDONE, State.DONE}
+    assert states(root)[run] is State.UNDONE
+    assert contents(root) == dict.fromkeys(("app/a.py", "app/b.py", "c.py"), OLD)
+
+
+def test_the_undo_of_an_earlier_run_that_was_cut_off_is_not_turned_into_that_of_the_last_one(root: Path) -> None:
+    first = apply(root, "app/a.py")
+    last = apply(root, "app/b.py")
+    by = cut_off(root, take_back(root, first).by)
+    told: list[TakenBack] = []
+    done = undo(root, tell=told.append)
+    assert [one.run for one in told] == [by]
+    assert (done.run, done.by, done.undoes) == (by, "", first)
+    assert states(root) == {first: State.DONE, last: State.DONE, by: State.UNDONE}
+    assert contents(root) == {"app/a.py": NEW, "app/b.py": NEW, "c.py": OLD}
+
+
+def test_what_changed_since_a_run_was_cut_off_is_told_by_the_exit_code(here: Path, capfdbinary: Captured) -> None:
+    cut_off(here, apply(here, "app/a.py", "c.py"))
+    (here / "c.py").write_bytes(b"mine\n")
+    assert call("undo") == 3
+    assert b"  c.py: changed since; it was left as it is\n" in capfdbinary.readouterr().err
+    assert contents(here) == {"app/a.py": OLD, "app/b.py": OLD, "c.py": b"mine\n"}
+
+
+# --- groups that need others ------------------------------------------------------------------------------------------
+
+
+def apply_group(root: Path, path: str, group: str, *needs: str) -> str:
+    what = RunText((GroupText(group, (), needs),))
+    return written(root, [Change(path, OLD, NEW, ())], what=what, tell=refuse)
+
+
+def test_a_run_that_a_standing_one_needs_is_kept_unless_forced(root: Path) -> None:
+    needed = apply_group(root, "app/a.py", "deps")
+    needing = apply_group(root, "app/b.py", "carts", "deps")
+    before = picture(root)
+    with pytest.raises(Needed, match=f"run {needing} wrote carts, which needs deps"):
+        take_back(root, needed)
+    assert picture(root) == before
+    take_back(root, needed, force=True)
+    assert (root / "app/a.py").read_bytes() == OLD
+    take_back(root, needing)
+
+
+def test_what_needs_it_is_undone_first(root: Path) -> None:
+    needed = apply_group(root, "app/a.py", "deps")
+    needing = apply_group(root, "app/b.py", "carts", "deps")
+    by = take_back(root, needing).by
+    undone = take_back(root, needed).by
+    with pytest.raises(Needed, match=f"run {needing} wrote carts, which needs deps") as caught:
+        take_back(root, by)
+    assert why_not(caught.value, "undone").endswith("is not there any more; bring that back first, or give --force")
+    take_back(root, undone)
+    take_back(root, by)
+    assert contents(root) == {"app/a.py": NEW, "app/b.py": NEW, "c.py": OLD}
+
+
+def test_what_git_took_back_needs_nothing(root: Path) -> None:
+    needed = apply_group(root, "app/a.py", "deps")
+    apply_group(root, "app/b.py", "carts", "deps")
+    (root / "app/b.py").write_bytes(OLD)
+    assert take_back(root, needed).run == needed
+
+
+def test_a_group_that_no_run_wrote_is_not_missed(root: Path) -> None:
+    other = apply_group(root, "app/a.py", "other")
+    apply_group(root, "app/b.py", "carts", "deps")
+    assert take_back(root, other).run == other
+
+
+def test_what_another_run_holds_too_is_not_missed(root: Path) -> None:
+    first = apply_group(root, "app/a.py", "deps")
+    apply_group(root, "c.py", "deps")
+    apply_group(root, "app/b.py", "carts", "deps")
+    assert take_back(root, first).run == first
+
+
+# --- what the runs keep of the files as they are ----------------------------------------------------------------------
+
+
+def test_files_are_as_written_while_they_hold_what_the_last_standing_run_left(root: Path) -> None:
+    paths = ("app/a.py", "app/b.py", "c.py", "d.py", "none.py")
+    assert as_written(root, paths) == frozenset()
+    apply(root, "app/a.py", "app/b.py", made=("d.py",))
+    assert as_written(root, paths) == {"app/a.py", "app/b.py", "d.py"}
+    second = apply(root, "app/a.py", before=NEW, after=b"newer")
+    (root / "app/b.py").write_bytes(NEW + b"mine")
+    (root / "d.py").unlink()
+    assert as_written(root, paths) == {"app/a.py"}
+    take_back(root, second)
+    assert as_written(root, paths) == {"app/a.py"}, "as the first run left it"
+    (root / "app/a.py").write_bytes(b"newer")
+    assert as_written(root, paths) == frozenset(), "it is undone"
+
+
+def test_what_an_undo_brought_back_is_not_as_written(root: Path) -> None:
+    (root / "app/a.py").write_bytes(b"mine")
+    apply(root, "app/a.py", before=b"mine")
+    take_back(root)
+    assert as_written(root, ["app/a.py"]) == frozenset()
+
+
+@pytest.mark.parametrize("how", ["a link", "not kept", "outside"])
+def test_what_cannot_be_had_back_is_not_as_written(root: Path, tmp_path: Path, how: str) -> None:
+    run = apply(root, "app/a.py")
+    match how:
+        case "a link":
+            (root / "app/a.py").rename(tmp_path / "a.py")
+            (root / "app/a.py").symlink_to(tmp_path / "a.py")
+        case "not kept":
+            (root / ".session-codemods" / run / "contents.zip").write_bytes(b"")
+    paths = ["../project/../x.py"] if how == "outside" else ["app/a.py"]
+    assert as_written(root, paths) == frozenset()
+
+
+def test_git_is_not_asked_for_what_runs_keep(root: Path) -> None:
+    git(root, "init", "-q")
+    git(root, "add", "-A")
+    git(root, "commit", "-qm", "all")
+    apply(root, "app/a.py", "c.py")
+    (root / "c.py").write_bytes(b"mine")
+    with pytest.raises(DirtyFiles) as caught:
+        guard(root, ["app/a.py", "c.py"], kept=as_written(root, ["app/a.py", "c.py"]))
+    assert caught.value.paths == ("c.py",)
+
+
+def test_outside_git_it_has_to_be_allowed_all_the_same(root: Path) -> None:
+    apply(root, "app/a.py")
+    with pytest.raises(NoRepository):
+        guard(root, ["app/a.py"], kept=as_written(root, ["app/a.py"]))
+
+
 # --- the commands -----------------------------------------------------------------------------------------------------
 
 program = typer.Typer()
@@ -291,6 +476,76 @@ def test_undo_prints_the_files_and_how_to_have_it_back(here: Path, capfdbinary: 
     assert capfdbinary.readouterr().err == b""
 
 
+def test_undo_says_what_a_second_one_would_take(here: Path, capfdbinary: Captured) -> None:
+    first = apply(here, "app/a.py")
+    apply(here, "c.py")
+    assert call("undo") == 0
+    assert capfdbinary.readouterr().err.decode().splitlines()[-1] == (
+        f"Without a name, the next undo takes back run {first}, too."
+    )
+    assert call("undo") == 0
+    assert b"next undo" not in capfdbinary.readouterr().err
+
+
+def test_undo_says_which_commits_stand_and_what_to_do(here: Path, capfdbinary: Captured) -> None:
+    git(here, "init", "-q")
+    git(here, "add", "-A")
+    git(here, "commit", "-qm", "all")
+    commits = []
+    with RunWriter(here, refuse) as writer:
+        run = writer.write([Change("app/a.py", OLD, NEW, ()), Change("c.py", OLD, NEW, ())], RunText())
+        for path in ("app/a.py", "c.py"):
+            git(here, "commit", "-qm", path, path)
+            commits.append(git(here, "rev-parse", "HEAD").strip())
+        writer.note_commits(run, commits)
+    assert listed(here)[0][0].commits == tuple(commits)
+    assert call("undo") == 0
+    one, two = (commit[:12] for commit in commits)
+    said = capfdbinary.readouterr().err.decode()
+    assert f"\nThe commits of it stand: {one}, {two}. The files are now as before them: commit that; or" in said
+    back = f"session-codemods undo {newest(here)}"
+    assert said.endswith(f": {back} && git revert --no-edit {two} {one}\nTo have it back: {back}\n")
+    assert call("undo", newest(here)) == 0
+    assert git(here, "status", "--porcelain") == ""
+    git(here, "revert", "--no-edit", two, one)
+    assert {name: (here / name).read_bytes() for name in ("app/a.py", "c.py")} == {"app/a.py": OLD, "c.py": OLD}
+
+
+def test_commits_that_are_gone_are_not_spoken_of(here: Path, capfdbinary: Captured) -> None:
+    git(here, "init", "-q")
+    git(here, "add", "-A")
+    git(here, "commit", "-qm", "all")
+    with RunWriter(here, refuse) as writer:
+        run = writer.write([Change("app/a.py", OLD, NEW, ())], RunText())
+        git(here, "commit", "-qam", "it")
+        writer.note_commits(run, [git(here, "rev-parse", "HEAD").strip()])
+    git(here, "reset", "-q", "--hard", "HEAD~1")
+    assert call("undo") == 0
+    assert b"commit" not in capfdbinary.readouterr().err
+
+
+def test_undo_names_what_needs_the_run(here: Path) -> None:
+    needed = apply_group(here, "app/a.py", "deps")
+    needing = apply_group(here, "app/b.py", "carts", "deps")
+    why = (
+        f"nothing was undone: run {needing} wrote carts, which needs deps, .* undo run {needing} first, or give --force"
+    )
+    with pytest.raises(Stopped, match=why):
+        call("undo", needed)
+    assert call("undo", needed, "--force") == 0
+
+
+def test_runs_tell_of_which_plan_they_are_and_why_they_were_taken_back(here: Path, capfdbinary: Captured) -> None:
+    with RunWriter(here, refuse) as writer:
+        what = RunText((), "plan\x1b.json")
+        run = writer.write([Change("app/a.py", OLD, NEW, ())], what)
+        writer.take_back(run, "`pytest -q` did not pass")
+    assert call("runs") == 0
+    out = capfdbinary.readouterr().out.decode().splitlines()
+    assert out[1].endswith(f"  done, undid {run}: `pytest -q` did not pass (plan\\x1b.json)")
+    assert out[2].endswith("  undone (plan\\x1b.json)")
+
+
 def test_undo_names_what_changed_since(here: Path, capfdbinary: Captured) -> None:
     apply(here, *("app/a.py", "app/b.py"))
     (here / "app/b.py").write_bytes(b"mine\n")
@@ -298,6 +553,10 @@ def test_undo_names_what_changed_since(here: Path, capfdbinary: Captured) -> Non
         call("undo")
     assert call("undo", "--force") == 0
     assert contents(here)["app/b.py"] == OLD
+
+
+def newest(root: Path) -> str:
+    return listed(root)[0][0].id
 
 
 def test_undo_names_later_runs(here: Path) -> None:
@@ -339,12 +598,17 @@ def test_runs_only_list_what_was_cut_off_and_undo_takes_it_back(here: Path, capf
     assert call("runs") == 0
     assert before == sorted((path, path.lstat().st_mtime_ns) for path in here.rglob("*"))
     out, err = capfdbinary.readouterr()
-    assert out.decode().splitlines()[1].endswith("  writing")
-    assert err.decode() == f"run {run} is writing now, or was cut off; then the next apply or undo takes it back\n"
+    assert out.decode().splitlines()[1].endswith("  cut off")
+    assert err.decode() == f"run {run} was cut off, and files may be half written; `undo` takes it back\n"
     assert call("undo") == 0
-    assert f"run {run} had been cut off; 1 file put back as before it\nUndid run {first}" in (
-        capfdbinary.readouterr().err.decode()
+    out, err = capfdbinary.readouterr()
+    assert out == b"a.py\n"
+    assert err.decode() == (
+        f"run {run} had been cut off; 1 file put back as before it\nNothing else was undone.\n"
+        f"Without a name, the next undo takes back run {first}, too.\n"
     )
+    assert contents(here) == {"app/a.py": OLD, "app/b.py": NEW, "c.py": OLD}
+    assert call("undo") == 0
     assert contents(here) == dict.fromkeys(("app/a.py", "app/b.py", "c.py"), OLD)
 
 

@@ -57,6 +57,8 @@ leak()
 clean()
 """
 LEAKING_LINE = 9
+UNWRITABLE = "/proc/sys/kernel/ostype"  # a file that not even root may write
+UNTOLD = "1 process ended without telling everything, or outlived the command: what it had then is not counted"
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,7 +142,9 @@ def test_no_command_is_a_usage_error(folder: Path) -> None:
     assert "which command?" in done.errors
 
 
-@pytest.mark.parametrize("options", [["--report", "missing/leaks.json"], ["--after", "soon"], ["--after", "-1"]])
+@pytest.mark.parametrize(
+    "options", [["--report", "missing/leaks.json"], ["--report", UNWRITABLE], ["--after", "soon"], ["--after", "-1"]]
+)
 def test_options_that_mean_nothing_are_usage_errors(folder: Path, options: Sequence[str]) -> None:
     assert watched(folder, PYTHON, "script.py", options=options).code == 2
 
@@ -149,7 +153,8 @@ def test_a_command_without_sqlalchemy(folder: Path) -> None:
     done = watched(folder, PYTHON, "-c", "import sys; sys.exit('sqlalchemy' in sys.modules)")
     assert (done.code, done.errors) == (
         0,
-        "session-leaks: no process that could be watched loaded SQLAlchemy's ORM\n",
+        "session-leaks: no process that could be watched loaded SQLAlchemy's ORM\n"
+        "session-leaks: (a Python that is started with -I, -E or without our environment cannot be watched)\n",
     )
 
 
@@ -247,6 +252,199 @@ def test_a_session_that_is_at_work_for_long_and_is_closed_then_has_not_leaked(fo
     done = watched(folder, PYTHON, "script.py", options=["--after", "0.1"])
     assert "holds a connection for more than 0.1 s: script.py:4" in done.errors
     assert made_at(done.report) == []
+
+
+JOBS = """\
+import asyncio, gc, os, sys, threading, time
+import script
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncSession, create_async_engine
+
+
+async def job():
+    engine = create_async_engine("sqlite+aiosqlite://")
+    session = AsyncSession(engine)  # leaks
+    await session.execute(text("select 1"))
+
+
+def jobs(seconds):
+    done, end = 0, time.monotonic() + seconds
+    while time.monotonic() < end:
+        asyncio.run(job())
+        gc.collect()
+        done += 1
+    return done
+"""
+JOB_LINE = 9
+
+
+def jobs(folder: Path, *lines: str) -> str:
+    (folder / "script.py").write_text("")
+    (folder / "jobs.py").write_text("\n".join([JOBS, *lines]))
+    return "jobs.py"
+
+
+def test_jobs_with_short_loops_of_their_own_are_told_while_they_go_on(folder: Path) -> None:
+    """As a worker of celery runs them."""
+    done = watched(folder, PYTHON, jobs(folder, "print(jobs(2), flush=True)", "os._exit(0)"))
+    ((line, count),) = made_at(done.report, "jobs.py")
+    assert line == JOB_LINE
+    assert 1 <= count <= int(done.output)
+    assert UNTOLD in done.errors
+
+
+def test_jobs_of_a_process_that_ends_are_all_counted(folder: Path) -> None:
+    done = watched(folder, PYTHON, jobs(folder, "print(jobs(1))"))
+    assert made_at(done.report, "jobs.py") == [(JOB_LINE, int(done.output))]
+    assert UNTOLD not in done.errors
+
+
+def test_no_thread_of_ours_runs_beside_the_program(folder: Path) -> None:
+    """The garbage collector would end a driver's connections in it."""
+    with (folder / "script.py").open("a") as file:
+        file.write(
+            "import asyncio, threading\nasyncio.run(asyncio.sleep(0.6))\nleak()\n"
+            "print([thread.name for thread in threading.enumerate()])\n"
+        )
+    assert watched(folder, PYTHON, "script.py").output == "['MainThread']\n"
+
+
+def test_a_program_that_hangs_is_told_of_meanwhile(folder: Path) -> None:
+    with (folder / "script.py").open("a") as file:
+        file.write("import threading\nthreading.Lock().acquire()\nthreading.Event().wait(2)\n")
+    done = watched(folder, PYTHON, "script.py", options=["--after", "0.1"])
+    long = done.errors.index("holds a connection for more than 0.1 s: script.py")
+    assert long < done.errors.index("2 sessions watched")
+
+
+def test_a_context_of_the_program_is_not_kept(folder: Path) -> None:
+    (folder / "main.py").write_text(
+        "import asyncio, contextvars, gc, weakref\n"
+        "from sqlalchemy.orm import Session\n"
+        "kept = contextvars.ContextVar('kept')\n"
+        "class One: pass\n"
+        "async def work():\n    kept.set(One()); Session(); return weakref.ref(kept.get())\n"
+        "async def main():\n    gone = await asyncio.create_task(work())\n"
+        "    await asyncio.sleep(0); gc.collect(); print(gone())\n"
+        "asyncio.run(main())\n"
+    )
+    assert watched(folder, PYTHON, "main.py").output == "None\n"
+
+
+FORKED = """\
+import multiprocessing
+import os
+import sys
+
+
+def work():
+    import script
+
+
+if __name__ == "__main__":
+    if sys.argv[1] == "os":
+        child = os.fork()
+        if not child:
+            work()
+            os._exit(0)
+        os.waitpid(child, 0)
+    else:
+        process = multiprocessing.get_context(sys.argv[1]).Process(target=work)
+        process.start()
+        process.join()
+"""
+
+
+@pytest.mark.parametrize("method", ["fork", "forkserver", "spawn"])
+def test_a_child_that_loads_sqlalchemy_itself_is_counted(folder: Path, method: str) -> None:
+    (folder / "main.py").write_text(FORKED)
+    done = watched(folder, PYTHON, "main.py", method)
+    assert made_at(done.report) == [(LEAKING_LINE, 1)], done.errors
+    assert UNTOLD not in done.errors
+
+
+def test_a_child_that_ends_without_a_word_is_told_of(folder: Path) -> None:
+    (folder / "main.py").write_text(FORKED)
+    done = watched(folder, PYTHON, "main.py", "os")
+    assert made_at(done.report) == []
+    assert UNTOLD in done.errors
+    assert "2 sessions watched" in done.errors or "1 session watched" in done.errors
+    assert "none leaked" not in done.errors
+
+
+def test_a_process_that_is_killed_when_it_had_told_everything(folder: Path) -> None:
+    (folder / "script.py").write_text(
+        "import asyncio, os, signal\nfrom sqlalchemy import create_engine, text\nfrom sqlalchemy.orm import Session\n"
+        "async def main():\n"
+        "    with Session(create_engine('sqlite://')) as session:\n        session.execute(text('select 1'))\n"
+        "    await asyncio.sleep(1)\n"
+        "    os.kill(os.getpid(), signal.SIGKILL)\n"
+        "asyncio.run(main())\n"
+    )
+    done = watched(folder, PYTHON, "script.py")
+    assert done.errors == "session-leaks: 1 session watched, none leaked in 1 process\n"
+
+
+def test_sessions_that_could_not_leak_are_told_apart(folder: Path) -> None:
+    (folder / "script.py").write_text(
+        "from sqlalchemy import create_engine, text\nfrom sqlalchemy.orm import Session\n"
+        "with create_engine('sqlite://').connect() as connection:\n"
+        "    session = Session(connection); session.execute(text('select 1'))\n"
+    )
+    assert "1 of them bound to a connection of somebody else" in watched(folder, PYTHON, "script.py").errors
+
+
+# --- signals ----------------------------------------------------------------------------------------------------------
+
+HANDLER = (
+    "import signal, sys, time\n"
+    "seen = []\n"
+    "signal.signal(signal.SIGINT, lambda *_: seen.append(1))\n"
+    "open('ready', 'w').close()\n"
+    "end = time.monotonic() + 20\n"
+    "while not seen and time.monotonic() < end: time.sleep(0.01)\n"
+    "time.sleep(0.7)\n"
+    "print('told', len(seen), flush=True)\n"
+)
+
+
+def test_a_job_in_the_background_of_a_script_is_told(folder: Path) -> None:
+    """It is started to ignore Ctrl-C, and handles it all the same."""
+    (folder / "script.py").write_text(HANDLER)
+    command = " ".join((*WATCH, "--", PYTHON, "script.py"))
+    script = f"{command} & job=$!; while [ ! -e ready ]; do sleep 0.1; done; kill -INT $job; wait $job; echo ended $?"
+    done = subprocess.run(
+        ["sh", "-c", script], cwd=folder, env=environment(), capture_output=True, text=True, timeout=PATIENCE
+    )
+    assert done.stdout == "told 1\nended 0\n"
+
+
+@pytest.mark.skipif(not hasattr(signal, "sigtimedwait"), reason="nothing says there who sent a signal")
+@pytest.mark.parametrize("by", ["keys", "somebody"])
+def test_in_a_terminal_the_command_is_told_once(folder: Path, by: str) -> None:
+    import pty
+
+    (folder / "script.py").write_text(HANDLER)
+    process, terminal = pty.fork()
+    if process == 0:
+        os.chdir(folder)
+        os.execve(PYTHON, [*WATCH, "--", PYTHON, "script.py"], environment())
+    try:
+        eventually((folder / "ready").exists, "not started")
+        if by == "keys":
+            os.write(terminal, b"\x03")
+        else:
+            os.kill(process, signal.SIGINT)
+        output = b""
+        with contextlib.suppress(OSError):  # its end
+            while part := os.read(terminal, 1000):
+                output += part
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(process, signal.SIGKILL)
+        os.close(terminal)
+        os.waitpid(process, 0)
+    assert b"told 1\r\n" in output, output
 
 
 # --- servers ----------------------------------------------------------------------------------------------------------
@@ -358,3 +556,15 @@ def test_the_middleware_names_the_requests(folder: Path) -> None:
     report = reported(folder)
     assert report is not None
     assert [leak.where for leak in report.leaks] == [("GET /bare",)]
+
+
+def test_a_server_that_is_terminated_has_told_everything(folder: Path) -> None:
+    """It ends by that signal itself, without any word at its end."""
+    import httpx
+
+    with serving(folder) as (process, url):
+        assert httpx.get(f"{url}/good").status_code == 200
+        time.sleep(1)
+        process.terminate()
+        process.wait(PATIENCE)
+    assert "none leaked in 1 process" in (folder / "stderr").read_text()

@@ -168,6 +168,55 @@ def test_a_connection_that_was_thrown_away_is_not_held(heard: Heard, engine: Eng
     assert verdict(heard.records[0], strict=False) is None
 
 
+def test_used_again_after_its_end_is_told_only_while_it_holds(heard: Heard, engine: Engine) -> None:
+    session = Session(engine)
+    session.close()
+    session.connection()
+    assert verdict(heard.records[0], strict=False) is LeakKind.REUSED
+    session.commit()
+    assert [verdict(heard.records[0], strict=strict) for strict in (False, True)] == [None, LeakKind.REUSED]
+    session.close()
+
+
+def test_what_is_taken_and_given_back_is_told(engine: Engine) -> None:
+    class Told(Listener):
+        def __init__(self) -> None:
+            self.events: list[str] = []
+
+        def took(self, record: Record) -> None:
+            self.events.append("took")
+
+        def gave_back(self, record: Record) -> None:
+            self.events.append("gave back")
+
+        def borrowed(self, record: Record) -> None:
+            self.events.append("borrowed")
+
+    with watching(Told()) as listener:
+        with Session(engine) as session:
+            session.connection()
+        with Session(engine) as session:
+            session.connection().invalidate()
+        with engine.connect() as connection, Session(connection) as session:
+            session.connection()
+            session.rollback()
+            session.connection()
+    assert isinstance(listener, Told)
+    assert listener.events == ["took", "gave back", "took", "gave back", "gave back", "borrowed"]
+
+
+def test_a_session_is_settled_when_nothing_can_give_back_what_it_holds(heard: Heard, engine: Engine) -> None:
+    session = Session(engine)
+    connection = session.connection()
+    (record,) = heard.records
+    assert not record.settled
+    del session
+    gc.collect()
+    assert (record.alive, record.settled) == (False, False)
+    connection.close()
+    assert record.settled
+
+
 def test_since_when_a_connection_is_held(heard: Heard, engine: Engine) -> None:
     with Session(engine) as session:
         session.connection()

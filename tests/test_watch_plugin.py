@@ -40,6 +40,7 @@ def leaking(tmp_path: Path) -> Path:
     return folder
 
 
+UNWRITABLE = "/proc/sys/kernel/ostype"  # a file that not even root may write
 LEAKING = """\
 from sqlalchemy import create_engine, text
 from sqlalchemy.orm import Session
@@ -147,12 +148,19 @@ def test_a_setting_that_means_nothing_is_refused(leaking: Path) -> None:
     assert "session_leaks = maybe: must be true, strict or false" in done.errors
 
 
+def test_the_option_takes_the_word_of_the_setting(leaking: Path) -> None:
+    done = pytest_run(leaking, *PLAIN, "--session-leaks=true", report=False)
+    assert done.code == 0
+    assert "1 leaked" in done.output
+
+
 def test_a_mode_that_means_nothing_is_refused(leaking: Path) -> None:
     assert pytest_run(leaking, *PLAIN, "--session-leaks=maybe", report=False).code == pytest.ExitCode.USAGE_ERROR
 
 
-@pytest.mark.parametrize("file", ["missing/leaks.json", "watch"])
+@pytest.mark.parametrize("file", ["missing/leaks.json", "watch", "dangling", UNWRITABLE])
 def test_a_report_that_cannot_be_written_is_refused_before_the_tests(leaking: Path, file: str) -> None:
+    (leaking / "dangling").symlink_to("missing/leaks.json")
     done = pytest_run(leaking, *PLAIN, "--session-leaks-report", file, report=False)
     assert done.code == pytest.ExitCode.USAGE_ERROR
     assert f"--session-leaks-report {file}: no file can be written there" in done.errors
@@ -241,3 +249,62 @@ def test_loaded_by_name_where_plugins_are_not_found_by_themselves(leaking: Path)
         text=True,
     )
     assert "1 leaked" in done.stdout
+
+
+LEFT_EARLY = """\
+from watch.database import created, read
+
+async def sessions(maker):
+    async with maker() as session:
+        yield session
+
+async def count(maker):
+    async for session in sessions(maker):
+        await read(session)
+        return
+
+async def test_leaves_a_generator(tmp_path):
+    await count(await created(f"sqlite+aiosqlite:///{tmp_path}/items.db"))
+
+async def test_next():
+    import asyncio
+    await asyncio.sleep(0.1)
+"""
+
+
+def test_a_generator_that_ends_only_after_its_test_has_not_leaked(tmp_path: Path) -> None:
+    """In a loop that goes on it closes its session a moment later."""
+    scopes = "".join(f"asyncio_default_{one}_loop_scope = session\n" for one in ("fixture", "test"))
+    folder = project(tmp_path / "project", ini=f"[pytest]\npythonpath = .\nasyncio_mode = auto\n{scopes}")
+    (folder / "test_early.py").write_text(LEFT_EARLY)
+    done = pytest_run(folder)
+    assert done.code == 0, done.output
+    assert "1 session watched, none leaked" in done.output
+
+
+BOUND = """\
+import pytest
+from sqlalchemy import create_engine, text
+from sqlalchemy.orm import Session
+
+@pytest.fixture
+def connection():
+    with create_engine("sqlite://").connect() as made:
+        yield made
+
+def test_bound(connection):
+    session = Session(connection)
+    session.execute(text("select 1")); session.commit(); session.execute(text("select 1"))
+
+def test_own():
+    with Session(create_engine("sqlite://")) as session:
+        session.execute(text("select 1"))
+"""
+
+
+@pytest.mark.parametrize("more", [(), ("-n", "2")])
+def test_sessions_that_could_not_leak_are_told_apart(clean: Path, more: tuple[str, ...]) -> None:
+    (clean / "test_clean.py").write_text(BOUND)
+    done = pytest_run(clean, *PLAIN, *more, "--session-leaks", report=False)
+    told = "2 sessions watched (1 of them bound to a connection of somebody else, which cannot leak), none leaked"
+    assert told in done.output

@@ -57,6 +57,15 @@ async def quiet() -> int:
 def plain() -> int:
     return 1
 """
+FACTORY_ONLY = """\
+from sqlalchemy.ext.asyncio import async_sessionmaker
+
+maker = async_sessionmaker()
+
+
+def new_session():
+    return maker()
+"""
 FACTORY = Frame("app/db.py", 8, "new_session", "return maker()")
 
 
@@ -105,7 +114,7 @@ def test_what_was_seen_leaking_comes_first_and_says_so(project: Path) -> None:
     first, second = done.stdout.splitlines()[:2]
     assert first.startswith("app/users.py:12:")
     assert second == (
-        "  seen leaking: 37 sessions, 12 of them to the end (never closed), e.g. in tests/test_x.py::test_y"
+        "  seen leaking: 37 sessions (12 held a connection to the end), never closed, e.g. in tests/test_x.py::test_y"
     )
     assert "app/users.py:7:" in done.stdout.splitlines()[2] or "app/db.py" in done.stdout.splitlines()[2]
     assert "not found" not in done.stdout
@@ -137,7 +146,16 @@ def test_programs_are_told_too(project: Path) -> None:
     assert [finding["seen"] for finding in found["findings"][1:]] == [None] * (len(found["findings"]) - 1)
     (missed,) = found["not_found"]
     assert missed["sessions"] == 2
-    assert missed["code_changed"] is False
+    assert missed["kind"] == "held"
+    assert missed["frames"] == [
+        {
+            "path": "app/users.py",
+            "line": 17,
+            "function": "closed",
+            "note": "",
+            "said": [{"rule": "session-scope", "end": "already right", "text": "opened by a block"}],
+        }
+    ]
 
 
 def test_a_miss_is_visible_with_what_the_analysis_said(project: Path) -> None:
@@ -159,7 +177,19 @@ def test_a_miss_counts_for_the_exit_code(project: Path) -> None:
 def test_what_is_suppressed_is_no_finding(project: Path) -> None:
     code = "session = new_session()  # session-codemods: ignore[session-scope] looked at"
     done = check(project, held(FACTORY, frame(22, "quiet", code)))
+    assert "Seen leaking, and found, but not counted (1)" in done.stdout
     assert "app/users.py:22 in quiet(): session-scope: suppressed: " in done.stdout
+    assert "not found (" not in done.stdout
+
+
+def test_what_is_found_but_not_counted_is_no_miss(project: Path) -> None:
+    (project / "app/db.py").write_text(FACTORY_ONLY)
+    quiet = USERS[: USERS.index("async def first")] + USERS[USERS.index("async def quiet") :]
+    (project / "app/users.py").write_text(quiet)
+    code = "session = new_session()  # session-codemods: ignore[session-scope] looked at"
+    select = ("--select", "session-scope")
+    assert check(project, options=select).returncode == 0
+    assert check(project, held(frame(7, "quiet", code)), options=select).returncode == 0
 
 
 def test_the_innermost_line_that_has_a_finding_is_named(project: Path) -> None:
@@ -173,17 +203,60 @@ def test_a_dependency_is_joined_by_its_function(project: Path) -> None:
     assert found["not_found"] == []
 
 
-def test_code_that_changed_since_is_not_guessed_at(project: Path) -> None:
+def test_code_that_moved_in_its_function_is_joined_where_it_stands_now(project: Path) -> None:
     (project / "app/users.py").write_text(f"# a line more\n{USERS}")
+    found = as_json(project, held(FACTORY, FIRST))
+    assert [f["line"] for f in found["findings"] if f["seen"]] == [8]
+    assert found["not_found"] == []
+
+
+def test_code_that_changed_since_is_not_guessed_at(project: Path) -> None:
+    (project / "app/users.py").write_text(USERS.replace("session = new_session()\n", "session = new_session( )\n"))
     done = check(project, held(FACTORY, FIRST))
     assert "seen leaking:" not in done.stdout
-    assert "the code changed since; run the program again" in done.stdout
+    assert "app/users.py:7 in first(): reads differently now" in done.stdout
+    assert "run the program again for a report that can be joined" in done.stdout
 
 
-def test_files_that_are_not_asked_about_only_count(project: Path) -> None:
-    done = check(project, held(FIRST), options=("app/db.py",))
-    assert "Seen leaking in files that were not asked about: 1 place" in done.stdout
+def test_a_line_that_stands_twice_in_its_function_is_not_guessed_at(project: Path) -> None:
+    twice = USERS.replace("    session = new_session()\n", "    session = new_session()\n" * 2, 1)
+    (project / "app/users.py").write_text(f"# a line more\n# and one\n{twice}")
+    done = check(project, held(FACTORY, FIRST))
+    assert "seen leaking:" not in done.stdout
+    assert "app/users.py:7 in first(): reads differently now" in done.stdout
+
+
+def test_files_that_are_not_asked_about_are_no_miss(project: Path) -> None:
+    for frames in ((FIRST,), (FACTORY, FIRST)):
+        done = check(project, held(*frames), options=("app/db.py",))
+        assert "Seen leaking where sessions were not looked for (1)" in done.stdout
+        assert "app/users.py:7 in first(): not among the files that were asked about" in done.stdout
+        assert "not found (" not in done.stdout
+
+
+def test_a_rule_that_is_off_and_a_file_that_is_excluded_are_no_miss(project: Path) -> None:
+    done = check(project, held(FACTORY, FIRST), options=("--select", "expunge-return"))
+    assert (
+        "app/users.py:7 in first(): session-dependency, session-scope, shared-session, task-arguments: not"
+        in done.stdout
+    )
+    assert done.returncode == 0
+    done = check(project, held(FACTORY, FIRST), options=("--exclude", "app/users.py"))
+    assert "app/users.py:7 in first(): not among the project's files: excluded, or ignored by git" in done.stdout
+    (project / "pyproject.toml").write_text(
+        '[tool.session-codemods]\nper-file-ignores = {"app/users.py" = ["session-scope"]}\n'
+    )
+    done = check(project, held(FACTORY, FIRST))
+    assert "app/users.py:7 in first(): session-scope: not looked for" in done.stdout
     assert "not found (" not in done.stdout
+
+
+def test_tests_that_are_excluded_hide_no_miss(project: Path) -> None:
+    (project / "tests").mkdir()
+    (project / "tests/test_plain.py").write_text("def test_plain():\n    plain()\n")
+    test = Frame("tests/test_plain.py", 2, "test_plain", "plain()")
+    done = check(project, held(frame(27, "plain", "return 1"), test), options=("--extend-exclude", "tests/"))
+    assert "not found (1)" in done.stdout
 
 
 def test_lines_outside_of_the_project_are_named_as_such(project: Path) -> None:
@@ -198,8 +271,19 @@ def test_a_report_from_a_folder_below_or_another_machine_is_joined(project: Path
     ] == [7]
     there = as_json(project, held(FIRST), made_in="/builds/of/somebody/else")
     assert [f["line"] for f in there["findings"] if f["seen"]] == [7]
-    other = as_json(project, held(frame(7, "first", "something else")), made_in="/builds/of/somebody/else")
-    assert not [f for f in other["findings"] if f["seen"]]
+    container = Frame("/usr/src/svc/app/users.py", 7, "first", FIRST.code)
+    assert [f["line"] for f in as_json(project, held(container), made_in="/home/ci")["findings"] if f["seen"]] == [7]
+    # the folder of the report is here, too, and has nothing to do with it
+    assert [f["line"] for f in as_json(project, held(FIRST), made_in="/usr")["findings"] if f["seen"]] == [7]
+
+
+def test_a_report_of_another_project_is_not_joined(project: Path) -> None:
+    done = check(project, held(frame(7, "first", "something else")), made_in="/builds/of/somebody/else")
+    assert "Seen leaking outside of this project, by a report made in /builds/of/somebody/else (1)" in done.stdout
+    assert "seen leaking:" not in done.stdout
+    alike = Frame("/other/users.py", 7, "first", FIRST.code)
+    (project / "users.py").write_text(USERS)
+    assert not [f for f in as_json(project, held(alike), made_in="/other/x")["findings"] if f["seen"]]
 
 
 def test_hostile_names_in_a_report_cannot_forge_a_line(project: Path) -> None:

@@ -91,6 +91,16 @@ class UnderLaterRuns(UndoRefused):
         self.runs = tuple(runs)
 
 
+class Needed(UndoRefused):
+    """A run holds a group that cannot do without one that would not be there: the run stands, and what it needs would
+    be taken back; or the run would be brought back, and what it needs is not there."""
+
+    def __init__(self, run: str, group: str, needed: str, *, stands: bool) -> None:
+        super().__init__(f"run {run} wrote {group}, which needs {needed}")
+        self.run = run
+        self.stands = stands
+
+
 @contextlib.contextmanager
 def told_of(path: str, what: str) -> Iterator[None]:
     """Turns what the system says of a file into WriteRefused, which begins with `what`."""

@@ -69,10 +69,12 @@ def guard(
     allow_dirty: bool = False,
     allow_no_vcs: bool = False,
     new: Collection[str] = (),
+    kept: Collection[str] = (),
 ) -> None:
     """Raise unless git could give back each of these files (relative to `root`) as it is now.
 
-    Those of `new` are not there yet: nothing of them can be lost, whether git would track or ignore them.
+    Those of `new` are not there yet: nothing of them can be lost, whether git would track or ignore them. What those of
+    `kept` hold can be had back otherwise.
 
     Raises NoRepository unless `allow_no_vcs`, DirtyFiles unless `allow_dirty` (a file that git does not track counts
     as dirty), GitError when git is missing or refuses to answer.
@@ -84,7 +86,7 @@ def guard(
         home = _repository(real.parent)
         if home is None:
             homeless.append(path)
-        elif path not in new:
+        elif path not in new and path not in kept:
             by_repository.setdefault(home, {})[real.relative_to(home).as_posix()] = path
     if homeless and not allow_no_vcs:
         raise NoRepository(homeless)
@@ -95,6 +97,16 @@ def guard(
         dirty.extend(names[name] for name in _unsaved(home, list(names)))
     if dirty:
         raise DirtyFiles(sorted(dirty))
+
+
+def in_history(root: Path, commits: Sequence[str]) -> list[str]:
+    """Those of the commits that the one which is checked out rests on; in the order given. Raises GitError."""
+    home = _repository(root.resolve())
+    if home is None or not commits:
+        return []
+    found = _records(home, "rev-list", *commits, "--not", "HEAD", "--")
+    gone = set("".join(found).split())
+    return [commit for commit in commits if commit not in gone]
 
 
 def patch_base(root: Path, folder: Path, paths: Sequence[str]) -> PatchBase:

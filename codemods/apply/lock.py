@@ -9,10 +9,10 @@ import contextlib
 import datetime
 import json
 import os
+import platform
+import sys
 from collections.abc import Iterator
 from pathlib import Path
-
-from filelock import FileLock, Timeout
 
 from codemods.apply.durable import create
 from codemods.apply.errors import TreeBusy, WriteRefused, told_of
@@ -28,6 +28,8 @@ def only_writer(store: RunStore) -> Iterator[None]:
 
     Raises TreeBusy at once when another process holds it, and WriteRefused when there can be no lock file.
     """
+    from filelock import FileLock, Timeout  # heavy, and who only looks does not need it
+
     store.make()
     lock = FileLock(store.folder / _LOCK, timeout=0)
     if (store.folder / _LOCK).is_symlink():  # locking would empty the file that it leads to
@@ -59,7 +61,27 @@ def holder(store: RunStore) -> str:
     return f"process {pid}, since {since:%Y-%m-%d %H:%M:%S} UTC,"
 
 
+def is_held(store: RunStore) -> bool | None:
+    """Whether somebody holds the lock, as far as can be told without touching it; None: that cannot be told."""
+    try:
+        content = json.loads((store.folder / _HOLDER).read_bytes())
+        pid, host = int(content["pid"]), str(content["host"])
+    except FileNotFoundError:
+        return False
+    except (OSError, ValueError, TypeError, KeyError):
+        return None
+    if host != platform.node() or pid <= 0 or sys.platform == "win32":  # there, asking would end the process
+        return None
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except (OSError, OverflowError):
+        return None
+    return True
+
+
 def _note(place: Path) -> None:
     since = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
     place.unlink(missing_ok=True)  # of one who was killed
-    create(place, json.dumps({"pid": os.getpid(), "since": since}).encode("ascii"))
+    create(place, json.dumps({"pid": os.getpid(), "host": platform.node(), "since": since}).encode("ascii"))

@@ -11,17 +11,17 @@ import hashlib
 import json
 import os
 import re
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import PurePath
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from cattrs import Converter, transform_error
-from cattrs.preconf.json import make_converter
-
-from codemods.apply.protected_names import protected_part
 from codemods.plan import Change, Group
+from codemods.protected_names import protected_part
+
+if TYPE_CHECKING:
+    from cattrs import Converter
 
 FORMAT = 1
 RUN_ID = re.compile(r"\d{8}T\d{6}Z-[0-9a-f]{4}")
@@ -32,21 +32,37 @@ _TIMES = 2**63
 
 @dataclass(frozen=True, slots=True)
 class GroupText:
-    """A group that was written, with the message of each of its findings."""
+    """A group that was written, with the message of each of its findings, and the ids of the groups without which it
+    must not be made."""
 
     id: str
     messages: tuple[str, ...]
+    needs: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class RunText:
-    """What a run does, for people."""
+    """What a run does, for people. `plan`: the saved plan that it is of; `why`: what made the program take a run back
+    by itself."""
 
     groups: tuple[GroupText, ...] = ()
+    plan: str = ""
+    why: str = ""
 
     @classmethod
-    def of(cls, groups: Iterable[Group]) -> RunText:
-        return cls(tuple(GroupText(group.id, tuple(finding.message for finding in group.findings)) for group in groups))
+    def of(cls, groups: Iterable[Group], needs: Mapping[str, Collection[str]] | None = None, plan: str = "") -> RunText:
+        """`needs`: by the id of a group, the ids of those that it cannot be made without."""
+        return cls(
+            tuple(
+                GroupText(
+                    group.id,
+                    tuple(finding.message for finding in group.findings),
+                    tuple(sorted((needs or {}).get(group.id, ()))),
+                )
+                for group in groups
+            ),
+            plan,
+        )
 
     @classmethod
     def of_changes(cls, changes: Iterable[Change]) -> RunText:
@@ -106,6 +122,8 @@ def parse(data: bytes) -> RunRecord:
     try:
         record = _converter().structure(content, RunRecord)
     except Exception as error:  # cattrs raises groups of whatever a value's type raised
+        from cattrs import transform_error
+
         raise RecordError("; ".join(transform_error(error)[:3])) from error
     if not RUN_ID.fullmatch(record.id):
         raise RecordError(f"{record.id!r} is no id of a run")
@@ -143,6 +161,8 @@ def _check_path(path: str) -> None:
 
 @cache
 def _converter() -> Converter:
+    from cattrs.preconf.json import make_converter  # heavy, and most who ask about runs find none
+
     converter = make_converter(forbid_extra_keys=True, detailed_validation=True)
     for type_ in (str, int, bool):
         converter.register_structure_hook(type_, _exactly(type_))

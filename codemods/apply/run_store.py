@@ -11,8 +11,8 @@ by its sha256. The record's name says what has become of the run:
     done.json      all is done
     undone.json    it was cut off, and taken back
 
-so that each step is one rename, which is whole or did not happen, and needs no space. Folders that begin with a dot are
-being made or taken away.
+so that each step is one rename, which is whole or did not happen, and needs no space. `commits` may name the commits
+that were made of it. Folders that begin with a dot are being made or taken away.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ import enum
 import heapq
 import io
 import os
+import re
 import shutil
 import zipfile
 from collections.abc import Iterable, Sequence
@@ -37,6 +38,8 @@ from codemods.apply.run_record import RUN_ID, RecordError, RunRecord, dump, pars
 _NAME = "session-codemods"
 _CONTENTS = "contents.zip"
 _SEAL = "seal"
+_COMMITS = "commits"
+_COMMIT = re.compile(r"[0-9a-f]{40}(?:[0-9a-f]{24})?")
 
 
 class State(enum.StrEnum):
@@ -73,6 +76,19 @@ class Run:
     def enter(self, state: State) -> None:
         """Note how far the run has come. Raises OSError."""
         os.rename(self.folder / self.state.file, self.folder / state.file)
+
+    @property
+    def commits(self) -> tuple[str, ...]:
+        """The ids of the commits that were made of this run, as far as is known. They are for people alone."""
+        try:
+            names = (self.folder / _COMMITS).read_text("ascii").split()
+        except (OSError, UnicodeDecodeError):
+            return ()
+        return tuple(name for name in names if _COMMIT.fullmatch(name))
+
+    def note_commits(self, commits: Iterable[str]) -> None:
+        """Note that these were made of it. Raises OSError."""
+        create(self.folder / _COMMITS, "".join(f"{commit}\n" for commit in commits).encode("ascii"))
 
     def content(self, checksum: str) -> bytes:
         """A content that the run wrote or replaced. Raises DamagedRun."""

@@ -18,11 +18,11 @@ from codemods.apply.durable import sync_folder
 from codemods.apply.errors import NotPutBack, SavedMeanwhile, StaleFile, WriteRefused, told_of
 from codemods.apply.held_signals import Interrupted, held_signals
 from codemods.apply.new_file import Creation
-from codemods.apply.protected_names import protected_part
 from codemods.apply.removal import Removal
 from codemods.apply.replacement import Replacement
 from codemods.apply.rewriting import Nobody, Rewrite, Witness
 from codemods.plan import Change
+from codemods.protected_names import protected_part
 
 __all__ = ["NotPutBack", "StaleFile", "WriteRefused", "rewrite", "write"]
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import os
+import shlex
 import sys
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
@@ -16,16 +17,18 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from codemods.batches import By
+from codemods.batch_unit import By
 from codemods.cli import INTERRUPTED, PROGRAM, asking, dry_run, options, stopping, streams
-from codemods.cli.standing import check_needs, fresh, standing
-from codemods.cli.writing import Notes, Ways, named_when_stopped, tell_taken_back, write
+from codemods.cli.home import root_of
+from codemods.cli.standing import all_applied, check_needs, fresh, standing
+from codemods.cli.writing import Notes, Ways, Written, named_when_stopped, tell_taken_back, write
 from codemods.verifying.on_fail import OnFail
 
 if TYPE_CHECKING:
     from codemods.plan import Change, Group, Plan
     from codemods.review.interactive.keyboard import Keyboard
     from codemods.review.interactive.telling import Voice
+    from codemods.review.terminal import Viewpoint
     from codemods.saved_plan import AppliedRun, Present, SavedPlan
     from codemods.shared_plan import SharedPlan
     from codemods.verifying.applying import Verified
@@ -93,6 +96,7 @@ def apply(
         bool, typer.Option("-i", "--interactive", help="Ask about each group, and write what is accepted")
     ] = False,
     statistics: options.Statistics = False,
+    no_cache: options.NoCache = False,
     quiet: options.Quiet = False,
     verbose: options.Verbose = False,
     color: options.Colour = options.ColourChoice.auto,
@@ -110,6 +114,7 @@ def apply(
         "--config": config,
         "--isolated": isolated,
         "--statistics": statistics,
+        "--no-cache": no_cache,
     }
     level = level or options.LevelName.safe
     wanted = options.wanted(**locals())
@@ -134,10 +139,11 @@ def _apply_paths(
     from codemods.review import terminal
     from codemods.review.interactive import telling
 
-    request = dry_run.requested(wanted)
+    look = dry_run.Look(wanted)
+    request = look.request
     recover(request.root, tell_taken_back)  # before anything is read that it puts back
     keyboard = None if asking_in is None else asking.keyboard(plain=False)
-    plan, seen = dry_run.planned(wanted, request)
+    plan, seen = look.planned()
     saved = saving.saved(plan, request)
     groups = plan.included
     if keyboard is not None and asking_in is not None:
@@ -146,16 +152,18 @@ def _apply_paths(
         if accepted is None:
             return INTERRUPTED
         groups = accepted
-    done, changes = write(saved, groups, (), Path(plan.root), ways, Notes())
-    shown = dataclasses.replace(plan, changes=tuple(changes))
+    written = write(saved, groups, (), Path(plan.root), ways, Notes())
+    done, shown = written.done, dataclasses.replace(plan, changes=written.changes)
     with named_when_stopped(lambda: done.run):
-        _put(wanted, ways, shown, done, {}, output)
+        _put(wanted, ways, shown, written, {}, output)
         streams.tell(wanted, terminal.left_alone(plan, seen) + terminal.held_back(plan, seen) if verbose else "")
         streams.tell(wanted, terminal.not_handled(plan.failures, seen), always=True)
         streams.statistics(wanted, plan)
+        streams.tell(wanted, _unformatted(written, seen), always=True)
         streams.tell(wanted, terminal.written(shown, done.groups))
         streams.tell(wanted, _left_out(done), always=True)
-        streams.tell(wanted, _how_to_undo(done))
+        streams.tell(wanted, _commits(written))
+        streams.tell(wanted, _next(written, ways))
     return done.exit_code or (3 if plan.failures else 0)
 
 
@@ -174,38 +182,40 @@ def _accepted(saved: SavedPlan, keyboard: Keyboard, voice: Voice) -> tuple[Group
 
 
 def _apply_plan(wanted: options.Wanted, ways: Ways, file: Path, output: Path | None) -> int:
-    from codemods import sources
     from codemods.apply.recovery import recover
+    from codemods.review.terminal import Viewpoint
     from codemods.saved_plan import AppliedRun, Verdict
     from codemods.shared_plan import SharedPlan
+    from codemods.verifying.applying import NOTHING
 
     shared = SharedPlan(file)
-    root = sources.find_root(Path())
+    root = root_of(shared.plan, file, "apply")
     recover(root, tell_taken_back)  # before anything is read that it puts back
     there = standing(shared.plan, root)
     saved = dataclasses.replace(shared.plan, applied=there.applied)  # `undo` may have taken runs back
     accepted = saved.having(Verdict.ACCEPTED)
-    if not accepted:
-        raise stopping.Stopped(f"{file}: no group is accepted and still to be written; `review` asks for each")
+    if not accepted and not all_applied(saved):
+        raise stopping.Stopped(f"{file}: no group is accepted; `review` asks for each")
     groups, stale = fresh(saved, accepted, there)
-    if not groups:
-        raise stopping.Stopped(
-            f"nothing was written: {next(iter(stale.values()))}; `review --rebase` carries the answers over"
-        )
-    if ways.format_cmd and (stale or saved.having(Verdict.OPEN)):
+    if groups and ways.format_cmd and (stale or saved.having(Verdict.OPEN)):
         raise stopping.Stopped(
             "nothing was written: --format-cmd with --plan is for the last part of a plan, as what is formatted fits"
             " no plan any more; decide about the open groups first, or format afterwards"
         )
     made = [group for group in saved.groups if group.id in there.made]
-    done, changes = write(saved, groups, made, root, ways, _InPlan(shared, there, ways.verify or ""))
+    notes = _InPlan(shared, there, ways.verify or "")
+    written = write(saved, groups, made, root, ways, notes) if groups else Written(NOTHING)
+    done, seen = written.done, Viewpoint(str(root), os.getcwd())
     with named_when_stopped(lambda: done.run):
-        _put(wanted, ways, _as_plan(saved, root, changes), done, stale, output)
+        _put(wanted, ways, _as_plan(saved, root, written.changes), written, stale, output)
         now = [AppliedRun(done.run, tuple(group.id for group in done.groups))] if done.run else []
+        after = dataclasses.replace(shared.plan, applied=(*there.applied, *now))
         streams.tell(wanted, _stale(stale), always=True)
-        streams.tell(wanted, _of_the_plan(dataclasses.replace(shared.plan, applied=(*there.applied, *now)), done))
+        streams.tell(wanted, _unformatted(written, seen), always=True)
+        streams.tell(wanted, _of_the_plan(after, done, stale, file))
         streams.tell(wanted, _left_out(done), always=True)
-        streams.tell(wanted, _how_to_undo(done))
+        streams.tell(wanted, _commits(written))
+        streams.tell(wanted, _next(written, ways))
     return done.exit_code or (3 if stale else 0)
 
 
@@ -214,6 +224,7 @@ class _InPlan(Notes):
 
     def __init__(self, shared: SharedPlan, there: Present, command: str) -> None:
         self._shared, self._there, self._command = shared, there, command
+        self.plan = str(shared.path)
 
     def written(self, run: str, groups: Sequence[Group]) -> None:
         from codemods.saved_plan import AppliedRun
@@ -258,15 +269,17 @@ def _as_plan(saved: SavedPlan, root: Path, changes: Sequence[Change]) -> Plan:
 
 
 def _put(
-    wanted: options.Wanted, ways: Ways, plan: Plan, done: Verified, stale: Mapping[str, str], output: Path | None
+    wanted: options.Wanted, ways: Ways, plan: Plan, written: Written, stale: Mapping[str, str], output: Path | None
 ) -> None:
     """The changed files, or the JSON object, where results go."""
     from codemods.cli.apply_report import report
     from codemods.review.terminal import Viewpoint
+    from codemods.verifying.applying import NOTHING
 
     seen = Viewpoint(plan.root, os.getcwd())
     if wanted.format is options.OutputFormat.json:
-        streams.put(report(plan, done, done.passed if ways.verify else None, stale, seen), output)
+        verified = written.done.passed if ways.verify and written.done != NOTHING else None
+        streams.put(report(plan, written, verified, stale, seen), output)
     else:
         streams.put("".join(f"{seen(change.path)}\n" for change in plan.changes), output)
 
@@ -277,12 +290,37 @@ def _stale(stale: Mapping[str, str]) -> str:
     return "".join(f"not written, stale: {visible(group)}: {visible(why)}\n" for group, why in stale.items())
 
 
-def _of_the_plan(saved: SavedPlan, done: Verified) -> str:
+def _unformatted(written: Written, seen: Viewpoint) -> str:
+    from codemods.review.visible import visible
+
+    return "".join(f"{seen(path)}: not formatted: {visible(why)}\n" for path, why in written.unformatted.items())
+
+
+def _of_the_plan(saved: SavedPlan, done: Verified, stale: Mapping[str, str], file: Path) -> str:
+    """What was written and what was not, so that all groups of the plan are counted. `saved` knows of both."""
     from codemods.review.terminal import groups_line
+    from codemods.review.visible import visible
     from codemods.saved_plan import Verdict
 
-    wrote = f"Wrote {groups_line(done.groups)}\n" if done.run else "Nothing was written.\n"
-    return wrote + f"Still open in the plan: {len(saved.having(Verdict.OPEN))} groups\n"
+    waiting = [group for group in saved.having(Verdict.ACCEPTED) if group.id not in stale]
+    lines = []
+    if done.run:
+        lines.append(f"Wrote {groups_line(done.groups)}")
+    elif waiting or stale or done.left_out:
+        lines.append("Nothing was written.")
+    else:
+        lines.append(f"Nothing to write: {all_applied(saved)}.")
+    if waiting:
+        lines.append(f"Accepted and still to be written: {_count(len(waiting))}")
+    if stale:
+        again = shlex.join([PROGRAM, "review", "--rebase", str(file)])
+        lines.append(f"Accepted, but stale: {_count(len(stale))}; to have the plan fit the files again: {again}")
+    lines.append(f"Still open in the plan: {_count(len(saved.having(Verdict.OPEN)))}")
+    return "".join(f"{visible(line)}\n" for line in lines)
+
+
+def _count(groups: int) -> str:
+    return f"{groups} group{'s' * (groups != 1)}"
 
 
 def _left_out(done: Verified) -> str:
@@ -291,6 +329,25 @@ def _left_out(done: Verified) -> str:
     return "".join(f"left out: {visible(one.group.id)}: {visible(one.why)}\n" for one in done.left_out)
 
 
-def _how_to_undo(done: Verified) -> str:
-    force = " --force" if done.stuck else ""
-    return f"To take it back: {PROGRAM} undo {done.run}{force}\n" if done.run else ""
+def _commits(written: Written) -> str:
+    from codemods.review.visible import visible
+
+    lines = []
+    for one in written.commits:
+        by_hook = f"; a hook changed {', '.join(one.changed_by_hook)}" if one.changed_by_hook else ""
+        lines.append(visible(f"committed {one.id[:12]} {one.batch.subject}{by_hook}"))
+    return "".join(f"{line}\n" for line in lines)
+
+
+def _next(written: Written, ways: Ways) -> str:
+    """How to take back what was written; or what to do where nothing was."""
+    done = written.done
+    if written.commits:
+        first, last = written.commits[0].id[:12], written.commits[-1].id[:12]
+        which = first if first == last else f"{first}^..{last}"
+        return f"To take it back: git revert --no-edit {which}\n"
+    if done.run:
+        return f"To take it back: {PROGRAM} undo {done.run}{' --force' if done.stuck else ''}\n"
+    if not done.passed and ways.on_fail is OnFail.rollback:
+        return "To write all but the groups that it fails with, give --on-fail bisect, too.\n"
+    return ""

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import dataclasses
 import enum
 import functools
-import re
 import sys
 import time
 from pathlib import Path
@@ -19,7 +17,7 @@ from codemods.cli import dry_run, options, stopping, streams
 if TYPE_CHECKING:
     from codemods.engine import RunRequest
     from codemods.leak_report import LeakReport
-    from codemods.plan import Plan
+    from codemods.plan import Change, Group, Plan
     from codemods.review.terminal import Viewpoint
     from codemods.witness import Witness
 
@@ -87,6 +85,7 @@ def check(
     output: options.Output = None,
     statistics: options.Statistics = False,
     exit_zero: options.ExitZero = False,
+    no_cache: options.NoCache = False,
     quiet: options.Quiet = False,
     verbose: options.Verbose = False,
     color: options.Colour = options.ColourChoice.auto,
@@ -102,59 +101,74 @@ def check(
     wanted = options.wanted(**{**locals(), "output_format": options.OutputFormat.text})
     with stopping.stops():
         from codemods import leak_report
+        from codemods.plan import End
         from codemods.review import json_report, terminal, witnessed
 
         started = time.monotonic()
         leaks = leak_report.load(witness) if witness is not None else None
-        request = dry_run.requested(wanted)
-        plan, seen = dry_run.planned(wanted, request)
+        look = dry_run.Look(wanted)
+        plan, seen = look.planned()
         found = bool(plan.refused or plan.included)
         if baseline or since:
-            plan, known = _without(plan, _before(baseline, since, request))
+            from codemods import baseline as before
+
+            plan = before.without(plan, _before(baseline, since, look.request))
             found = bool(plan.refused or plan.included)
-            streams.tell(wanted, f"{known} findings were there before and do not count\n" if known else "")
-        saw = _witness(plan, leaks, request) if leaks is not None else None
+        saw = _witness(plan, leaks, look.request) if leaks is not None else None
         if checklist:
-            text, found = _checklist(plan, request, seen, output_format, verbose=verbose)
+            text, found = _checklist(plan, look.request, seen, output_format, verbose=verbose)
         elif output_format is CheckFormat.json:
             text = json_report.report(plan, __version__, seen.path, witness=saw)
         elif output_format is CheckFormat.text:
             text = terminal.findings(plan, seen, output is None and streams.coloured(color, sys.stdout), saw)
-            text += witnessed.not_found(saw, seen) if saw is not None else ""
+            if leaks is not None and saw is not None:
+                text += witnessed.unexplained(saw, leaks.root, seen)
         else:
-            text = _report(plan, request, seen, output_format)
+            text = _report(plan, look, seen, output_format)
         for_eyes = output_format in (CheckFormat.text, CheckFormat.markdown)
         streams.put(streams.harmless(text) if output is None and for_eyes else text, output)
         streams.tell(wanted, terminal.held_back(plan, seen) if verbose else "")
         streams.tell(wanted, terminal.not_handled(plan.failures, seen), always=True)
         streams.tell(wanted, terminal.summary(plan, time.monotonic() - started))
         streams.statistics(wanted, plan)
-        streams.tell(
-            wanted, terminal.next_step(plan, wanted.apply_command(), wanted.apply_command("--level", "review"))
-        )
-    found = found or bool(saw is not None and saw.not_found)
+        if plan.ledger.of(End.KNOWN):
+            at = ("--level", level.value) if level is not options.LevelName.review else ()
+            streams.tell(wanted, terminal.next_of_the_new(plan, wanted.command("diff", *at, "--save", "plan.json")))
+        else:
+            streams.tell(
+                wanted, terminal.next_step(plan, wanted.apply_command(), wanted.apply_command("--level", "review"))
+            )
+    found = found or bool(saw is not None and saw.missed)
     return 3 if plan.failures else int(found and not exit_zero)
 
 
 def _witness(plan: Plan, leaks: LeakReport, request: RunRequest) -> Witness:
-    """What the report saw, joined with what was found in the files that are asked about."""
+    """What the report saw, joined with what was found."""
     from codemods import sources
     from codemods.decoding import UnreadableError, decode
-    from codemods.witness import joined
+    from codemods.engine import chosen_rules
+    from codemods.witness import SESSION_RULES, Files, joined
 
-    wanted = sources.discover(request.root, request.paths, request.settings).wanted
+    found = sources.discover(request.root, request.paths, request.settings)
+    files, on = frozenset(found.files), {rule.name for rule in chosen_rules(request.settings)}
 
     @functools.cache
-    def lines(path: str) -> list[str]:
+    def text(path: str) -> str | None:
         try:
-            return re.split(r"\r\n|\r|\n", decode((request.root / path).read_bytes())[2])
+            return decode((request.root / path).read_bytes())[2]
         except (OSError, UnreadableError, ValueError):
-            return []
+            return None
 
-    def line(path: str, number: int) -> str | None:
-        return lines(path)[number - 1].strip() if 0 < number <= len(lines(path)) else None
+    def off(path: str) -> str:
+        if path not in files:
+            return "not among the project's files: excluded, or ignored by git"
+        if path not in found.wanted:
+            return "not among the files that were asked about"
+        missing = SESSION_RULES - (on - request.settings.ignored_in(path))
+        # with the rule for sessions on, what is not found is missed, whatever else is off
+        return f"{', '.join(sorted(missing))}: not looked for" if "session-scope" in missing else ""
 
-    return joined(plan, leaks, line, wanted.__contains__)
+    return joined(plan, leaks, Files(text, off))
 
 
 def _checklist(
@@ -195,28 +209,9 @@ def _before(baseline: Path | None, since: str | None, request: RunRequest) -> fr
         raise stopping.Stopped(f"--since: git cannot give the files of {since!r}: {error}") from error
 
 
-def _without(plan: Plan, known: frozenset[str]) -> tuple[Plan, int]:
-    """The plan without the findings that are known, and how many these are.
-
-    A group is left out when all of it is known; of the ledger only what is left alone.
-    """
-    from codemods.plan import End, Ledger
-
-    groups = tuple(one for one in plan.groups if any(finding.key not in known for finding in one.findings))
-    entries = tuple(one for one in plan.ledger.entries if one.end is not End.REFUSED or one.key not in known)
-    kept = {one.id for one in groups}
-    changes = tuple(change for change in plan.changes if any(group.id in kept for group in change.groups))
-    fewer = dataclasses.replace(plan, groups=groups, ledger=Ledger(entries), changes=changes)
-    return fewer, len(plan.included) - len(fewer.included) + len(plan.refused) - len(fewer.refused)
-
-
-def _report(plan: Plan, request: RunRequest, seen: Viewpoint, form: CheckFormat) -> str:
+def _report(plan: Plan, look: dry_run.Look, seen: Viewpoint, form: CheckFormat) -> str:
     """A report for other programs."""
-    from codemods import planned, saving
     from codemods.apply.git import patch_base
-    from codemods.plan import Change, Group
-    from codemods.review import github, markdown, sarif
-    from codemods.rules import RULES
 
     base = patch_base(Path(plan.root), Path(plan.root), ())
 
@@ -225,10 +220,19 @@ def _report(plan: Plan, request: RunRequest, seen: Viewpoint, form: CheckFormat)
 
     match form:
         case CheckFormat.github:
+            from codemods.review import github
+
             return github.report(plan, from_the_top)
         case CheckFormat.markdown:
+            from codemods.review import markdown
+
             return markdown.report(plan, __version__, seen.path)
-    saved = saving.saved(plan, request)
+
+    from codemods import planned, saving
+    from codemods.review import sarif
+    from codemods.rules import RULES
+
+    saved = saving.saved(plan, look.request)
 
     def alone(group: Group) -> tuple[Change, ...]:
         try:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 import time
 from pathlib import Path
 from typing import Annotated
@@ -10,7 +9,8 @@ from typing import Annotated
 import typer
 
 from codemods import __version__
-from codemods.cli import PROGRAM, dry_run, options, stopping, streams
+from codemods.cli import dry_run, options, stopping, streams
+from codemods.cli.home import reviewing
 
 
 def add_to(program: typer.Typer) -> None:
@@ -41,6 +41,7 @@ def diff(
     format_cmd: options.FormatCommand = None,
     statistics: options.Statistics = False,
     exit_zero: options.ExitZero = False,
+    no_cache: options.NoCache = False,
     quiet: options.Quiet = False,
     verbose: options.Verbose = False,
     color: options.Colour = options.ColourChoice.auto,
@@ -51,10 +52,10 @@ def diff(
         from codemods.review import json_report, terminal
 
         started = time.monotonic()
-        request = dry_run.requested(wanted)
-        plan, seen = dry_run.planned(wanted, request)
+        look = dry_run.Look(wanted)
+        plan, seen = look.planned()
         if save is not None:
-            dry_run.save(plan, request, save)
+            dry_run.save(plan, look.request, save)
         if format_cmd:
             plan = dry_run.formatted(plan, format_cmd, wanted)
         base = patch_base(Path(plan.root), Path.cwd(), [change.path for change in plan.changes])
@@ -68,9 +69,9 @@ def diff(
         streams.tell(wanted, terminal.summary(plan, time.monotonic() - started))
         streams.statistics(wanted, plan)
         if plan.changes and base.folder != Path.cwd():
-            streams.tell(wanted, f"options.Paths in the patch start at {base.folder}: apply it there.\n")
+            streams.tell(wanted, f"Paths in the patch start at {base.folder}: apply it there.\n")
         if save is not None:
-            streams.tell(wanted, f"Saved in {save}. Next: {shlex.join([PROGRAM, 'review', str(save)])}\n")
+            streams.tell(wanted, f"Saved in {save}. Next: {reviewing(Path(plan.root), save)}\n")
         else:
             streams.tell(
                 wanted, terminal.next_step(plan, wanted.apply_command(), wanted.apply_command("--level", "review"))

@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import os
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from codemods.cli.options import Wanted
+from codemods.cli.options import OutputFormat, Wanted
 from codemods.cli.stopping import Stopped
-from codemods.cli.streams import tell
+from codemods.cli.streams import say, say_visible, tell
 
 if TYPE_CHECKING:
     from codemods.engine import RunRequest
     from codemods.plan import Plan
     from codemods.review.terminal import Viewpoint
+    from codemods.run_cache.memory import Memory
     from codemods.settings import Settings
 
 
@@ -33,23 +35,63 @@ def requested(wanted: Wanted) -> RunRequest:
     return engine.RunRequest(root, wanted.paths, settings, Level[wanted.level.name.upper()], wanted.cross_paths)
 
 
-def planned(wanted: Wanted, request: RunRequest) -> tuple[Plan, Viewpoint]:
-    """The dry run, and how its paths are shown from here."""
-    from codemods.review.terminal import Viewpoint
+class Look:
+    """The dry run of a command. What it found last on the very same files is remembered (`run_cache`), unless the user
+    wants no cache."""
 
-    plan = looked_through(request, wanted.quiet)
-    return plan, Viewpoint(plan.root, os.getcwd())
+    def __init__(self, wanted: Wanted) -> None:
+        self._wanted = wanted
+        self._memory: Memory | None = None
+        if wanted.cache and not os.environ.get("SESSION_CODEMODS_NO_CACHE"):
+            from codemods.run_cache.memory import Memory
+
+            # what is only about the telling
+            options = dataclasses.replace(
+                wanted, paths=(), format=OutputFormat.text, statistics=False, quiet=False, cache=True, verbose=False
+            )
+            self._memory = Memory(wanted.paths, str(options))
+
+    @functools.cached_property
+    def request(self) -> RunRequest:
+        """What the engine is asked to do; read when it is needed first. Raises Stopped, SettingsError."""
+        if self._memory is None:
+            return requested(self._wanted)
+        with self._memory.listening():
+            return requested(self._wanted)
+
+    def planned(self) -> tuple[Plan, Viewpoint]:
+        """What was found, and how its paths are shown from here."""
+        from codemods.review.terminal import Viewpoint
+
+        plan = self._memory.recalled() if self._memory is not None else None
+        if plan is None:
+            plan = looked_through(self.request, self._wanted.quiet, self._memory)
+        if self._memory is not None and self._memory.trouble and self._wanted.verbose:
+            say_visible(f"The cache was not used: {self._memory.trouble}\n")
+        warn_of_half_written(Path(plan.root))
+        return plan, Viewpoint(plan.root, os.getcwd())
 
 
-def looked_through(request: RunRequest, quiet: bool) -> Plan:
-    """What the engine finds, with a bar on a terminal."""
+def warn_of_half_written(root: Path) -> None:
+    """Say on stderr which runs of `apply` are half written: what is read now may be in neither state."""
+    from codemods.apply.unfinished import unfinished
+
+    if runs := unfinished(root):
+        from codemods import run_words
+
+        say(run_words.unfinished(runs))
+
+
+def looked_through(request: RunRequest, quiet: bool, memory: Memory | None = None) -> Plan:
+    """What the engine finds, or found before on the very same, with a bar on a terminal."""
     from codemods import engine
     from codemods.review import progress
 
+    run = engine.run if memory is None else memory.answered
     if progress.wanted(sys.stderr.isatty(), quiet, os.environ):
         with progress.bar() as report:
-            return engine.run(request, report)
-    return engine.run(request)
+            return run(request, report)
+    return run(request)
 
 
 def settings_for(wanted: Wanted, root: Path) -> Settings:

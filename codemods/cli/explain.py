@@ -33,20 +33,21 @@ def explain(
     what: Annotated[str, typer.Argument(metavar="RULE|FILE:LINE", help="The name of a rule, or a place in the code")],
     config: options.Config = None,
     isolated: options.Isolated = False,
+    no_cache: options.NoCache = False,
 ) -> int:
     from codemods.rules import RULES
 
     pages = {known.name: known.page for known in RULES}
     path, colon, line = what.rpartition(":")
     if colon and path and line.isdecimal():
-        return _explain_place(Path(path), int(line), config, isolated)
+        return _explain_place(Path(path), int(line), config, isolated, no_cache)
     if what not in pages:
         raise stopping.Stopped(f"there is no rule {what!r}; known are: {', '.join(pages)}; a place is FILE:LINE")
     streams.put(pages[what].strip("\n") + "\n")
     return 0
 
 
-def _explain_place(path: Path, line: int, config: Path | None, isolated: bool) -> int:
+def _explain_place(path: Path, line: int, config: Path | None, isolated: bool, no_cache: bool) -> int:
     if path.is_dir():
         raise stopping.Stopped(f"{path} is a folder; name a line of a file")
     if path.is_symlink():
@@ -73,17 +74,19 @@ def _explain_place(path: Path, line: int, config: Path | None, isolated: bool) -
         options.OutputFormat.text,
         False,
         False,
+        not no_cache,
     )
     with stopping.stops():
         from codemods.engine import chosen_rules
         from codemods.review import terminal
         from codemods.review.explaining import explanation
 
-        request = dry_run.requested(wanted)
-        plan, seen = dry_run.planned(wanted, request)
+        look = dry_run.Look(wanted)
+        plan, seen = look.planned()
+        settings = look.request.settings
         here = path.resolve().relative_to(plan.root).as_posix()
-        off = request.settings.ignored_in(here)
-        rules = [rule for rule in chosen_rules(request.settings) if rule.name not in off]
+        off = settings.ignored_in(here)
+        rules = [rule for rule in chosen_rules(settings) if rule.name not in off]
         streams.put(streams.harmless(explanation(plan, here, line, rules, seen)))
         streams.tell(wanted, terminal.not_handled(plan.failures, seen), always=True)
     return 3 if plan.failures else 0

@@ -68,6 +68,7 @@ Output = Annotated[
 Statistics = Annotated[bool, typer.Option("--statistics", help="Add a table of counts per rule, on stderr")]
 ExitZero = Annotated[bool, typer.Option("--exit-zero", help="Exit with 0 although there are findings")]
 Quiet = Annotated[bool, typer.Option("-q", "--quiet", help="No progress, no summary")]
+NoCache = Annotated[bool, typer.Option("--no-cache", help="Look at every file anew; also SESSION_CODEMODS_NO_CACHE=1")]
 Verbose = Annotated[bool, typer.Option("-v", "--verbose", help="Also what is held back; tracebacks of errors")]
 FormatCommand = Annotated[
     str | None,
@@ -95,10 +96,16 @@ class Wanted:
     format: OutputFormat
     statistics: bool
     quiet: bool
+    cache: bool = True
+    verbose: bool = False
 
     def apply_command(self, *more: str) -> str:
         """The `apply` that writes what this dry run shows, with `more` options, as one would type it."""
-        words = [PROGRAM, "apply", *more]
+        return self.command("apply", *more)
+
+    def command(self, *words: str) -> str:
+        """A command with options of its own that looks at what this dry run looks at, as one would type it."""
+        words = (PROGRAM, *words)
         for option, values in (
             ("--select", self.select),
             ("--ignore", self.ignore),
@@ -107,10 +114,10 @@ class Wanted:
             ("--config", (self.config,) if self.config else ()),
         ):
             for value in values:
-                words += [option, str(value)]
+                words += (option, str(value))
         if self.respect_gitignore is not None:
-            words.append("--respect-gitignore" if self.respect_gitignore else "--no-respect-gitignore")
-        words += ["--isolated"] * self.isolated + ["--cross-paths"] * self.cross_paths
+            words += ("--respect-gitignore" if self.respect_gitignore else "--no-respect-gitignore",)
+        words += ("--isolated",) * self.isolated + ("--cross-paths",) * self.cross_paths
         paths = [str(path) for path in self.paths]
         return shlex.join([*words, *(["--"] if any(path.startswith("-") for path in paths) else []), *paths])
 
@@ -160,6 +167,8 @@ def wanted(
     output: Path | None,
     statistics: bool,
     quiet: bool,
+    no_cache: bool = False,
+    verbose: bool = False,
     plan_file: Path | None = None,
     save: Path | None = None,
     baseline: Path | None = None,
@@ -184,4 +193,6 @@ def wanted(
         output_format,
         statistics,
         quiet,
+        not no_cache,
+        verbose,
     )

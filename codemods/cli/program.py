@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from codemods import __version__
-from codemods.cli import PROGRAM, apply, check, diff, explain, report, review, runs, scaffold, split
+from codemods.cli import PROGRAM, apply, check, diff, explain, fleet, report, review, runs, scaffold, split
 
 app = typer.Typer(
     rich_markup_mode=None,
@@ -26,7 +26,7 @@ def _version(asked: bool) -> None:
 
 
 # in the order in which --help names them
-for commands in (check, diff, explain, apply, review, report, runs, split, scaffold):
+for commands in (check, diff, explain, apply, review, report, runs, split, scaffold, fleet):
     commands.add_to(app)
 
 

@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import itertools
 import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from codemods.cli import options, stopping, streams
+from codemods.cli.standing import standing
+
+if TYPE_CHECKING:
+    from codemods.plan import Group
+    from codemods.saved_plan import SavedPlan
 
 _HELP = """Write the review page of a saved plan: one HTML file that needs no network.
 
@@ -36,18 +42,18 @@ def report(
     options.check_output(output, file)
     with stopping.stops(), stopping.plan_stops():
         from codemods import plan_file, planned
-        from codemods.plan import Change, Group
+        from codemods.plan import Change
         from codemods.review import html_report, progress
         from codemods.rules import RULES
 
-        plan = plan_file.load(file)
-
+        plan, made = _as_it_stands(plan_file.load(file))
+        there = {group.id for group in made}
         done = itertools.count(1)
 
         def alone(groups: Sequence[Group], tell: progress.Progress) -> tuple[Change, ...]:
             tell("compose", next(done), len(plan.groups))
             try:
-                return planned.changes(plan, groups)
+                return planned.changes(plan, groups, () if any(group.id in there for group in groups) else made)
             except planned.ComposeError:
                 return ()
 
@@ -61,3 +67,15 @@ def report(
             )
         streams.put(page.encode("utf-8", "backslashreplace"), output)
     return 0
+
+
+def _as_it_stands(plan: SavedPlan) -> tuple[SavedPlan, list[Group]]:
+    """The plan with the runs that are in the files, and the groups that are. Away from the project, with what the plan
+    says itself."""
+    from codemods import sources
+
+    root = sources.find_root(Path())
+    if not any(os.path.lexists(root / saved.path) for saved in plan.files):
+        return plan, []
+    there = standing(plan, root)
+    return dataclasses.replace(plan, applied=there.applied), [one for one in plan.groups if one.id in there.made]

@@ -5,6 +5,7 @@ Writes the plan file, and the streams; no file of the project. What is heavy is 
 
 from __future__ import annotations
 
+import dataclasses
 import os
 import shlex
 import sys
@@ -15,13 +16,15 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from codemods.cli import INTERRUPTED, PROGRAM, asking, dry_run, options, stopping, streams
+from codemods.cli.home import root_of
+from codemods.cli.standing import standing
 
 if TYPE_CHECKING:
     from codemods.merging import Clash
     from codemods.rebasing import Carried, Rebase
     from codemods.review.interactive.telling import Commands
     from codemods.review.terminal import Viewpoint
-    from codemods.saved_plan import SavedPlan
+    from codemods.saved_plan import AppliedRun, Present, SavedPlan
     from codemods.shared_plan import SharedPlan
 
 _HELP = """Review a saved plan in the terminal, group by group; the answers are kept in the plan.
@@ -38,10 +41,12 @@ project: `apply --plan` does, with the groups that were accepted.
 
 def add_to(program: typer.Typer) -> None:
     """Make the command known to the program."""
-    program.command(name="review", help=_HELP)(review)
+    taking_all = {"allow_extra_args": True}  # so that more can be said of them than that there are too many
+    program.command(name="review", help=_HELP, context_settings=taking_all)(review)
 
 
 def review(
+    context: typer.Context,
     file: Annotated[Path, typer.Argument(metavar="PLAN", help="The file that `diff --save` wrote")],
     rule: Annotated[
         list[str] | None, typer.Option("--rule", metavar="RULE", help="Only groups with this rule; repeatable")
@@ -62,6 +67,9 @@ def review(
     verbose: Annotated[bool, typer.Option("-v", "--verbose", help="Tracebacks of errors")] = False,
     color: options.Colour = options.ColourChoice.auto,
 ) -> int:
+    if context.args:
+        why = "; put the GLOB of --path in quotes, or the shell replaces it by what it finds" if path else ""
+        raise stopping.Stopped(f"one PLAN is reviewed at a time, and {context.args[0]!r} is one argument more{why}")
     with stopping.stops(), stopping.plan_stops():
         from codemods.shared_plan import SharedPlan
 
@@ -83,24 +91,25 @@ def _review(
     plain: bool,
     color: options.ColourChoice,
 ) -> int:
-    from codemods import planned
     from codemods.plan import Level
     from codemods.review.interactive import choosing, telling
     from codemods.review.interactive.reviewing import Reviewing
+    from codemods.review.terminal import Viewpoint
 
-    plan, root, seen = shared.plan, _root(), _viewpoint()
-    there = sorted({finding.rule for group in plan.included for finding in group.findings})
-    if unknown := [rule for rule in rules if rule not in there]:
+    plan, root = shared.plan, _root(shared)
+    seen = Viewpoint(str(root), os.getcwd())
+    known = sorted({finding.rule for group in plan.included for finding in group.findings})
+    if unknown := [rule for rule in rules if rule not in known]:
         raise stopping.Stopped(
-            f"--rule: the plan has no group of {unknown[0]!r}; it has: {', '.join(there) or 'no group'}"
+            f"--rule: the plan has no group of {unknown[0]!r}; it has: {', '.join(known) or 'no group'}"
         )
     # Before anything is shown, so that a pipe without --plain is told so and no answer is lost in it.
     answers = asking.keyboard(plain)
-    _check_place(plan, root)
-    standing = planned.present(plan, root)
-    stale = {group.id: why for group in plan.included if (why := standing.reason(group))}
+    there = standing(plan, root)
+    plan = dataclasses.replace(plan, applied=there.applied)  # what was taken back is to be written again
+    stale = {group.id: why for group in plan.included if (why := there.reason(group))}
     stale = {group: why for group, why in stale.items() if group not in plan.written}
-    made = planned.remaining(plan, standing.applied)
+    made = [group for group in plan.groups if group.id in there.made]
     wanted = choosing.Wanted(rules, None if level is None else Level[level.name.upper()], _paths(globs, seen))
     order = choosing.shown(plan, wanted, stale)
     commands = _commands(shared.path)
@@ -113,8 +122,10 @@ def _review(
     )
 
     def save(changed: SavedPlan) -> tuple[SavedPlan, str]:
-        clashes = shared.save(changed)
-        return shared.plan, "\n".join(_clash(clash) for clash in clashes)
+        # only `apply` says in a plan what it wrote
+        clashes = shared.save(dataclasses.replace(changed, applied=shared.plan.applied))
+        now = dataclasses.replace(shared.plan, applied=there.applied)
+        return now, "\n".join(_clash(clash) for clash in clashes)
 
     voice = telling.Voice(seen, not plain and streams.coloured(color, sys.stdout), plain)
     left, interrupted = asking.asked(Reviewing.begun(plan, order), made, save, answers, voice, root)
@@ -122,29 +133,35 @@ def _review(
     return INTERRUPTED if interrupted else 0
 
 
-def _check_place(plan: SavedPlan, root: Path) -> None:
-    """Raises Stopped in a folder that the plan was not made for."""
-    if plan.files and not any(os.path.lexists(root / saved.path) for saved in plan.files):
-        raise stopping.Stopped(
-            f"none of the plan's files is in {root}; run the command in the project that it was made for"
-        )
-
-
 def _rebase(shared: SharedPlan) -> int:
     from codemods import saving
     from codemods.rebasing import lost, rebased
 
-    root = _root()
-    _check_place(shared.plan, root)
-    request = saving.again(shared.plan, root)
+    root = _root(shared)
+    old = dataclasses.replace(shared.plan, applied=_written(shared.plan, standing(shared.plan, root)))
+    request = saving.again(old, root)
     found = dry_run.looked_through(request, quiet=False)
-    plan, report = rebased(shared.plan, saving.saved(found, request))
-    if why := lost(shared.plan, plan, report):
+    plan, report = rebased(old, saving.saved(found, request))
+    if why := lost(old, plan, report):
         raise stopping.Stopped(f"{shared.path} stays as it is: {why}")
     shared.replace(plan)
     _say(_rebase_report(report))
     _say(f"Next: {_commands(shared.path).review}\n")
     return 3 if found.failures else 0
+
+
+def _written(plan: SavedPlan, there: Present) -> tuple[AppliedRun, ...]:
+    """The runs whose groups must not be written again. In a file that changed since, what the plan wrote counts as
+    still there: nobody can tell, and what is not there any more is found anew."""
+    from codemods.saved_plan import AppliedRun
+
+    whole = {run.run: run.groups for run in there.applied}
+    doubtful = {group.id for group in plan.groups if there.reason(group)}
+    runs = [run for run in plan.applied if run.run not in there.gone]
+    kept = {
+        run.run: tuple(one for one in run.groups if one in doubtful or one in whole.get(run.run, ())) for run in runs
+    }
+    return tuple(AppliedRun(run, groups) for run, groups in {**whole, **kept}.items() if groups)
 
 
 def _rebase_report(report: Rebase) -> str:
@@ -154,11 +171,12 @@ def _rebase_report(report: Rebase) -> str:
 
     def moved(one: Carried) -> str:
         was = "" if one.was == one.group.id else f" (was {visible(one.was)})"
-        return f"  {visible(one.group.id)}{was}: {decision(one.decision)}\n"
+        why = f"; {one.why}" if one.why else ""
+        return f"  {visible(one.group.id)}{was}: {decision(one.decision)}{why}\n"
 
     out = f"Answers carried over: {len(report.carried)}\n"
     out += "".join(moved(one) for one in report.carried if one.was != one.group.id)
-    out += f"To be answered again, because the edits changed: {len(report.reopened)}\n"
+    out += f"To be answered again: {len(report.reopened)}\n"
     out += "".join(map(moved, report.reopened))
     out += f"Not found any more: {len(report.gone)}\n"
     out += "".join(f"  {visible(group.id)}: {decision(one)}\n" for group, one in report.gone)
@@ -174,16 +192,8 @@ def _clash(clash: Clash) -> str:
     return f"{clash.group} was decided twice: {kept} stands, it is the newest; not {lost}."
 
 
-def _root() -> Path:
-    from codemods import sources
-
-    return sources.find_root(Path())
-
-
-def _viewpoint() -> Viewpoint:
-    from codemods.review.terminal import Viewpoint
-
-    return Viewpoint(str(_root()), os.getcwd())
+def _root(shared: SharedPlan) -> Path:
+    return root_of(shared.plan, shared.path, "review")
 
 
 def _paths(globs: Sequence[str], seen: Viewpoint) -> Callable[[str], bool] | None:

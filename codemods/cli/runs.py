@@ -6,6 +6,7 @@ Files of the project are put back by `apply` alone. What is heavy is imported in
 from __future__ import annotations
 
 import os
+from collections.abc import Collection
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -16,22 +17,35 @@ from codemods.cli.writing import tell_taken_back
 
 if TYPE_CHECKING:
     from codemods.apply.runs import ListedRun
-    from codemods.apply.undo import Undone
+
+
+_UNDO = """Put back what a run of apply wrote: content and time; all of it, or nothing.
+
+Without RUN it takes back the last run that stands: a second `undo` takes back the run before that one. An undo is a
+run, too: `undo` with its id, which is told, brings back what it took. Commits are never touched.
+
+\b
+  session-codemods runs
+  session-codemods undo 20260131T1200
+"""
 
 
 def add_to(program: typer.Typer) -> None:
     """Make the commands known to the program."""
-    program.command(help="Put back what a run of apply wrote: content, mode and time; all of it, or nothing.")(undo)
+    program.command(help=_UNDO)(undo)
     program.command(help="List the runs of apply in this project, the last one first.")(runs)
 
 
 def undo(
     run: Annotated[
         str | None,
-        typer.Argument(metavar="RUN", help="The run, or how its name begins, as `runs` shows it [the last one]"),
+        typer.Argument(
+            metavar="RUN", help="The run, or how its name begins, as `runs` shows it [the last one that is not undone]"
+        ),
     ] = None,
     force: Annotated[
-        bool, typer.Option("--force", help="Also files that changed since; what they hold now can be had back")
+        bool,
+        typer.Option("--force", help="Also files that changed since, and what later runs need; it can be had back"),
     ] = False,
     output: options.Output = None,
     quiet: options.Quiet = False,
@@ -49,8 +63,8 @@ def undo(
         seen = Viewpoint(str(done.root), os.getcwd())
         streams.put("".join(f"{seen(path)}\n" for path in sorted((*done.restored, *done.removed))), output)
         if not quiet:
-            streams.say(_undone(done))
-    return 0
+            streams.say(run_words.undone(done, PROGRAM))
+    return 3 if done.left else 0
 
 
 def runs(
@@ -61,51 +75,48 @@ def runs(
         from codemods import run_words, sources
         from codemods.apply.errors import RunError
         from codemods.apply.runs import listed
+        from codemods.apply.unfinished import unfinished
         from codemods.review.visible import visible
 
         try:
-            lines, damaged = listed(sources.find_root(Path(".")))
+            root = sources.find_root(Path("."))
+            lines, damaged = listed(root)
         except RunError as error:
             raise stopping.Stopped(str(error)) from error
-        streams.put(_table(lines, with_groups=verbose), output)
+        half = [run for run in unfinished(root) if not run.damage]
+        streams.put(_table(lines, {run.id for run in half if run.was_cut_off}, with_groups=verbose), output)
         for one in damaged:
             streams.say(f"{visible(str(one))}\n")
-        streams.say(run_words.unfinished(lines))
+        streams.say(run_words.unfinished(half))
         if not lines:
             streams.say("Nothing was applied to this project yet.\n")
     return 3 if damaged else 0
 
 
-def _undone(done: Undone) -> str:
-    from codemods.run_words import count
-
-    parts = []
-    if done.restored:
-        parts.append(f"{count(done.restored)} as before it")
-    if done.removed:
-        parts.append(f"{count(done.removed)} removed")
-    if done.already:
-        parts.append(f"{count(done.already)} {'was' if len(done.already) == 1 else 'were'} so already")
-    return f"Undid run {done.run}: {', '.join(parts)}.\nTo have it back: {PROGRAM} undo {done.by}\n"
-
-
-def _table(lines: list[ListedRun], *, with_groups: bool) -> str:
+def _table(lines: list[ListedRun], cut_off: Collection[str], *, with_groups: bool) -> str:
     from codemods.review.visible import visible
 
     if not lines:
         return ""
     head = ("run", "when (UTC)", "files", "groups", "state")
-    rows = [head, *(_row(line) for line in lines)]
+    rows = [head, *(_row(line, line.id in cut_off) for line in lines)]
     widths = [max(len(row[column]) for row in rows) for column in range(4)]
     text = []
     for at, (run, when, files, groups, state) in enumerate(rows):
         text.append(f"{run:<{widths[0]}}  {when:<{widths[1]}}  {files:>{widths[2]}}  {groups:>{widths[3]}}  {state}")
-        for group in lines[at - 1].groups if with_groups and at else ():
-            text.append(f"  {visible(group.id)}")
-            text += [f"    {visible(message)}" for message in group.messages]
+        if with_groups and at:
+            text += [f"  committed as {commit}" for commit in lines[at - 1].commits]
+            for group in lines[at - 1].groups:
+                text.append(f"  {visible(group.id)}")
+                text += [f"    {visible(message)}" for message in group.messages]
     return "".join(f"{line}\n" for line in text)
 
 
-def _row(line: ListedRun) -> tuple[str, str, str, str, str]:
-    state = f"{line.state}, undid {line.undoes}" if line.undoes else str(line.state)
+def _row(line: ListedRun, was_cut_off: bool) -> tuple[str, str, str, str, str]:
+    from codemods.review.visible import visible
+
+    state = "cut off" if was_cut_off else str(line.state)
+    state += f", undid {line.undoes}" if line.undoes else ""
+    state += f": {visible(line.why)}" if line.why else ""
+    state += f" ({visible(line.plan)})" if line.plan else ""
     return line.id, f"{line.when:%Y-%m-%d %H:%M}", str(len(line.files)), str(len(line.groups)), state

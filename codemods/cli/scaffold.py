@@ -117,6 +117,7 @@ def pool_status(
         output=output,
         statistics=False,
         quiet=quiet,
+        save=save,
     )
     with stopping.stops():
         from codemods.engine import RunRequest

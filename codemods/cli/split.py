@@ -15,17 +15,20 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from codemods.batches import By
+from codemods.batch_unit import By
 from codemods.cli import options, stopping, streams
-from codemods.cli.standing import fresh, standing
+from codemods.cli.home import root_of
+from codemods.cli.standing import all_applied, fresh, standing
 
 if TYPE_CHECKING:
     from codemods.splitting import Mail
 
+_NAMED = 3  # reasons that are told one by one
 _HELP = """Write the accepted groups of a plan as numbered patches, which `git am` and `git apply` take in order.
 
 Each patch has its reasons as the message, and after each one every file compiles; the file `series` names them in
-order. Writes no file of the project.
+order. Where files have CRLF line ends, `git am` needs --keep-cr: the last line that is printed is the command to type.
+Writes no file of the project.
 """
 
 
@@ -42,30 +45,37 @@ def split(
     verbose: Annotated[bool, typer.Option("-v", "--verbose", help="Tracebacks of errors")] = False,
 ) -> int:
     with stopping.stops(), stopping.plan_stops():
-        from codemods import plan_file, planned, sources, splitting
+        from codemods import plan_file, planned, splitting
         from codemods.apply.git import patch_base
         from codemods.batches import batches
         from codemods.review.terminal import Viewpoint
         from codemods.review.visible import visible
         from codemods.saved_plan import Verdict
 
-        plan, root = plan_file.load(file), sources.find_root(Path())
+        plan = plan_file.load(file)
+        root = root_of(plan, file, "split")
         there = standing(plan, root)
         plan = dataclasses.replace(plan, applied=there.applied)
         groups = plan.having(Verdict.ACCEPTED)
         if not groups:
-            raise stopping.Stopped(f"{file}: no group is accepted and still to be written; `review` asks for each")
+            why = all_applied(plan)
+            advice = f"{why}; no patch is left to be made" if why else "no group is accepted; `review` asks for each"
+            raise stopping.Stopped(f"{file}: {advice}")
         _, stale = fresh(plan, groups, there)
         if stale:
-            why = next(iter(stale.values()))
-            raise stopping.Stopped(f"nothing was written: {why}; `review --rebase` carries the answers over")
+            reasons = list(dict.fromkeys(stale.values()))
+            more = f"; and {len(reasons) - _NAMED} more" if len(reasons) > _NAMED else ""
+            raise stopping.Stopped(
+                f"nothing was written: {len(stale)} of {len(groups)} accepted groups are stale:"
+                f" {'; '.join(reasons[:_NAMED])}{more}; `review --rebase` carries the answers over"
+            )
         made = [group for group in plan.groups if group.id in there.made]
         paths = sorted({path for group in groups for path in group.paths})
         base = patch_base(root, root, paths)
         try:
             mails = splitting.mails(
                 batches(groups, by, plan.needs_of(groups)),
-                lambda some: planned.contents(plan, [*made, *some], paths),
+                planned.Composer(plan, paths, made),
                 splitting.sender(root, datetime.now(UTC)),
                 base.prefix,
                 base.strip,

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from codemods.cli.dry_run import warn_of_half_written
 from codemods.cli.stopping import Stopped
 
 if TYPE_CHECKING:
@@ -19,6 +20,7 @@ def standing(plan: SavedPlan, root: Path) -> Present:
     """What of the plan is in the files now; also what a run wrote that was stopped before the plan knew of it."""
     from codemods import planned
 
+    warn_of_half_written(root)
     return planned.present(plan, root, _kept(plan, root))
 
 
@@ -41,6 +43,19 @@ def _kept(plan: SavedPlan, root: Path) -> list[AppliedRun]:
         if run.state is State.DONE and not run.undoes
     ]
     return [run for run in found if run.groups]
+
+
+def all_applied(plan: SavedPlan) -> str:
+    """That nothing accepted is left to be written, in words; "" when nothing was ever accepted.
+
+    `plan` holds the runs that are in the files.
+    """
+    from codemods.saved_plan import Verdict
+
+    count = sum(plan.decision(group).verdict is Verdict.ACCEPTED for group in plan.included)
+    if count and count == len(plan.included):
+        return f"all {count} groups are applied" if count > 1 else "its one group is applied"
+    return f"what is accepted is applied already, {count} of {len(plan.included)} groups" if count else ""
 
 
 def check_needs(plan: SavedPlan) -> None:

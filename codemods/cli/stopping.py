@@ -13,6 +13,19 @@ class Stopped(Exception):
 @contextlib.contextmanager
 def stops() -> Iterator[None]:
     """Turns every error that the user can do something about into Stopped."""
+    try:
+        yield
+    except Stopped:
+        raise
+    except Exception as error:
+        told = _told(error)
+        if told is None:
+            raise
+        raise Stopped(told) from error
+
+
+def _told(error: Exception) -> str | None:
+    """What to tell of an error; None for one that is nobody's doing. (What knows the errors is heavy: so, only now.)"""
     from codemods.apply.git import DirtyFiles, GitError, NoRepository
     from codemods.apply.writer import NotPutBack, StaleFile, WriteRefused
     from codemods.engine import NoPythonFiles
@@ -20,27 +33,27 @@ def stops() -> Iterator[None]:
     from codemods.settings import SettingsError
     from codemods.sources import SourceError
 
-    try:
-        yield
-    except (SettingsError, SourceError, LeakReportError) as error:
-        raise Stopped(str(error)) from error
-    except NoPythonFiles as error:
-        raise Stopped(str(error) or "no Python file there; name a file or folder of the project") from error
-    except DirtyFiles as error:
-        what = "not saved in git as they are now; commit or stash them, or give --allow-dirty"
-        raise Stopped(f"nothing was written: {_some(error.paths)}: {what}") from error
-    except NoRepository as error:
-        what = "in no git repository, so nothing could undo the change; give --allow-no-vcs to write all the same"
-        raise Stopped(f"nothing was written: {_some(error.paths)}: {what}") from error
-    except GitError as error:
-        what = "--allow-dirty writes without asking git"
-        raise Stopped(f"nothing was written: git could not say whether files are saved: {error}; {what}") from error
-    except StaleFile as error:
-        raise Stopped(f"nothing was written: {error}; run the command again") from error
-    except NotPutBack as error:
-        raise Stopped(f"writing failed, all other files are as they were: {error}") from error
-    except WriteRefused as error:
-        raise Stopped(f"nothing was written: {error}") from error
+    match error:
+        case SettingsError() | SourceError() | LeakReportError():
+            return str(error)
+        case NoPythonFiles():
+            return str(error) or "no Python file there; name a file or folder of the project"
+        case DirtyFiles():
+            what = "not saved in git as they are now; commit or stash them, or give --allow-dirty"
+            return f"nothing was written: {_some(error.paths)}: {what}"
+        case NoRepository():
+            what = "in no git repository, so nothing could undo the change; give --allow-no-vcs to write all the same"
+            return f"nothing was written: {_some(error.paths)}: {what}"
+        case GitError():
+            what = "--allow-dirty writes without asking git"
+            return f"nothing was written: git could not say whether files are saved: {error}; {what}"
+        case StaleFile():
+            return f"nothing was written: {error}; run the command again"
+        case NotPutBack():
+            return f"writing failed, all other files are as they were: {error}"
+        case WriteRefused():
+            return f"nothing was written: {error}"
+    return None
 
 
 def _some(paths: tuple[str, ...]) -> str:

@@ -14,13 +14,16 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from codemods.batches import By
+from codemods.batch_unit import By
 from codemods.cli import PROGRAM, stopping
 from codemods.cli.streams import on_github, say_visible
 from codemods.verifying.on_fail import OnFail
 
 if TYPE_CHECKING:
     from codemods.apply.recovery import TakenBack
+    from codemods.apply.run_writer import RunWriter
+    from codemods.batches import Needs
+    from codemods.committing import Commit, CommitStopped
     from codemods.plan import Change, Group
     from codemods.saved_plan import SavedPlan
     from codemods.verifying.applying import Verified
@@ -39,8 +42,23 @@ class Ways:
     format_cmd: str | None
 
 
+@dataclasses.dataclass(frozen=True, slots=True)
+class Written:
+    """What stands in the tree now. `changes`: the files that changed; `unformatted`: those of them in which nothing of
+    the formatter's work was taken over, and why; `commits`, in order."""
+
+    done: Verified
+    changes: tuple[Change, ...] = ()
+    unformatted: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    commits: tuple[Commit, ...] = ()
+
+
 class Notes:
-    """Who wants to know what stands in the files, as soon as it does. This one does not; raise PlanFileError."""
+    """Who wants to know what stands in the files, as soon as it does. This one does not; raise PlanFileError.
+
+    `plan`: the plan file that the groups are of."""
+
+    plan = ""
 
     def written(self, run: str, groups: Sequence[Group]) -> None:
         """This run wrote these groups."""
@@ -54,29 +72,33 @@ class Notes:
 
 def write(
     saved: SavedPlan, groups: Sequence[Group], made: Sequence[Group], root: Path, ways: Ways, notes: Notes
-) -> tuple[Verified, Sequence[Change]]:
-    """Write the groups where `made` are made already; gives what stands in the tree now, and the changed files."""
+) -> Written:
+    """Write the groups where `made` are made already. Raises Stopped, and what `named_when_stopped` leaves."""
     from codemods import committing, planned
     from codemods.apply.git import guard
+    from codemods.apply.run_writer import RunWriter
+    from codemods.apply.runs import as_written
     from codemods.batches import batches, changed
     from codemods.formatting import Formatter
     from codemods.repository import GitError
     from codemods.verifying import applying
 
     paths = sorted({path for group in groups for path in group.paths})
-    before = planned.contents(saved, made, paths)
+    composed = planned.Composer(saved, paths, made)
+    before = composed(())
     formatter = Formatter(root, ways.format_cmd) if ways.format_cmd else None
     needs = saved.needs_of(groups)
 
     def contents(some: Sequence[Group]) -> Mapping[str, bytes | None]:
-        after = planned.contents(saved, [*made, *some], paths)
+        after = composed(some)
         return formatter.contents(before, after) if formatter else after
 
     def changes(some: Sequence[Group]) -> Sequence[Change]:
         return changed(before, contents(some), some)
 
     new = [path for path in paths if before[path] is None]
-    guard(root, [path for path in paths if path not in new], ways.allow_dirty, ways.allow_no_vcs, new=new)
+    here = [path for path in paths if path not in new]
+    guard(root, here, ways.allow_dirty, ways.allow_no_vcs, new=new, kept=as_written(root, here))
     asking = "--on-fail bisect"
     try:
         if ways.verify:
@@ -86,8 +108,8 @@ def write(
             committing.ready(root, paths, new)
     except GitError as error:
         raise stopping.Stopped(f"nothing was written: {asking} needs a git repository: {error}") from error
-    files = _Files(root, changes, notes)
-    with named_when_stopped(lambda: files.run):
+    with RunWriter(root, tell_taken_back) as writer, named_when_stopped(lambda: files.run):
+        files = _Files(writer, changes, notes, needs, f"`{ways.verify}` did not pass")
         if ways.verify:
             tree = applying.Tree(root, files.write, files.take_back, contents, needs, _fence)
             done = applying.verified(groups, ways.verify, ways.on_fail, tree, say_visible)
@@ -95,34 +117,48 @@ def write(
             done = applying.Verified(True, files.write(groups), tuple(groups))
         if done.left_out:
             notes.left_out(done.left_out)
-        if ways.commit_per and done.run and not done.stuck:
-            for one in committing.commit(root, batches(done.groups, ways.commit_per, needs), contents):
-                by_hook = f"; a hook changed {', '.join(one.changed_by_hook)}" if one.changed_by_hook else ""
-                say_visible(f"committed {one.id[:12]} {one.batch.subject}{by_hook}\n")
-        return done, changes(done.groups) if done.run else ()
+        if not done.run:
+            return Written(done)
+        commits: list[Commit] = []
+        if ways.commit_per and not done.stuck:
+            try:
+                committing.commit(root, batches(done.groups, ways.commit_per, needs), contents, commits.append)
+            finally:
+                if commits:
+                    writer.note_commits(done.run, [one.id for one in commits])
+        unformatted = formatter.formatted(changed(before, composed(done.groups), ())).kept if formatter else {}
+        return Written(done, tuple(changes(done.groups)), unformatted, tuple(commits))
 
 
 class _Files:
     """The files of the project. `run` is the one that stands in them, "" when they are as they were."""
 
-    def __init__(self, root: Path, changes: Callable[[Sequence[Group]], Sequence[Change]], notes: Notes) -> None:
-        self._root, self._changes, self._notes = root, changes, notes
+    def __init__(
+        self,
+        writer: RunWriter,
+        changes: Callable[[Sequence[Group]], Sequence[Change]],
+        notes: Notes,
+        needs: Needs,
+        why: str,
+    ) -> None:
+        """`why` a run is taken back that was to be written."""
+        self._writer, self._changes, self._notes, self._needs, self._why = writer, changes, notes, needs, why
         self.run = ""
 
     def write(self, groups: Sequence[Group]) -> str:
-        """As `apply.runs.written`; either it is noted, too, or nothing is written. A signal waits for both."""
+        """As `RunWriter.write`; either it is noted, too, or nothing is written. A signal waits for both."""
         from codemods.apply.held_signals import held_signals
         from codemods.apply.run_record import RunText
-        from codemods.apply.runs import written
         from codemods.plan_file import PlanFileError
 
         changes = self._changes(groups)
         with held_signals():
-            self.run = written(self._root, changes, what=RunText.of(groups), tell=tell_taken_back)
+            self.run = self._writer.write(changes, RunText.of(groups, self._needs, self._notes.plan))
             if self.run:
                 try:
                     self._notes.written(self.run, groups)
                 except PlanFileError as error:
+                    self._why = str(error)
                     self.take_back(self.run)
                     raise stopping.Stopped(f"nothing was written: {error}") from error
             return self.run
@@ -131,12 +167,11 @@ class _Files:
         """Undo what was just written. Raises NotBack."""
         from codemods import run_words
         from codemods.apply.errors import ChangedSince
-        from codemods.apply.undo import undo
         from codemods.plan_file import PlanFileError
         from codemods.verifying.applying import NotBack
 
         try:
-            undo(self._root, run, tell=tell_taken_back)
+            self._writer.take_back(run, self._why)
         except ChangedSince as error:
             advice = f"{PROGRAM} undo {run} --force puts all back, and keeps what they hold now"
             raise NotBack(f"changed since they were written: {', '.join(error.paths)}; {advice}") from error
@@ -168,9 +203,18 @@ def named_when_stopped(run: Callable[[], str]) -> Iterator[None]:
         if not isinstance(error, (*known, *run_words.REFUSALS)):
             say_visible(f"The files are written; {how}\n")
             raise
-        count = len(error.made) if isinstance(error, CommitStopped) else 0
-        commits = f", {count} commit{'s were' if count != 1 else ' was'} made" if count else ""
-        raise stopping.Stopped(f"the files are written{commits}, then: {error}; {how}") from error
+        if isinstance(error, CommitStopped):
+            raise stopping.Stopped(_half_committed(error, how)) from error
+        raise stopping.Stopped(f"the files are written, then: {error}; {how}") from error
+
+
+def _half_committed(error: CommitStopped, how: str) -> str:
+    """`undo` brings the files back, not the branch: its commits are put back upon what they were made."""
+    count = len(error.made)
+    commits = f", {count} commit{'s were' if count != 1 else ' was'} made" if count else ""
+    reset = f", then git reset {error.start[:12]}" if count and error.start else ""
+    left = "what is not committed stands in the files: mend what keeps it from being committed, then commit it"
+    return f"the files are written{commits}, then: {error}; {left}; or {how}{reset}"
 
 
 @contextlib.contextmanager

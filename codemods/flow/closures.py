@@ -17,7 +17,8 @@ from codemods.flow.reaching import binds_directly
 from codemods.flow.scope import Scope, inside, own_expressions
 from codemods.flow.values import SYNC_METHODS, Carry, Values
 from codemods.project.link import Place
-from codemods.project.name_uses import SCOPES, Function, NameUse, Role, binds, name_uses
+from codemods.project.name_uses import Function, NameUse, Role, binds, name_uses
+from codemods.project.nodes import SCOPES
 
 READS_ALL_NAMES = frozenset({"locals", "vars", "eval", "exec", "dir"})
 _BY_HAND = frozenset({"__aenter__", "__enter__", "__aexit__", "__exit__"})

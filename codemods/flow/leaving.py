@@ -11,7 +11,8 @@ from codemods.flow.scope import With, inside, own_expressions
 from codemods.flow.values import Carry
 from codemods.project.expressions import dotted, expression, last_name, shown
 from codemods.project.keeping import KEEPING, Fate, handed, starts_later
-from codemods.project.name_uses import SCOPES, binds
+from codemods.project.name_uses import binds
+from codemods.project.nodes import SCOPES
 from codemods.project.schedulers import runs_later
 from codemods.project.sessions import ClassMeaning, External, FunctionMeaning, Meaning
 

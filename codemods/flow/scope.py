@@ -8,12 +8,13 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from codemods.project.expressions import expression
-from codemods.project.facts import Expression
 from codemods.project.link import Place, Project
-from codemods.project.name_uses import Function, NameUse, Parents, name_uses
+from codemods.project.name_uses import Function, NameUse, name_uses
+from codemods.project.nodes import FIELDS, Parents, children, parents_of
 from codemods.project.sessions import External, Meaning
 
 _SUITES = ("body", "orelse", "finalbody")
+_NESTED = frozenset({*_SUITES, "handlers", "cases"})
 _FIXTURES = frozenset({"pytest.fixture", "pytest_asyncio.fixture", "pytest_asyncio.plugin.fixture"})
 Loop = (ast.For, ast.AsyncFor, ast.While)
 With = (ast.With, ast.AsyncWith)
@@ -37,7 +38,6 @@ class Scope:
         self.place = place
         self.parents = parents
         self.project = project
-        self._callees: dict[Expression, Meaning] = {}
 
     @cached_property
     def _seats(self) -> dict[ast.stmt, Seat]:
@@ -81,6 +81,10 @@ class Scope:
 
     def statements(self) -> list[ast.stmt]:
         """Every statement of the scope at any depth, in source order."""
+        return list(self._in_order)
+
+    @cached_property
+    def _in_order(self) -> list[ast.stmt]:
         return sorted(self._seats, key=lambda statement: (statement.lineno, statement.col_offset))
 
     def seat(self, statement: ast.stmt) -> Seat:
@@ -134,14 +138,15 @@ class Scope:
         return self.project.meaning(expression(node), self.place)
 
     def callee(self, call: ast.Call) -> Meaning:
-        """What is called; remembered, as the same few things are called over and over in one scope."""
-        called = expression(call.func)
-        if called not in self._callees:
-            self._callees[called] = self.project.meaning(called, self.place)
-        return self._callees[called]
+        """What is called."""
+        return self.project.meaning(expression(call.func), self.place)
 
     def watched(self) -> list[ast.AST]:
         """The calls, `with` and `for` statements of this scope, in source order."""
+        return list(self._watched)
+
+    @cached_property
+    def _watched(self) -> list[ast.AST]:
         return sorted(
             self.parents.watched.get(self.node, ()),
             key=lambda node: (getattr(node, "lineno", 0), getattr(node, "col_offset", 0)),
@@ -169,24 +174,50 @@ def inside(statement: ast.stmt) -> Iterator[ast.stmt]:
             yield from inside(inner)
 
 
-def own_expressions(statement: ast.stmt) -> Iterator[ast.AST]:
-    """The expression nodes that belong to the statement itself, not to the statements inside it."""
+def own_expressions(statement: ast.stmt) -> Sequence[ast.AST]:
+    """The expression nodes that belong to the statement itself, not to the statements inside it.
+
+    Kept with the statement, as `expression` keeps its form: every question about a name goes through them again.
+    """
+    known: list[ast.AST] | None = statement.__dict__.get("_own_expressions")
+    if known is None:
+        known = statement.__dict__["_own_expressions"] = _own_expressions(statement)
+    return known
+
+
+def _own_expressions(statement: ast.stmt) -> list[ast.AST]:
     stack: list[ast.AST] = []
-    for field, value in ast.iter_fields(statement):
-        if field in _SUITES or field in ("handlers", "cases"):
-            continue
-        stack += [child for child in (value if isinstance(value, list) else [value]) if isinstance(child, ast.AST)]
+    for field in FIELDS[statement.__class__]:
+        if field not in _NESTED:
+            value = getattr(statement, field, None)
+            stack += [child for child in (value if isinstance(value, list) else [value]) if child is not None]
+    found: list[ast.AST] = []
     while stack:
         node = stack.pop()
-        yield node
-        stack += list(ast.iter_child_nodes(node))
+        found.append(node)
+        stack += children(node)
+    return found
 
 
-def scopes(tree: ast.Module, path: str, project: Project) -> Iterator[Scope]:
-    """Every scope of a file: the module, its classes, its functions at any depth, in source order."""
-    parents = Parents(tree)
-    yield Scope(tree, Place(path), parents, project)
+def scopes(tree: ast.Module, path: str, project: Project) -> Sequence[Scope]:
+    """Every scope of a file: the module, its classes, its functions at any depth, in source order.
+
+    They are made once for a project, and what they remember serves everyone who looks at the file.
+    """
+    kept = project.kept.get(("scopes", path))
+    if isinstance(kept, _Scopes) and kept.tree is tree:
+        return kept.scopes
+    parents = parents_of(tree)
+    found = [Scope(tree, Place(path), parents, project)]
     for definition in parents.definitions:
         names = [definition.name]
         names += [around.name for around in parents.chain(definition) if isinstance(around, Definition)]
-        yield Scope(definition, Place(path, ".".join(reversed(names))), parents, project)
+        found.append(Scope(definition, Place(path, ".".join(reversed(names))), parents, project))
+    project.kept["scopes", path] = _Scopes(tree, found)
+    return found
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Scopes:
+    tree: ast.Module
+    scopes: Sequence[Scope]

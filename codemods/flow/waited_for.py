@@ -8,7 +8,8 @@ from dataclasses import dataclass
 
 from codemods.flow.scope import Loop, Scope, With
 from codemods.project.expressions import expression, last_name
-from codemods.project.name_uses import COMPREHENSIONS, SCOPES, Role
+from codemods.project.name_uses import COMPREHENSIONS, Role
+from codemods.project.nodes import SCOPES
 
 _READING = frozenset({"result", "exception", "join"})
 _FILLING = frozenset({"append", "appendleft", "add", "extend", "insert", "put_nowait"})

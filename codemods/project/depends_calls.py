@@ -5,9 +5,9 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterable, Iterator
 
-from codemods.project.expressions import expression, last_name
+from codemods.project.expressions import called_name, expression
 from codemods.project.facts import DependsCall, Import
-from codemods.project.name_uses import Parents
+from codemods.project.nodes import Parents
 
 _NAMES = frozenset({"Depends", "Security"})
 
@@ -19,7 +19,7 @@ def depends_calls(parents: Parents, imports: Iterable[Import]) -> Iterator[Depen
         (node, scope)
         for scope, nodes in parents.watched.items()
         for node in nodes
-        if isinstance(node, ast.Call) and last_name(expression(node.func)) in names
+        if isinstance(node, ast.Call) and called_name(node.func) in names
     ]
     for node, scope in sorted(found, key=lambda pair: (pair[0].lineno, pair[0].col_offset)):
         given = node.args[:1] + [keyword.value for keyword in node.keywords if keyword.arg == "dependency"]
@@ -36,8 +36,10 @@ def _qualname(scope: ast.AST, parents: Parents) -> str:
     return ".".join(reversed(names))
 
 
-def overrides(tree: ast.Module) -> Iterator[DependsCall]:
+def overrides(tree: ast.Module, parents: Parents) -> Iterator[DependsCall]:
     """What `app.dependency_overrides[get_session] = other` puts in the place of a dependency: one, too."""
+    if not any(one.attr == "dependency_overrides" for one in parents.of_kind(ast.Attribute)):
+        return
     for node in ast.walk(tree):
         match node:
             case ast.Assign(

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import ast
+from collections.abc import Callable
+from typing import Any
 
 from codemods.project.facts import (
     Annotated,
@@ -23,41 +25,92 @@ OPAQUE = Opaque()
 
 
 def expression(node: ast.expr | None) -> Expression:
-    """The fact form of an expression; Opaque for what says nothing about sessions (and for None)."""
-    match node:
-        case ast.Name(id=name):
-            return Name(name)
-        case ast.Attribute(value=value, attr=attr):
-            return Attribute(expression(value), attr)
-        case ast.Call(func=function, args=arguments, keywords=keywords):
-            return Call(
-                expression(function),
-                tuple(expression(argument) for argument in arguments),
-                tuple((keyword.arg, expression(keyword.value)) for keyword in keywords),
-            )
-        case ast.Await(value=value):
-            return Awaited(expression(value))
-        case ast.Subscript(value=value, slice=ast.Tuple()) if _last_name(value) == "Annotated":
+    """The fact form of an expression; Opaque for what says nothing about sessions (and for None).
+
+    It is kept with the node: scan, project and every rule ask for the form of the same calls over and over.
+    """
+    if node is None:
+        return OPAQUE
+    known: Expression | None = node.__dict__.get("_expression")
+    if known is None:
+        make = _FORMS.get(node.__class__)
+        known = node.__dict__["_expression"] = OPAQUE if make is None else make(node)
+    return known
+
+
+def _name(node: ast.Name) -> Expression:
+    return Name(node.id)
+
+
+def _attribute(node: ast.Attribute) -> Expression:
+    return Attribute(expression(node.value), node.attr)
+
+
+def _call(node: ast.Call) -> Expression:
+    return Call(
+        expression(node.func),
+        tuple([expression(argument) for argument in node.args]),
+        tuple([(keyword.arg, expression(keyword.value)) for keyword in node.keywords]),
+    )
+
+
+def _awaited(node: ast.Await) -> Expression:
+    return Awaited(expression(node.value))
+
+
+def _subscript(node: ast.Subscript) -> Expression:
+    if isinstance(node.slice, ast.Tuple):
+        if called_name(node.value) == "Annotated":
             return annotation(node) or OPAQUE
-        case ast.Subscript(value=value, slice=ast.Tuple(elts=elements)) if elements:
-            return Item(expression(value), Either(tuple(expression(element) for element in elements)))
-        case ast.Subscript(value=value, slice=key):
-            return Item(expression(value), expression(key))
-        case ast.BoolOp(op=ast.Or(), values=values):
-            return Either(tuple(expression(value) for value in values))
-        case ast.IfExp(body=body, orelse=orelse):
-            return Either((expression(body), expression(orelse)))
-        case ast.NamedExpr(value=value):
-            return expression(value)
-        case ast.Lambda(args=ast.arguments(args=[], posonlyargs=[], kwonlyargs=[]), body=body):
-            return Lambda(expression(body))
-        case ast.Dict(keys=keys, values=values) if keys and all(isinstance(key, ast.Constant) for key in keys):
-            pairs = zip(keys, values, strict=True)
-            return Mapping(tuple((k.value, expression(v)) for k, v in pairs if isinstance(k, ast.Constant)))
-        case ast.Constant(value=value):
-            return Literal(value if isinstance(value, (str, int, float, bool, type(None))) else "")
-        case _:
-            return OPAQUE
+        if node.slice.elts:
+            return Item(expression(node.value), Either(tuple(expression(element) for element in node.slice.elts)))
+    return Item(expression(node.value), expression(node.slice))
+
+
+def _either(node: ast.BoolOp) -> Expression:
+    if isinstance(node.op, ast.Or):
+        return Either(tuple(expression(value) for value in node.values))
+    return OPAQUE
+
+
+def _conditional(node: ast.IfExp) -> Expression:
+    return Either((expression(node.body), expression(node.orelse)))
+
+
+def _named(node: ast.NamedExpr) -> Expression:
+    return expression(node.value)
+
+
+def _lambda(node: ast.Lambda) -> Expression:
+    given = node.args
+    return OPAQUE if given.args or given.posonlyargs or given.kwonlyargs else Lambda(expression(node.body))
+
+
+def _mapping(node: ast.Dict) -> Expression:
+    if not node.keys or not all(isinstance(key, ast.Constant) for key in node.keys):
+        return OPAQUE
+    pairs = zip(node.keys, node.values, strict=True)
+    return Mapping(tuple((key.value, expression(value)) for key, value in pairs if isinstance(key, ast.Constant)))
+
+
+def _literal(node: ast.Constant) -> Expression:
+    value = node.value
+    return Literal(value if isinstance(value, (str, int, float, bool, type(None))) else "")
+
+
+_FORMS: dict[type[ast.AST], Callable[[Any], Expression]] = {
+    ast.Name: _name,
+    ast.Attribute: _attribute,
+    ast.Call: _call,
+    ast.Await: _awaited,
+    ast.Subscript: _subscript,
+    ast.BoolOp: _either,
+    ast.IfExp: _conditional,
+    ast.NamedExpr: _named,
+    ast.Lambda: _lambda,
+    ast.Dict: _mapping,
+    ast.Constant: _literal,
+}
 
 
 def annotation(node: ast.expr | None) -> Expression | None:
@@ -78,10 +131,10 @@ def annotation(node: ast.expr | None) -> Expression | None:
             return annotation(sides[0]) if len(sides) == 1 else OPAQUE
         case ast.Subscript(value=value, slice=ast.BinOp() as key):
             return Item(expression(value), annotation(key) or OPAQUE)  # `Mapped[datetime | None]`
-        case ast.Subscript(value=value, slice=key) if _last_name(value) == "Optional":
+        case ast.Subscript(value=value, slice=key) if called_name(value) == "Optional":
             return annotation(key)
         case ast.Subscript(value=value, slice=ast.Tuple(elts=elements)) if (
-            elements and _last_name(value) == "Annotated"
+            elements and called_name(value) == "Annotated"
         ):
             inner = annotation(elements[0])
             depends = next((expression(item) for item in elements[1:] if isinstance(item, ast.Call)), OPAQUE)
@@ -94,6 +147,35 @@ def declared(node: ast.expr | None) -> Expression:
     """The value of a name of which only the annotation is in view."""
     told = annotation(node)
     return OPAQUE if told is None or isinstance(told, Opaque) else Annotated(told)
+
+
+def dotted_name(node: ast.expr) -> str:
+    """`dotted(expression(node))`, without making what that makes of the arguments on the way."""
+    names: list[str] = []
+    while True:
+        kind = node.__class__
+        if kind is ast.Attribute:
+            names.append(node.attr)  # type: ignore[attr-defined]
+        elif kind is ast.Name:
+            names.append(node.id)  # type: ignore[attr-defined]
+            return ".".join(reversed(names)) if len(names) > 1 else names[0]
+        elif kind is not ast.NamedExpr:
+            return ""
+        node = node.value  # type: ignore[attr-defined]
+
+
+def called_name(node: ast.expr) -> str:
+    """`last_name(expression(node))`: `c` of `a.b.c` and of `f().c`; "" when there is none."""
+    while isinstance(node, ast.NamedExpr):
+        node = node.value
+    if isinstance(node, ast.Attribute):
+        return node.attr
+    return node.id if isinstance(node, ast.Name) else ""
+
+
+def is_true(node: Expression | None) -> bool:
+    """`True`, and the 1 that Python takes for it."""
+    return isinstance(node, Literal) and node.value == 1
 
 
 def dotted(node: Expression) -> str:
@@ -139,7 +221,3 @@ def last_name(node: Expression) -> str:
             return name
         case _:
             return ""
-
-
-def _last_name(node: ast.expr) -> str:
-    return last_name(expression(node))

@@ -6,26 +6,32 @@ Expressions are kept as small values (`Expression`), as much of them as resolvin
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
+from codemods.project.hashing import Hashed, hashed_once
 
+
+@hashed_once
 @dataclass(frozen=True, slots=True)
-class Name:
+class Name(Hashed):
     """A plain name, to be looked up in the scope in which it stands."""
 
     id: str
 
 
+@hashed_once
 @dataclass(frozen=True, slots=True)
-class Attribute:
+class Attribute(Hashed):
     """`value.name`."""
 
     value: Expression
     name: str
 
 
+@hashed_once
 @dataclass(frozen=True, slots=True)
-class Call:
+class Call(Hashed):
     """`function(*arguments, **keywords)`. A keyword named None is a `**` argument; starred arguments are Opaque."""
 
     function: Expression
@@ -41,72 +47,89 @@ class Call:
         return any(key is None for key, _ in self.keywords)
 
 
+@hashed_once
 @dataclass(frozen=True, slots=True)
-class Awaited:
+class Awaited(Hashed):
     """`await value`."""
 
     value: Expression
 
 
+@hashed_once
 @dataclass(frozen=True, slots=True)
-class Item:
+class Item(Hashed):
     """`value[key]`."""
 
     value: Expression
     key: Expression
 
 
+@hashed_once
 @dataclass(frozen=True, slots=True)
-class Either:
+class Either(Hashed):
     """`a or b`, `a if c else b`: one of these."""
 
     options: tuple[Expression, ...]
 
 
+@hashed_once
 @dataclass(frozen=True, slots=True)
-class Entered:
+class Entered(Hashed):
     """What `with value as name` binds to the name."""
 
     value: Expression
 
 
+@hashed_once
 @dataclass(frozen=True, slots=True)
-class Iterated:
+class Iterated(Hashed):
     """What `for name in value` binds to the name."""
 
     value: Expression
 
 
+@hashed_once
 @dataclass(frozen=True, slots=True)
-class Annotated:
+class Annotated(Hashed):
     """A value of which only the declared type is in view."""
 
     annotation: Expression
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Literal:
-    """A constant: None, a bool, a number or a string."""
+    """A constant: None, a bool, a number or a string. Unlike in Python, 1 is not True: answers are kept by it."""
 
     value: object
 
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Literal):
+            return NotImplemented
+        return self.value.__class__ is other.value.__class__ and self.value == other.value
 
+    def __hash__(self) -> int:
+        return hash(self.value)
+
+
+@hashed_once
 @dataclass(frozen=True, slots=True)
-class Lambda:
+class Lambda(Hashed):
     """`lambda: value`, without parameters."""
 
     value: Expression
 
 
+@hashed_once
 @dataclass(frozen=True, slots=True)
-class Mapping:
+class Mapping(Hashed):
     """`{"key": value}`, with literal keys."""
 
     items: tuple[tuple[object, Expression], ...]
 
 
+@hashed_once
 @dataclass(frozen=True, slots=True)
-class Series:
+class Series(Hashed):
     """`[a, b]` or `(a, b)` in a class body; the parameters of a declared type."""
 
     elements: tuple[Expression, ...]
@@ -231,6 +254,40 @@ class GeneratorScope:
     odd: int = 0  # line of a condition or loop around the yield, or of a `yield` whose value is used
 
 
+class Summary:
+    """What a function does with its parameters, worked out when it is first asked for.
+
+    Only functions that something of interest is handed to are ever asked about: not one in ten (and working it out
+    for all of them was a third of the scan). It compares, and is pickled, as what it is when worked out.
+    """
+
+    __slots__ = ("_find", "_uses")
+
+    def __init__(self, find: Callable[[], tuple[ParameterUse, ...]] | tuple[ParameterUse, ...]) -> None:
+        """`find` must give the same whenever it is called: it may only read a tree."""
+        self._find = None if isinstance(find, tuple) else find
+        self._uses = find if isinstance(find, tuple) else ()
+
+    @property
+    def uses(self) -> tuple[ParameterUse, ...]:
+        if self._find is not None:
+            self._uses = self._find()
+            self._find = None
+        return self._uses
+
+    def __eq__(self, other: object) -> bool:
+        return self.uses == other.uses if isinstance(other, Summary) else NotImplemented
+
+    def __hash__(self) -> int:
+        return hash(self.uses)
+
+    def __repr__(self) -> str:
+        return f"Summary({self.uses!r})"
+
+    def __reduce__(self) -> tuple[type[Summary], tuple[tuple[ParameterUse, ...]]]:
+        return Summary, (self.uses,)
+
+
 @dataclass(frozen=True, slots=True)
 class DependsCall:
     """`Depends(argument)`, wherever it stands: a default, an annotation, a decorator, a list."""
@@ -276,12 +333,18 @@ class FunctionFacts:
     bindings: tuple[Binding, ...]
     returns: tuple[Expression, ...]
     yields: tuple[Expression, ...]
-    uses: tuple[ParameterUse, ...]
+    summary: Summary
     returned_as_is: bool  # the body makes one value, and returns it without doing anything with it
     lends: GeneratorScope | None
     streams: int = 0  # line of a call that by its name makes a streaming response
     suspected_later: int = 0  # line of a call in it, nested functions included, that by its name may run things later
+    calls: frozenset[str] = frozenset()  # last names of everything called in it, nested functions included
     hands_on: HandedOn | None = None  # a callable that it takes, with all its arguments, goes to one call as it came
+
+    @property
+    def uses(self) -> tuple[ParameterUse, ...]:
+        """What the function does with each of its parameters that it uses."""
+        return self.summary.uses
 
     @property
     def name(self) -> str:

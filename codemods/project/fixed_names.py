@@ -8,8 +8,10 @@ from __future__ import annotations
 import ast
 from collections import Counter
 
+from codemods.project.nodes import Parents, children
 
-def fixed_names(tree: ast.Module) -> frozenset[str]:
+
+def fixed_names(tree: ast.Module, parents: Parents) -> frozenset[str]:
     """The names that a statement at the top of the module binds, under no condition, and nothing binds again.
 
     Imports, loops, `del`, `global` in functions, annotations without a value and a plain None count as not fixed.
@@ -26,9 +28,8 @@ def fixed_names(tree: ast.Module) -> frozenset[str]:
                 given.add(name)
         for name in _bindings(statement):
             bound[name] += 1
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Global):
-            bound.update(node.names)
+    for node in parents.of_kind(ast.Global):
+        bound.update(node.names)
     return frozenset(name for name in given if bound[name] == 1)
 
 
@@ -56,5 +57,5 @@ def _bindings(statement: ast.stmt) -> list[str]:
                 found.append(name)
             case ast.MatchMapping(rest=str(name)):
                 found.append(name)
-        waiting += list(ast.iter_child_nodes(node))
+        waiting += children(node)
     return found

@@ -9,7 +9,8 @@ import ast
 
 from codemods.project.expressions import expression
 from codemods.project.facts import HandedOn
-from codemods.project.name_uses import Function, Parents
+from codemods.project.name_uses import Function
+from codemods.project.nodes import Parents, walk
 
 
 def handed_on(node: Function, parents: Parents) -> HandedOn | None:
@@ -17,7 +18,7 @@ def handed_on(node: Function, parents: Parents) -> HandedOn | None:
     if node.args.vararg is None:
         return None
     names = [node.args.vararg.arg, *([node.args.kwarg.arg] if node.args.kwarg else [])]
-    calls = [call for call in ast.walk(node) if isinstance(call, ast.Call) and _stars(call) == names]
+    calls = [call for call in parents.of_kind_within(node, ast.Call) if _stars(call) == names]
     if len(calls) != 1 or any(_mentions(node, name) != 1 for name in names):
         return None
     [call] = calls
@@ -44,4 +45,4 @@ def _stars(call: ast.Call) -> list[str]:
 
 
 def _mentions(node: Function, name: str) -> int:
-    return sum(isinstance(inner, ast.Name) and inner.id == name for inner in ast.walk(node))
+    return sum(isinstance(inner, ast.Name) and inner.id == name for inner in walk(node))

@@ -31,6 +31,7 @@ from codemods.project.facts import (
     Mapping,
     ModuleFacts,
     Name,
+    Opaque,
     Parameter,
 )
 from codemods.project.sessions import (
@@ -66,6 +67,7 @@ from codemods.project.sessions import (
 )
 from codemods.project.symbols import Loader, ModuleName, Symbols
 
+_NO_MEMBER = External("")
 _EXITS = ("__aexit__", "__exit__", "aclose", "close", "__aenter__", "__enter__")
 _ENTERING = {"enter_async_context", "enter_context"}
 _DEPENDS = {"fastapi.Depends", "fastapi.Security", "fastapi.params.Depends", "fastapi.param_functions.Depends"}
@@ -109,8 +111,13 @@ class Project:
         self.factories = factories
         self.schedulers = schedulers
         self.cleared = cleared
+        self.kept: dict[tuple[str, str], object] = {}  # what others keep for as long as there is the project
         self._known: dict[tuple[str, ...], Meaning] = {}
         self._active: dict[tuple[str, ...], int] = {}
+        self._settled: dict[tuple[Expression | str, str, str], Meaning] = {}
+        self._bases: dict[ClassMeaning, list[ClassMeaning | External]] = {}
+        self._inheriting: dict[str, list[tuple[ClassMeaning, list[ClassMeaning]]]] = {}
+        self._asked_every_file = 0  # how often an answer hung on which files are read by now
         self._looking_for_subclasses = False
         self._all_subclasses: dict[ClassMeaning, list[ClassMeaning]] = {}
         self._subclasses_of = -1  # how many files were known when they were looked for
@@ -145,9 +152,24 @@ class Project:
 
     def meaning(self, node: Expression, place: Place) -> Meaning:
         """What evaluating the expression at this place gives."""
+        if node.__class__ is Opaque:
+            return UNKNOWN
+        # a name goes by its text: that is hashed without a call, and half of what is asked for are names
+        key = (node.id if isinstance(node, Name) else node, place.path, place.qualname)
+        known = self._settled.get(key)
+        if known is not None:
+            return known
+        reached, self._reached = self._reached, sys.maxsize
+        asked = self._asked_every_file
+        found = self.name(node.id, place) if isinstance(node, Name) else self._meaning(node, place)
+        if self._reached == sys.maxsize and self._asked_every_file == asked:
+            # neither on the way to an answer that is not there yet, nor by what happens to be read by now
+            self._settled[key] = found
+        self._reached = min(self._reached, reached)
+        return found
+
+    def _meaning(self, node: Expression, place: Place) -> Meaning:
         match node:
-            case Name(id=name):
-                return self.name(name, place)
             case Attribute(value=value, name=name):
                 return self.attribute(self.meaning(value, place), name, place)
             case Call():
@@ -197,6 +219,7 @@ class Project:
 
     def _is_changed(self, name: str) -> bool:
         """Whether a dict of this name is filled or changed somewhere in the project."""
+        self._asked_every_file += 1
         ends = tuple(
             f"{name}.{method}" for method in ("__setitem__", "update", "setdefault", "pop", "clear", "popitem")
         )
@@ -211,9 +234,10 @@ class Project:
         while qualname:
             functions = self.symbols.functions(place.path, qualname)
             if functions:
-                found = self._local(name, functions, place.path, qualname)
-                if found is not None:
-                    return found
+                if name in self.symbols.locals(place.path, qualname):
+                    found = self._local(name, functions, place.path, qualname)
+                    if found is not None:
+                        return found
             elif innermost and self.symbols.class_(place.path, qualname) is not None:
                 found = self._class_attribute(ClassMeaning(place.path, qualname), name, unbound=True)
                 if not isinstance(found, UnknownMeaning):
@@ -310,8 +334,10 @@ class Project:
         return External(f"builtins.{name}") if found is None else found
 
     def _member(self, path: str, name: str) -> Meaning | None:
-        known = self._remember(("member", path, name), lambda: self._find_member(path, name) or External(""))
-        return None if known == External("") else known
+        known = self._known.get(("member", path, name))
+        if known is None:
+            known = self._remember(("member", path, name), lambda: self._find_member(path, name) or _NO_MEMBER)
+        return None if known.__class__ is External and known == _NO_MEMBER else known
 
     def _find_member(self, path: str, name: str) -> Meaning | None:
         place = Place(path)
@@ -396,13 +422,25 @@ class Project:
 
     def bases(self, class_: ClassMeaning) -> list[ClassMeaning | External]:
         """The class and everything it inherits from, nearest first; cycles are cut."""
-        found: list[ClassMeaning | External] = []
+        known = self._bases.get(class_)
+        if known is not None:
+            return list(known)
+        reached, self._reached = self._reached, sys.maxsize
+        asked = self._asked_every_file
+        found = self._find_bases(class_)
+        if self._reached == sys.maxsize and self._asked_every_file == asked:
+            self._bases[class_] = found
+        self._reached = min(self._reached, reached)
+        return list(found)
+
+    def _find_bases(self, class_: ClassMeaning) -> list[ClassMeaning | External]:
+        found: dict[ClassMeaning | External, None] = {}
         waiting: list[ClassMeaning | External] = [class_]
         while waiting:
             current = waiting.pop(0)
             if current in found:
                 continue
-            found.append(current)
+            found[current] = None
             if isinstance(current, ClassMeaning):
                 facts = self.symbols.class_(current.module, current.qualname)
                 outside = Place(current.module, current.qualname.rpartition(".")[0])
@@ -413,7 +451,7 @@ class Project:
                         inherited = inherited.of
                     if isinstance(inherited, (ClassMeaning, External)):
                         waiting.append(inherited)
-        return found
+        return list(found)
 
     def overrides(self, function: FunctionMeaning) -> list[FunctionMeaning]:
         """The methods of subclasses that may run instead when this one is called on an instance."""
@@ -433,6 +471,7 @@ class Project:
         `class Row(plugin.Model)`, where `plugin` is an object, asks for them to know what its own base is. What is
         found on the way is not remembered.
         """
+        self._asked_every_file += 1
         if self._looking_for_subclasses:
             self._reached = -1
             return {}
@@ -448,11 +487,18 @@ class Project:
     def _find_subclasses(self) -> dict[ClassMeaning, list[ClassMeaning]]:
         found: dict[ClassMeaning, list[ClassMeaning]] = {}
         for path in self.symbols.paths():
-            for facts in self.symbols.facts[path].classes:
-                below = ClassMeaning(path, facts.qualname)
-                for above in self.bases(below)[1:]:
-                    if isinstance(above, ClassMeaning):
-                        found.setdefault(above, []).append(below)
+            inheriting = self._inheriting.get(path)
+            if inheriting is None:
+                classes = [ClassMeaning(path, facts.qualname) for facts in self.symbols.facts[path].classes]
+                inheriting = [
+                    (one, [base for base in self.bases(one)[1:] if isinstance(base, ClassMeaning)]) for one in classes
+                ]
+                if all(one in self._bases for one in classes):
+                    # the bases of these are known for good, whatever is read yet
+                    inheriting = self._inheriting[path] = [pair for pair in inheriting if pair[1]]
+            for below, bases in inheriting:
+                for above in bases:
+                    found.setdefault(above, []).append(below)
         return found
 
     def class_facts(self, class_: ClassMeaning) -> ClassFacts | None:

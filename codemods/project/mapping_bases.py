@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from codemods.project.facts import Attribute, Call, ClassFacts, Expression, Literal, Name
+from codemods.project.expressions import is_true
+from codemods.project.facts import Attribute, Call, ClassFacts, Expression, Name
 from codemods.project.link import Place, Project
 from codemods.project.mapping_definitions import definition, external_names
 from codemods.project.mapping_names import (
@@ -175,7 +176,7 @@ class Hierarchy:
             return False
         if any(isinstance(base, External) and base.dotted in SQLMODEL for base in ancestry.order):
             return any(
-                key == "table" and value == Literal(True)
+                key == "table" and is_true(value)
                 for base in ancestry.project_bases
                 if (base_facts := self._project.class_facts(base)) is not None
                 for key, value in base_facts.keywords
@@ -191,7 +192,7 @@ class Hierarchy:
 
 def is_abstract(facts: ClassFacts) -> bool:
     """`__abstract__ = True` in the class itself; it is not inherited."""
-    return any(one.name == "__abstract__" and not one.method and one.value == Literal(True) for one in facts.attributes)
+    return any(one.name == "__abstract__" and not one.method and is_true(one.value) for one in facts.attributes)
 
 
 def _merged(lines: list[list[Base]]) -> list[Base]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from dataclasses import dataclass, replace
 
-from codemods.project.expressions import last_name
+from codemods.project.expressions import is_true, last_name
 from codemods.project.facts import Call, Either, Expression, Item, Literal, Name, Series
 from codemods.project.field_expressions import quoted_type
 from codemods.project.link import Place, Project
@@ -158,7 +158,7 @@ def column_type(arguments: tuple[Expression, ...], place: Place, project: Projec
         means = project.meaning(node, place)
         if isinstance(means, External) and means.dotted.startswith("sqlalchemy."):
             name = last_name(node) and means.dotted.rpartition(".")[2].upper()
-            if name == "UUID" and isinstance(argument, Call) and argument.keyword("as_uuid") == Literal(True):
+            if name == "UUID" and isinstance(argument, Call) and is_true(argument.keyword("as_uuid")):
                 return True, "uuid.UUID"
             if name in COLUMN_TYPES:
                 return True, COLUMN_TYPES[name]

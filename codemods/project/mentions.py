@@ -12,7 +12,8 @@ from dataclasses import dataclass
 
 from codemods.project.expressions import expression
 from codemods.project.facts import Expression
-from codemods.project.name_uses import Parents, Role, value_use
+from codemods.project.name_uses import Role, value_use
+from codemods.project.nodes import Parents, parents_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,12 +34,8 @@ class Mention:
 
 def mentions(tree: ast.Module, path: str, names: Collection[str]) -> Iterator[Mention]:
     """Every read of one of the names in a file: as a name, or as the last attribute of a chain. In no order."""
-    parents = Parents(tree)
-    for node in ast.walk(tree):
-        if not isinstance(node, (ast.Name, ast.Attribute)) or not isinstance(node.ctx, ast.Load):
-            continue
-        if (node.id if isinstance(node, ast.Name) else node.attr) not in names:
-            continue
+    parents = parents_of(tree)
+    for node in parents.in_order(node for name in names for node in parents.read.get(name, ())):
         above = parents.of(node)
         called = isinstance(above, ast.Call) and above.func is node
         use = value_use(above if called and isinstance(above, ast.Call) else node, parents)

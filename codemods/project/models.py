@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import enum
 
-from codemods.project.expressions import dotted, last_name
+from codemods.project.expressions import dotted, is_true, last_name
 from codemods.project.facts import Annotated, Call, Either, Expression, Item, Literal
 from codemods.project.link import Place, Project
 from codemods.project.mapping_names import SQLMODEL
@@ -42,7 +42,7 @@ def is_mapped(class_: ClassMeaning, project: Project) -> bool:
         return False
     if any(isinstance(base, External) and base.dotted in SQLMODEL for base in project.bases(class_)):
         return any(
-            key == "table" and value == Literal(True)
+            key == "table" and is_true(value)
             for base in project.bases(class_)
             if isinstance(base, ClassMeaning) and (facts := project.class_facts(base)) is not None
             for key, value in facts.keywords

@@ -10,11 +10,11 @@ import enum
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
+from codemods.project.nodes import DEFINITIONS, SCOPES, Parents, children, walk
+from codemods.syntax.nodes import type_parameter_names
+
 Function = ast.FunctionDef | ast.AsyncFunctionDef
-SCOPES = (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)
 COMPREHENSIONS = (ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp)
-# awaiting `gather(f(s), g(s))` awaits what is inside it: these expressions hand the await through
-_TRANSPARENT = (ast.Call, ast.Starred, ast.keyword, ast.List, ast.Tuple, ast.ListComp, ast.GeneratorExp, ast.IfExp)
 
 
 class Role(enum.StrEnum):
@@ -57,8 +57,7 @@ class NameUse:
         return self.node.lineno
 
 
-_DEFINITIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
-_WATCHED = (ast.Call, ast.With, ast.AsyncWith, ast.For, ast.AsyncFor)
+_CLOSED = frozenset({*DEFINITIONS, ast.Lambda})  # what is inside of these is theirs
 
 
 def own_nodes(function: Function) -> list[ast.AST]:
@@ -68,86 +67,18 @@ def own_nodes(function: Function) -> list[ast.AST]:
     while waiting:
         node = waiting.pop()
         found.append(node)
-        if not isinstance(node, (*_DEFINITIONS, ast.Lambda)):
-            waiting += ast.iter_child_nodes(node)
+        if node.__class__ not in _CLOSED:
+            waiting += children(node)
     return found
-
-
-class Parents:
-    """Who stands around whom, for one tree; and what of interest stands in which scope, noted on the same walk.
-
-    `definitions` are the functions and classes, in source order. `watched` are the calls, `with` and `for` statements
-    by the innermost function or class in whose body they stand (a lambda is part of its statement).
-    """
-
-    def __init__(self, root: ast.AST) -> None:
-        self.root = root
-        self._parent: dict[ast.AST, ast.AST] = {}
-        self.definitions: list[ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef] = []
-        self.watched: dict[ast.AST, list[ast.AST]] = {}
-        waiting: list[tuple[ast.AST, ast.AST]] = [(root, root)]
-        while waiting:
-            node, scope = waiting.pop()
-            inner = scope
-            if isinstance(node, _DEFINITIONS):
-                self.definitions.append(node)
-                inner = node
-            elif isinstance(node, _WATCHED):
-                self.watched.setdefault(scope, []).append(node)
-            for field in node._fields:
-                value = getattr(node, field, None)
-                within = inner if field == "body" else scope
-                if isinstance(value, ast.AST):
-                    self._parent[value] = node
-                    waiting.append((value, within))
-                elif type(value) is list:
-                    for child in value:
-                        if isinstance(child, ast.AST):
-                            self._parent[child] = node
-                            waiting.append((child, within))
-        self.definitions.sort(key=lambda node: (node.lineno, node.col_offset))
-
-    def of(self, node: ast.AST) -> ast.AST | None:
-        return self._parent.get(node)
-
-    def chain(self, node: ast.AST) -> Iterator[ast.AST]:
-        """The nodes around `node`, from the inside out."""
-        current = self._parent.get(node)
-        while current is not None:
-            yield current
-            current = self._parent.get(current)
-
-    def statement(self, node: ast.AST) -> ast.stmt:
-        """The innermost statement that holds the node (itself, when it is one)."""
-        if isinstance(node, ast.stmt):
-            return node
-        return next(around for around in self.chain(node) if isinstance(around, ast.stmt))
-
-    def scope(self, node: ast.AST) -> ast.AST:
-        """The innermost function or lambda around the node, else the root."""
-        return next((around for around in self.chain(node) if isinstance(around, SCOPES)), self.root)
-
-    def is_awaited(self, node: ast.AST) -> bool:
-        """Whether the value is awaited within its own statement, directly or through `gather(...)` and its like."""
-        current: ast.AST = node
-        for around in self.chain(node):
-            if isinstance(around, ast.Await):
-                return True
-            if isinstance(around, (ast.AsyncFor, ast.comprehension)) and around.iter is current:
-                return isinstance(around, ast.AsyncFor) or bool(around.is_async)
-            if isinstance(around, (ast.withitem, ast.AsyncWith)):
-                return True
-            if not isinstance(around, _TRANSPARENT):
-                return False
-            current = around
-        return False
 
 
 def name_uses(function: ast.AST, name: str, parents: Parents) -> list[NameUse]:
     """Every use of `name` as this function's own variable, in source order; not in nested functions that rebind it."""
+    if name not in parents.names_within(function):
+        return []
     found = [_classify(node, function, parents) for node in _occurrences(function, name)]
     if any(use.role is Role.ALIASED for use in found):
-        shared = _declared_outside(function)
+        shared = _declared_outside(function, parents)
         found = [
             replace(use, role=Role.STORED) if use.role is Role.ALIASED and _goes_to(use.node, shared, parents) else use
             for use in found
@@ -155,9 +86,11 @@ def name_uses(function: ast.AST, name: str, parents: Parents) -> list[NameUse]:
     return sorted(found, key=lambda use: (use.node.lineno, use.node.col_offset))
 
 
-def _declared_outside(function: ast.AST) -> set[str]:
+def _declared_outside(function: ast.AST, parents: Parents) -> set[str]:
     """The names that the function declares `global` or `nonlocal`."""
-    return {name for node in ast.walk(function) if isinstance(node, (ast.Global, ast.Nonlocal)) for name in node.names}
+    if not parents.of_kind(ast.Global) and not parents.of_kind(ast.Nonlocal):
+        return set()  # nor does any other in the file
+    return {name for node in walk(function) if isinstance(node, (ast.Global, ast.Nonlocal)) for name in node.names}
 
 
 def _goes_to(node: ast.expr, names: set[str], parents: Parents) -> bool:
@@ -170,15 +103,20 @@ def _occurrences(function: ast.AST, name: str) -> Iterator[ast.Name]:
     stack: list[ast.AST] = list(_inside(function))
     while stack:
         node = stack.pop()
-        if isinstance(node, ast.Name):
-            if node.id == name:
-                yield node
+        kind = node.__class__
+        if kind is ast.Name:
+            if node.id == name:  # type: ignore[attr-defined]
+                yield node  # type: ignore[misc]
+            continue
+        if kind not in _LOOKED_INTO:
+            stack += children(node)
             continue
         if isinstance(node, SCOPES):
             # default values and decorators run outside of the nested function
             outside: list[ast.AST] = [*node.args.defaults, *(d for d in node.args.kw_defaults if d is not None)]
             if not isinstance(node, ast.Lambda):
                 outside += node.decorator_list
+                outside += getattr(node, "type_params", ())  # their bounds are read when somebody asks
             stack += outside
             if not binds(node, name):
                 stack += list(_inside(node))
@@ -186,7 +124,10 @@ def _occurrences(function: ast.AST, name: str) -> Iterator[ast.Name]:
         if isinstance(node, COMPREHENSIONS) and any(_targets(generator.target, name) for generator in node.generators):
             stack.append(node.generators[0].iter)
             continue
-        stack += list(ast.iter_child_nodes(node))
+        stack += children(node)
+
+
+_LOOKED_INTO = frozenset({*SCOPES, *COMPREHENSIONS})
 
 
 def _inside(function: ast.AST) -> Iterator[ast.AST]:
@@ -197,11 +138,15 @@ def _inside(function: ast.AST) -> Iterator[ast.AST]:
 
 
 def _targets(target: ast.expr, name: str) -> bool:
-    return any(isinstance(node, ast.Name) and node.id == name for node in ast.walk(target))
+    if isinstance(target, ast.Name):
+        return target.id == name
+    return any(isinstance(node, ast.Name) and node.id == name for node in walk(target))
 
 
 def binds(function: ast.AST, name: str) -> bool:
-    """Whether the nested function has a variable of its own by this name (parameter or assignment)."""
+    """Whether the nested function has a variable of its own by this name (parameter, type parameter, assignment)."""
+    if name in type_parameter_names(function):
+        return True
     if isinstance(function, SCOPES):
         arguments = function.args
         every = [*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs, arguments.vararg, arguments.kwarg]
@@ -216,7 +161,7 @@ def binds(function: ast.AST, name: str) -> bool:
         if isinstance(node, ast.Name) and node.id == name and isinstance(node.ctx, (ast.Store, ast.Del)):
             stored = True
         if not isinstance(node, (*SCOPES, ast.ClassDef)):
-            stack += list(ast.iter_child_nodes(node))
+            stack += children(node)
     return stored and not declared
 
 

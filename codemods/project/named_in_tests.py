@@ -10,11 +10,12 @@ import re
 from collections.abc import Iterator
 from posixpath import basename
 
-from codemods.project.expressions import expression, last_name
+from codemods.project.expressions import called_name
 
 _DOTTED = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)+")
 _TAIL = re.compile(r"[\w.]*\.([A-Za-z_]\w*)")
 _TESTING = frozenset({"pytest", "pytest_asyncio", "unittest", "mock"})
+_TELLING = frozenset({ast.Constant, ast.JoinedStr, ast.BinOp, ast.Call})
 _PATCHING = frozenset({"multiple", "dict"})
 
 
@@ -36,6 +37,8 @@ def is_test(path: str, tree: ast.Module) -> bool:
 def named_by_text(tree: ast.Module) -> Iterator[tuple[str, int]]:
     """(dotted text, line); ".name" where the module cannot be told."""
     for node in ast.walk(tree):
+        if node.__class__ not in _TELLING:
+            continue
         match node:
             case ast.Constant(value=str(text)) if _DOTTED.fullmatch(text):
                 yield text, node.lineno
@@ -46,7 +49,7 @@ def named_by_text(tree: ast.Module) -> Iterator[tuple[str, int]]:
             ):
                 yield f".{found[1]}", node.lineno
             case ast.Call(func=function, args=arguments, keywords=keywords):
-                if last_name(expression(function)) not in _PATCHING:
+                if called_name(function) not in _PATCHING:
                     continue
                 for keyword in keywords:
                     if keyword.arg is not None:

@@ -8,7 +8,17 @@ from functools import cached_property
 from codemods.plan import Fact
 from codemods.project.dependencies import Dependencies, FindMentions
 from codemods.project.expressions import last_name
-from codemods.project.facts import IN_A_TEST, Attribute, Awaited, Call, Entered, Expression, FunctionFacts, Name
+from codemods.project.facts import (
+    IN_A_TEST,
+    Attribute,
+    Awaited,
+    Call,
+    Entered,
+    Expression,
+    FunctionFacts,
+    Name,
+    Replaced,
+)
 from codemods.project.link import Place, Project
 from codemods.project.sessions import (
     External,
@@ -144,39 +154,55 @@ class Customs:
 
 def is_replaced(module: str, name: str, project: Project) -> bool:
     """Whether something is put in the place of what the file `module` calls `name`, there, at run time."""
-    for path in project.symbols.paths():
-        for replaced in project.symbols.facts[path].replaced:
-            if replaced.how == "dependency_overrides":
-                continue
-            where, attribute = _replaced_place(replaced.target, Place(path, replaced.scope), project)
-            if attribute == name and (where == module or (where is None and replaced.how == IN_A_TEST)):
-                return True
+    for _, replaced, where, attribute in _all_replaced(project):
+        if replaced.how == "dependency_overrides":
+            continue
+        if attribute == name and (where == module or (where is None and replaced.how == IN_A_TEST)):
+            return True
     return False
 
 
 def replaced_by(callee: Meaning, path: str, name: str, project: Project) -> tuple[Fact, ...]:
     """The tests that put something else in the place of what is called here under `name` in the file `path`."""
     found: list[Fact] = []
-    for test in project.symbols.paths():
-        facts = project.symbols.facts[test]
-        for replaced in facts.replaced:
-            module, attribute = _replaced_place(replaced.target, Place(test, replaced.scope), project)
-            if replaced.how == IN_A_TEST and module is None:
-                # the module is not told: it may be any
-                hit = attribute == name.rpartition(".")[2]
-            elif module is not None:
-                # what is replaced in a module is replaced for those who look it up there: itself, and the definition
-                means = project.member(module, attribute)
-                here = module == path and attribute == name.rpartition(".")[2]
-                hit = here or (means == callee and _defined_in(callee) == module)
-            elif isinstance(replaced.target, str) or replaced.how == "assignment":
-                hit = False
-            else:
-                means = project.meaning(replaced.target, Place(test, replaced.scope))
-                hit = means == callee and isinstance(means, (FunctionMeaning, MakerMeaning))
-            if hit:
-                found.append(Fact(facts.path, replaced.line, f"{replaced.how} replaces `{name}`"))
+    last = name.rpartition(".")[2]
+    for test, replaced, module, attribute in _all_replaced(project):
+        if replaced.how == IN_A_TEST and module is None:
+            # the module is not told: it may be any
+            hit = attribute == last
+        elif module is not None:
+            # what is replaced in a module is replaced for those who look it up there: itself, and the definition
+            here = module == path and attribute == last
+            hit = here or (_defined_in(callee) == module and project.member(module, attribute) == callee)
+        elif isinstance(replaced.target, str) or replaced.how == "assignment":
+            hit = False
+        else:
+            means = project.meaning(replaced.target, Place(test, replaced.scope))
+            hit = means == callee and isinstance(means, (FunctionMeaning, MakerMeaning))
+        if hit:
+            found.append(Fact(test, replaced.line, f"{replaced.how} replaces `{name}`"))
     return tuple(found)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _AllReplaced:
+    files: int  # how many were read when this was looked for
+    places: list[tuple[str, Replaced, str | None, str]]
+
+
+def _all_replaced(project: Project) -> list[tuple[str, Replaced, str | None, str]]:
+    """All that the files that are read by now replace: where it is done, what, and the (file, name) that it is."""
+    files = len(project.symbols.facts)
+    kept = project.kept.get(("replaced", ""))
+    if isinstance(kept, _AllReplaced) and kept.files == files:
+        return kept.places
+    places = [
+        (path, replaced, *_replaced_place(replaced.target, Place(path, replaced.scope), project))
+        for path in project.symbols.paths()
+        for replaced in project.symbols.facts[path].replaced
+    ]
+    project.kept["replaced", ""] = _AllReplaced(files, places)
+    return places
 
 
 def _replaced_place(target: str | Expression, place: Place, project: Project) -> tuple[str | None, str]:

@@ -5,10 +5,12 @@ from __future__ import annotations
 import ast
 import warnings
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 
+from codemods import syntax
 from codemods.plan import Source
 from codemods.project.depends_calls import depends_calls, overrides
-from codemods.project.expressions import OPAQUE, annotation, declared, dotted, expression, last_name
+from codemods.project.expressions import OPAQUE, annotation, called_name, declared, dotted_name, expression
 from codemods.project.facts import (
     IN_A_TEST,
     Attribute,
@@ -27,16 +29,21 @@ from codemods.project.facts import (
     Passed,
     Replaced,
     RouteCall,
+    Summary,
 )
 from codemods.project.field_expressions import class_attributes, field_value, returned_value, type_expression
 from codemods.project.fixed_names import fixed_names
 from codemods.project.handing_on import handed_on
 from codemods.project.lending import lending
-from codemods.project.name_uses import Function, NameUse, Parents, Role, name_uses
+from codemods.project.name_uses import Function, NameUse, Role, name_uses
 from codemods.project.named_in_tests import is_test, named_by_text
+from codemods.project.nodes import FIELDS, children, parents_of
 from codemods.project.route_calls import decorator, route_call
 from codemods.project.scheduler_names import STREAMING, SUSPECTED
+from codemods.project.type_scopes import shadowed
+from codemods.syntax import nodes
 
+_YIELDS: tuple[type[ast.AST], ...] = (ast.Yield, ast.YieldFrom)
 _OBJECT_SESSION = {"async_object_session", "object_session", "awaitable_attrs"}
 
 
@@ -45,7 +52,7 @@ def parse(source: Source) -> ast.Module:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # invalid escapes in someone else's strings are not ours to report
         try:
-            return ast.parse(source.text, filename=source.path, type_comments=False)
+            return syntax.parse(source.text, source.path)
         except ValueError as error:  # NUL bytes
             raise SyntaxError(str(error)) from error
         except MemoryError as error:  # CPython's parser says so of too deep nesting
@@ -62,6 +69,7 @@ def scan_tree(tree: ast.Module, source: Source) -> ModuleFacts:
     scanner = _Scanner(source, tree)
     bindings: Bound = {}
     scanner.body(tree.body, "", "", bindings)
+    parents = scanner.parents
     if is_test(source.path, tree):
         known = {(one.target, one.line) for one in scanner.replaced}
         scanner.replaced += [
@@ -83,9 +91,9 @@ def scan_tree(tree: ast.Module, source: Source) -> ModuleFacts:
         routes=tuple(scanner.routes),
         calls=frozenset(scanner.calls),
         attributes=frozenset(scanner.attributes),
-        depends=(*depends_calls(scanner.parents, scanner.imports), *overrides(tree)),
+        depends=(*depends_calls(parents, scanner.imports), *overrides(tree, parents)),
         object_session_lines=tuple(sorted(scanner.object_session_lines)),
-        fixed=fixed_names(tree),
+        fixed=fixed_names(tree, parents),
     )
 
 
@@ -100,7 +108,8 @@ class _Scanner:
 
     def __init__(self, source: Source, tree: ast.Module) -> None:
         self.source = source
-        self.parents = Parents(tree)
+        self.parents = parents_of(tree)
+        self.has_yields = any(self.parents.of_kind(kind) for kind in _YIELDS)
         self.imports: list[Import] = []
         self.stars: list[str] = []
         self.functions: list[FunctionFacts] = []
@@ -112,6 +121,7 @@ class _Scanner:
         self.object_session_lines: set[int] = set()
         self.globals: Bound = {}
         self.scope = ""
+        self.type_names: frozenset[str] = frozenset()  # the type parameters of what stands around
         self.nonlocals: dict[str, Bound] = {}
 
     def body(self, statements: Iterable[ast.stmt], scope: str, in_class: str, bindings: Bound) -> None:
@@ -136,6 +146,9 @@ class _Scanner:
             case ast.AnnAssign(target=target, annotation=told, value=value):
                 known = expression(value)
                 self.bind(target, declared(told) if isinstance(known, Opaque) else known, bindings)
+            case nodes.TypeAlias(name=alias, value=value):
+                generic = self.type_names.union(nodes.type_parameter_names(statement))
+                self.bind(alias, shadowed(annotation(value), generic) or OPAQUE, bindings)
             case ast.AugAssign(target=target):
                 self.bind(target, OPAQUE, bindings)
             case ast.For() | ast.AsyncFor():
@@ -145,8 +158,8 @@ class _Scanner:
                     if item.optional_vars is not None:
                         self.bind(item.optional_vars, Entered(expression(item.context_expr)), bindings)
         self.expressions(statement, bindings)
-        for field in ("body", "orelse", "finalbody", "handlers", "cases"):
-            for child in getattr(statement, field, ()):
+        for field in _SUITES[statement.__class__]:
+            for child in getattr(statement, field):
                 if isinstance(child, (ast.ExceptHandler, ast.match_case)):
                     if isinstance(child, ast.ExceptHandler) and child.name:
                         bindings.setdefault(child.name, []).append(OPAQUE)
@@ -160,22 +173,21 @@ class _Scanner:
     def expressions(self, statement: ast.stmt, bindings: Bound) -> None:
         """The expressions of one statement, but not of the statements inside it."""
         for node in _own_expressions(statement):
-            match node:
-                case ast.NamedExpr(target=target, value=value):
-                    self.bind(target, expression(value), bindings)
-                case ast.Call(func=function):
-                    called = function.attr if isinstance(function, ast.Attribute) else last_name(expression(function))
-                    self.calls.add(called)
-                    if called in _OBJECT_SESSION:
-                        self.object_session_lines.add(node.lineno)
-                    self.replacement(node, called)
-                    route = route_call(node, self.scope)
-                    if route is not None:
-                        self.routes.append(route)
-                case ast.Attribute(attr=attr):
-                    self.attributes.add(dotted(expression(node)))
-                    if attr in _OBJECT_SESSION:
-                        self.object_session_lines.add(node.lineno)
+            if isinstance(node, ast.Call):
+                called = called_name(node.func)
+                self.calls.add(called)
+                if called in _OBJECT_SESSION:
+                    self.object_session_lines.add(node.lineno)
+                self.replacement(node, called)
+                route = route_call(node, self.scope)
+                if route is not None:
+                    self.routes.append(route)
+            elif isinstance(node, ast.Attribute):
+                self.attributes.add(dotted_name(node))
+                if node.attr in _OBJECT_SESSION:
+                    self.object_session_lines.add(node.lineno)
+            elif isinstance(node, ast.NamedExpr):
+                self.bind(node.target, expression(node.value), bindings)
 
     def bind(self, target: ast.expr, value: Expression, bindings: Bound) -> None:
         match target:
@@ -219,8 +231,12 @@ class _Scanner:
         qualname = f"{scope}.{node.name}" if scope else node.name
         bindings: Bound = {}
         outer, self.scope = self.scope, qualname
+        around = self.type_names
+        type_names = self.type_names = around.union(nodes.type_parameter_names(node))
         self.body(node.body, qualname, "", bindings)
-        self.scope = outer
+        self.scope, self.type_names = outer, around
+        for name in type_names.difference(one.name for one in _parameters(node)):
+            bindings.setdefault(name, [OPAQUE])
         own = list(_own_statements(node.body))
         declared_global = {name for statement in own if isinstance(statement, ast.Global) for name in statement.names}
         for name in declared_global:
@@ -232,12 +248,9 @@ class _Scanner:
                     self.nonlocals.setdefault(scope, {}).setdefault(name, []).extend(bindings.pop(name, [OPAQUE]))
         for name, values in self.nonlocals.pop(qualname, {}).items():
             bindings.setdefault(name, []).extend(values)
-        yields = [
-            inner.value
-            for statement in own
-            for inner in _own_expressions(statement)
-            if isinstance(inner, (ast.Yield, ast.YieldFrom))
-        ]
+        yields = self.yields(node, own)
+        calls = self.parents.of_kind_within(node, ast.Call)
+        called = frozenset([called_name(call.func) for call in calls])
         self.functions.append(
             FunctionFacts(
                 qualname=qualname,
@@ -246,24 +259,38 @@ class _Scanner:
                 is_generator=bool(yields),
                 in_class=in_class,
                 decorators=tuple(decorator(one) for one in node.decorator_list),
-                parameters=tuple(_parameters(node)),
-                returns_annotation=annotation(node.returns),
+                parameters=tuple(
+                    replace(one, annotation=shadowed(one.annotation, type_names)) for one in _parameters(node)
+                ),
+                returns_annotation=shadowed(annotation(node.returns), type_names),
                 returns_type=None if node.returns is None else type_expression(node.returns),
                 bindings=_bindings(bindings),
                 returns=tuple(
                     returned_value(node.name, s.value) for s in own if isinstance(s, ast.Return) and s.value is not None
                 ),
                 yields=tuple(expression(value) for value in yields),
-                uses=tuple(self.summary(node)),
+                summary=Summary(lambda: tuple(self.summary(node))),
                 returned_as_is=_returned_as_is(node.body),
                 lends=lending(node) if yields else None,
-                streams=_first_call(node, STREAMING),
-                suspected_later=_first_call(node, SUSPECTED),
+                streams=_first_call(node, called & STREAMING),
+                suspected_later=_first_call(node, called & SUSPECTED),
+                calls=called,
                 hands_on=handed_on(node, self.parents),
             )
         )
         for written in node.decorator_list:
             self.expressions(ast.Expr(written), {})
+
+    def yields(self, node: Function, own: list[ast.stmt]) -> list[ast.expr | None]:
+        """What the function yields, which is what no nested function yields."""
+        if not self.has_yields:
+            return []  # no function of the file yields, as nearly always
+        return [
+            inner.value
+            for statement in own
+            for inner in _own_expressions(statement)
+            if isinstance(inner, (ast.Yield, ast.YieldFrom))
+        ]
 
     def summary(self, node: Function) -> Iterator[ParameterUse]:
         arguments = node.args
@@ -303,7 +330,7 @@ class _Scanner:
     def is_scheduled(self, call: ast.Call | None) -> bool:
         """Whether a call around this one goes by the name of a scheduler."""
         around = self.parents.chain(call) if call is not None else ()
-        return any(isinstance(node, ast.Call) and last_name(expression(node.func)) in SUSPECTED for node in around)
+        return any(isinstance(node, ast.Call) and called_name(node.func) in SUSPECTED for node in around)
 
     def is_on_self(self, use: NameUse) -> bool:
         """`self.session = session` in a method."""
@@ -350,7 +377,10 @@ class _Scanner:
     def class_(self, node: ast.ClassDef, scope: str) -> None:
         qualname = f"{scope}.{node.name}" if scope else node.name
         bindings: Bound = {}
+        around = self.type_names
+        self.type_names = around.union(nodes.type_parameter_names(node))
         self.body(node.body, qualname, qualname, bindings)
+        self.type_names = around
         attributes = class_attributes(node, bindings)
         for method in node.body:
             if isinstance(method, (ast.FunctionDef, ast.AsyncFunctionDef)) and method.args.args:
@@ -376,7 +406,7 @@ class _Scanner:
                 case ast.Subscript(value=ast.Attribute(attr="dependency_overrides"), slice=key):
                     self.replaced.append(Replaced(expression(key), "dependency_overrides", line, self.scope))
                 case ast.Subscript(value=value):
-                    self.attributes.add(f"{dotted(expression(value))}.__setitem__")
+                    self.attributes.add(f"{dotted_name(value)}.__setitem__")
                 case ast.Attribute(value=ast.Name() | ast.Attribute()):
                     called = field_value(value) if isinstance(value, ast.Call) and not self.scope else None
                     self.replaced.append(Replaced(expression(target), "assignment", line, self.scope, called))
@@ -405,20 +435,21 @@ def _own_statements(body: Iterable[ast.stmt]) -> Iterator[ast.stmt]:
         yield statement
         if isinstance(statement, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
             continue
-        for field in ("body", "orelse", "finalbody", "handlers", "cases"):
-            for child in getattr(statement, field, ()):
+        for field in _SUITES[statement.__class__]:
+            for child in getattr(statement, field):
                 if isinstance(child, (ast.ExceptHandler, ast.match_case)):
                     yield from _own_statements(child.body)
                 else:
                     yield from _own_statements([child])
 
 
-def _own_expressions(statement: ast.stmt) -> Iterator[ast.AST]:
+def _own_expressions(statement: ast.stmt) -> list[ast.AST]:
     """Every expression node of a statement, but not of the statements inside it; lambdas included."""
+    if isinstance(statement, (ast.FunctionDef, ast.AsyncFunctionDef)):
+        return []
     stack: list[ast.AST] = []
-    for field, value in ast.iter_fields(statement):
-        if field in ("body", "orelse", "finalbody") or isinstance(statement, (ast.FunctionDef, ast.AsyncFunctionDef)):
-            continue
+    for field in _HEAD[statement.__class__]:
+        value = getattr(statement, field, None)
         for child in value if isinstance(value, list) else [value]:
             if isinstance(child, (ast.expr, ast.withitem, ast.keyword)):
                 stack.append(child)
@@ -426,10 +457,32 @@ def _own_expressions(statement: ast.stmt) -> Iterator[ast.AST]:
                 stack.append(child.type)
             elif isinstance(child, ast.match_case) and child.guard is not None:
                 stack.append(child.guard)
+    found: list[ast.AST] = []
     while stack:
         node = stack.pop()
-        yield node
-        stack += list(ast.iter_child_nodes(node))
+        found.append(node)
+        stack += children(node)
+    return found
+
+
+class _FieldsOf(dict[type[ast.AST], tuple[str, ...]]):
+    """Which of these fields, or which but these, a kind of statement has; looked up once for each kind."""
+
+    def __init__(self, *fields: str, others: bool = False) -> None:
+        self._fields = fields
+        self._others = others
+
+    def __missing__(self, kind: type[ast.AST]) -> tuple[str, ...]:
+        if self._others:
+            found = tuple(field for field in FIELDS[kind] if field not in self._fields)
+        else:
+            found = tuple(field for field in self._fields if field in kind._fields)
+        self[kind] = found
+        return found
+
+
+_SUITES = _FieldsOf("body", "orelse", "finalbody", "handlers", "cases")
+_HEAD = _FieldsOf("body", "orelse", "finalbody", others=True)
 
 
 def _captures(pattern: ast.pattern) -> Iterator[str]:
@@ -466,15 +519,9 @@ def _type_parameters(node: ast.ClassDef) -> tuple[str, ...]:
 
 
 def _first_call(node: Function, names: frozenset[str]) -> int:
-    """The line of a call in a function, nested ones included, that goes by one of the names; 0: none."""
-    return next(
-        (
-            call.lineno
-            for call in ast.walk(node)
-            if isinstance(call, ast.Call) and last_name(expression(call.func)) in names
-        ),
-        0,
-    )
+    """The line of the least deeply nested call in a function that goes by one of the names; 0: none."""
+    calls = ast.walk(node) if names else ()
+    return next((one.lineno for one in calls if isinstance(one, ast.Call) and called_name(one.func) in names), 0)
 
 
 def _returned_as_is(body: list[ast.stmt]) -> bool:

@@ -128,7 +128,7 @@ def scheduler_words(project: Project) -> frozenset[str]:
 
 def _passes_on(function: FunctionFacts, words: set[str]) -> bool:
     """Whether the function hands a parameter to something that goes by one of the names."""
-    return any(
+    return not function.calls.isdisjoint(words) and any(
         last_name(callee) in words
         for use in function.uses
         for passed in use.passed

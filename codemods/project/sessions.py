@@ -9,6 +9,8 @@ from __future__ import annotations
 import enum
 from dataclasses import dataclass, replace
 
+from codemods.project.hashing import Hashed, hashed_once
+
 ASYNC_SESSION_CLASSES = frozenset(
     {
         "sqlalchemy.ext.asyncio.AsyncSession",
@@ -65,8 +67,9 @@ class Ownership(enum.StrEnum):
     UNKNOWN = "unknown"  # one or the other, by what runs
 
 
+@hashed_once
 @dataclass(frozen=True, slots=True)
-class External:
+class External(Hashed):
     """A name of a module that is not part of the project."""
 
     dotted: str
@@ -77,28 +80,32 @@ class ModuleMeaning:
     module: str
 
 
+@hashed_once
 @dataclass(frozen=True, slots=True)
-class FunctionMeaning:
+class FunctionMeaning(Hashed):
     module: str
     qualname: str
     bound: bool = False  # reached through an instance or class: the first parameter is already given
 
 
+@hashed_once
 @dataclass(frozen=True, slots=True)
-class ClassMeaning:
+class ClassMeaning(Hashed):
     module: str
     qualname: str
 
 
+@hashed_once
 @dataclass(frozen=True, slots=True)
-class InstanceMeaning:
+class InstanceMeaning(Hashed):
     """An object of a class of the project, or of a class outside of it."""
 
     of: ClassMeaning | External
 
 
+@hashed_once
 @dataclass(frozen=True, slots=True)
-class SessionMeaning:
+class SessionMeaning(Hashed):
     is_async: bool
     ownership: Ownership
     origin: str = ""  # dotted name of the maker or class it comes from; "" when it is not in view
@@ -108,8 +115,9 @@ class SessionMeaning:
     own_exit: str = ""  # the method of a subclass that runs when a block ends, in place of SQLAlchemy's own
 
 
+@hashed_once
 @dataclass(frozen=True, slots=True)
-class MakerMeaning:
+class MakerMeaning(Hashed):
     """A callable whose call gives a session: a sessionmaker, or a declared `Callable[[], AsyncSession]`."""
 
     is_async: bool

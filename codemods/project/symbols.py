@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import posixpath
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -55,10 +55,12 @@ class Symbols:
             for name in self.names.values()
             for depth in range(1, name.module.count(".") + 1)
         }
-        self._functions: dict[str, dict[str, list[FunctionFacts]]] = {}
+        self._functions: dict[str, dict[str, tuple[FunctionFacts, ...]]] = {}
         self._classes: dict[str, dict[str, ClassFacts]] = {}
         self._bindings: dict[str, dict[str, tuple[Expression, ...]]] = {}
-        self._imports: dict[str, dict[tuple[str, str], list[Import]]] = {}
+        self._imports: dict[str, dict[tuple[str, str], tuple[Import, ...]]] = {}
+        self._locals: dict[str, dict[str, set[str]]] = {}
+        self._sorted: list[str] = []
         self._loaded: dict[str, set[str]] = {}
         self._found: dict[tuple[str, str], str | None] = {}
         for fact in sorted(facts, key=lambda fact: fact.path):
@@ -71,10 +73,13 @@ class Symbols:
         self._classes[path] = {class_.qualname: class_ for class_ in fact.classes}
         self._bindings[path] = {binding.name: binding.values for binding in fact.bindings}
         self._imports[path] = _grouped(((imported.scope, imported.name), imported) for imported in fact.imports)
+        self._sorted = []
 
     def paths(self) -> list[str]:
         """The files whose facts are known by now, sorted."""
-        return sorted(self.facts)
+        if not self._sorted:
+            self._sorted = sorted(self.facts)
+        return list(self._sorted)
 
     def module_path(self, dotted: str, importer: str) -> str | None:
         """The file that `import dotted` in the file `importer` loads; None when it is not one of the project.
@@ -83,9 +88,10 @@ class Symbols:
         the files below `backend`. Where two files have one name the nearer one is meant; None when that is undecided.
         """
         key = (dotted, importer)
-        if key not in self._found:
-            self._found[key] = self._find_module(dotted, importer)
-        path = self._found[key]
+        try:
+            path = self._found[key]
+        except KeyError:
+            path = self._found[key] = self._find_module(dotted, importer)
         if path is not None and path not in self.facts and path not in self._unloadable:
             fact = self._load(path) if self._load else None
             if fact is None:
@@ -115,19 +121,38 @@ class Symbols:
         return dotted in self._folders
 
     def functions(self, path: str, qualname: str) -> tuple[FunctionFacts, ...]:
-        return tuple(self._functions.get(path, {}).get(qualname, ()))
+        return self._functions.get(path, _NO_FUNCTIONS).get(qualname, ())
 
     def all_functions(self, path: str) -> Iterable[FunctionFacts]:
         return self.facts[path].functions if path in self.facts else ()
 
     def class_(self, path: str, qualname: str) -> ClassFacts | None:
-        return self._classes.get(path, {}).get(qualname)
+        return self._classes.get(path, _NO_CLASSES).get(qualname)
 
     def binding(self, path: str, name: str) -> tuple[Expression, ...]:
-        return self._bindings.get(path, {}).get(name, ())
+        return self._bindings.get(path, _NO_BINDINGS).get(name, ())
 
     def imports(self, path: str, scope: str, name: str) -> tuple[Import, ...]:
-        return tuple(self._imports.get(path, {}).get((scope, name), ()))
+        return self._imports.get(path, _NO_IMPORTS).get((scope, name), ())
+
+    def locals(self, path: str, qualname: str) -> Collection[str]:
+        """The names that the functions of this name bind themselves: parameters, variables, imports, definitions."""
+        if path not in self._locals:
+            self._locals[path] = self._find_locals(path)
+        return self._locals[path].get(qualname, ())
+
+    def _find_locals(self, path: str) -> dict[str, set[str]]:
+        found: dict[str, set[str]] = defaultdict(set)
+        for scope, name in self._imports.get(path, ()):
+            found[scope].add(name)
+        for qualname, functions in self._functions.get(path, {}).items():
+            for function in functions:
+                found[qualname].update([parameter.name for parameter in function.parameters])
+                found[qualname].update([binding.name for binding in function.bindings])
+        for qualname in (*self._functions.get(path, ()), *self._classes.get(path, ())):
+            outside, _, name = qualname.rpartition(".")
+            found[outside].add(name)
+        return found
 
     def submodule(self, path: str, name: str) -> str | None:
         """The file of the module `name` in the package that the file `path` is the `__init__.py` of."""
@@ -175,11 +200,18 @@ class Symbols:
         return False
 
 
-def _grouped(pairs: Iterable[tuple[Key, Value]]) -> dict[Key, list[Value]]:
+# of a file that is not known
+_NO_FUNCTIONS: Mapping[str, tuple[FunctionFacts, ...]] = {}
+_NO_CLASSES: Mapping[str, ClassFacts] = {}
+_NO_BINDINGS: Mapping[str, tuple[Expression, ...]] = {}
+_NO_IMPORTS: Mapping[tuple[str, str], tuple[Import, ...]] = {}
+
+
+def _grouped(pairs: Iterable[tuple[Key, Value]]) -> dict[Key, tuple[Value, ...]]:
     grouped: dict[Key, list[Value]] = defaultdict(list)
     for key, value in pairs:
         grouped[key].append(value)
-    return grouped
+    return {key: tuple(values) for key, values in grouped.items()}
 
 
 def _nearest(paths: list[str], importer: str) -> list[str]:

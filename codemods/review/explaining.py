@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from codemods.plan import End, Entry, Finding, Group, Plan
+from codemods.plan import UNUSED, End, Entry, Finding, Group, Plan
 from codemods.review.terminal import RuleText, Viewpoint
-from codemods.review.unused import UNUSED
 from codemods.review.visible import visible
 
 _ENDS = {
@@ -15,6 +14,7 @@ _ENDS = {
     End.REFUSED: "left alone",
     End.HELD_BACK: "held back",
     End.SUPPRESSED: "suppressed by a comment",
+    End.KNOWN: "found before",
 }
 
 

@@ -13,8 +13,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from codemods.plan import Entry, Failure, Finding, Level, Plan, Site
-from codemods.review.unused import UNUSED
+from codemods.plan import UNUSED, Entry, Failure, Finding, Level, Plan, Site
 from codemods.review.visible import visible
 
 SHOWN = 10  # of each kind, for one step

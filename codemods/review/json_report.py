@@ -9,9 +9,9 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 
-from codemods.plan import Change, Entry, Failure, Finding, Group, Level, Plan, Site
+from codemods.plan import Change, End, Entry, Failure, Finding, Group, Level, Plan, Site
 from codemods.review.visible import encodable
-from codemods.review.witnessed import not_found_json, seen_json
+from codemods.review.witnessed import seen_json, unexplained_json
 from codemods.witness import Witness
 
 FORMAT_VERSION = 1
@@ -50,13 +50,13 @@ def report(
         "groups": [_group(group, plan, path) for group in plan.groups],
         "ledger": {
             "sites": sum(counts.values()),
-            "counts": {end.value: count for end, count in counts.items()},
+            "counts": {end.value: count for end, count in counts.items() if count or end is not End.KNOWN},
             "entries": [_entry(entry, path) for entry in plan.ledger.entries],
         },
         "failures": [_failure(failure, path) for failure in sorted(plan.failures)],
     }
     if witness is not None:
-        content["not_found"] = not_found_json(witness, path)
+        content |= unexplained_json(witness, path)
     if with_changes:
         content["changes"] = [_change(change, path) for change in plan.changes]
     return json.dumps(_clean(content), indent=2) + "\n"

@@ -8,10 +8,9 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterator
 
-from codemods.plan import End, Entry, Failure, Finding, Group, Level, Plan
+from codemods.plan import UNUSED, End, Entry, Failure, Finding, Group, Level, Plan
 from codemods.review.markdown_text import code, html_code, prose
 from codemods.review.terminal import groups_line
-from codemods.review.unused import UNUSED
 
 # GitHub takes 65,536 characters for the text of a pull request; some count as more than one
 LIMIT = 60_000
@@ -77,6 +76,7 @@ _END_WORDS = {
     End.REFUSED: "left alone",
     End.HELD_BACK: "held back",
     End.SUPPRESSED: "suppressed",
+    End.KNOWN: "there before",
 }
 
 
@@ -86,9 +86,10 @@ def _table(plan: Plan) -> str:
     names = sorted({name for name, _ in counts})
     if not names:
         return ""
-    lines = [f"| rule | {' | '.join(_END_WORDS.values())} |", f"| --- |{' ---: |' * len(_END_WORDS)}"]
+    words = {end: word for end, word in _END_WORDS.items() if end is not End.KNOWN or plan.ledger.of(end)}
+    lines = [f"| rule | {' | '.join(words.values())} |", f"| --- |{' ---: |' * len(words)}"]
     for name in names:
-        lines.append(f"| {name} | {' | '.join(str(counts[name, end]) for end in _END_WORDS)} |")
+        lines.append(f"| {name} | {' | '.join(str(counts[name, end]) for end in words)} |")
     return "\n".join(lines) + "\n"
 
 

@@ -15,11 +15,10 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from urllib.parse import quote
 
-from codemods.plan import Change, End, Entry, Fact, Failure, Finding, Group, Level, Plan, Site
+from codemods.plan import UNUSED, Change, End, Entry, Fact, Failure, Finding, Group, Level, Plan, Site
 from codemods.review.replacements import NEWLINES, Replacement, Rewriting, rewriting
 from codemods.review.rule_page import as_markdown
 from codemods.review.terminal import RuleText
-from codemods.review.unused import UNUSED
 from codemods.review.visible import encodable, visible
 
 SCHEMA = "https://json.schemastore.org/sarif-2.1.0.json"

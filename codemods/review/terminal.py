@@ -145,13 +145,15 @@ def summary(plan: Plan, seconds: float | None = None) -> str:
     counts = plan.ledger.counts()
     took = f" in {seconds:.1f} s" if seconds is not None else ""
     failed = len({failure.path for failure in plan.failures})
-    ends = (
+    ends = [
         f"{counts[End.CHANGED]} to change",
         f"{counts[End.RIGHT]} already right",
         f"{counts[End.REFUSED]} left alone",
         f"{counts[End.HELD_BACK]} held back",
         f"{counts[End.SUPPRESSED]} suppressed",
-    )
+    ]
+    if counts[End.KNOWN]:
+        ends.append(f"{counts[End.KNOWN]} there before")
     return (
         f"{_counted(plan.files_read, 'file')} read{took} · {_counted(failed, 'file')} not handled\n"
         f"{_counted(sum(counts.values()), 'place')} looked at: {', '.join(ends)}\n"
@@ -172,7 +174,7 @@ def groups_line(groups: Sequence[Group]) -> str:
 
 def statistics(plan: Plan) -> str:
     """A table, one line for each rule: how many places came to which end."""
-    ends = list(End)
+    ends = [end for end in End if end is not End.KNOWN or plan.ledger.of(end)]
     rows = Counter((entry.rule, entry.end) for entry in plan.ledger.entries)
     rules = sorted({rule for rule, _ in rows})
     width = max(len(name) for name in ["rule", "total", *rules])
@@ -194,6 +196,16 @@ def next_step(plan: Plan, command: str, review_command: str) -> str:
     if Level.SAFE not in levels:
         return f"Nothing was written. Next: {review_command}\n"
     return f"Nothing was written. Next: {command}   or, with the review ones, {review_command}\n"
+
+
+def next_of_the_new(plan: Plan, command: str) -> str:
+    """The last line of a dry run beside a baseline. `command` saves a plan of the same dry run to choose from, as
+    `apply` would also write what was there before."""
+    if not plan.included and not plan.refused:
+        return "Nothing new. Nothing was written.\n"
+    if not plan.changes:
+        return "Nothing was written; of what is new there is nothing to write.\n"
+    return f"Nothing was written. `apply` would also write what was there before; to choose: {command}\n"
 
 
 def written(plan: Plan, groups: Sequence[Group] | None = None) -> str:

@@ -25,4 +25,9 @@ RULES: tuple[Rule, ...] = (
     ExpungeReturn(),
 )
 
-__all__ = ["RULES", "ModuleView", "Rule"]
+SILENT_WITHOUT_WORDS = frozenset({"session-scope", "session-dependency", "eager-load", "expunge-return"})
+"""Those that need not look at a file that holds neither their words nor a name by which a session is had.
+
+The others count what they find right there, too, by names that only the project as a whole tells."""
+
+__all__ = ["RULES", "SILENT_WITHOUT_WORDS", "ModuleView", "Rule"]

@@ -76,7 +76,8 @@ from codemods.plan import (
     Right,
     WidenBlock,
 )
-from codemods.project.name_uses import SCOPES, Role
+from codemods.project.name_uses import Role
+from codemods.project.nodes import SCOPES
 from codemods.project.sessions import (
     External,
     FunctionMeaning,

@@ -6,12 +6,12 @@ ought to give, so a caller may trust the bytes or gets a ComposeError, never som
 
 from __future__ import annotations
 
-import ast
 import re
 import warnings
 from collections.abc import Iterable
 from dataclasses import replace
 
+from codemods import syntax
 from codemods.plan import (
     AddArgument,
     AddFunction,
@@ -68,7 +68,7 @@ def _compose(source: Source, edits: list[Edit], requests: list[Request]) -> byte
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", SyntaxWarning)
             warnings.simplefilter("ignore", DeprecationWarning)
-            original = ast.parse(source.text)
+            original = syntax.parse(source.text)
             text = edit_statements(source, original, edits)
             check_statements(source.text, text, edits)
             text = settle_imports(source, original, text, requests, added_imports(source.text, text, edits))

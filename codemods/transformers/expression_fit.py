@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 
+from codemods import syntax
 from codemods.plan import AddArgument, AddItem, ChainCall, ChangeArguments
 from codemods.transformers.errors import ComposeError
 
@@ -108,6 +109,6 @@ def chain_on(edit: ChainCall, start: ast.expr) -> ast.expr:
 
 def _parsed(text: str) -> ast.expr | None:
     try:
-        return ast.parse(text, mode="eval").body
+        return syntax.parse_expression(text)
     except SyntaxError:
         return None

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator, Sequence
 
+from codemods import syntax
 from codemods.plan import AddFunction, Edit
 from codemods.transformers.errors import ComposeError
 from codemods.transformers.outline import Place
@@ -29,7 +30,7 @@ def check_function(place: Place, edit: AddFunction, edits: Sequence[Edit]) -> No
 def function_of(edit: AddFunction) -> ast.FunctionDef | ast.AsyncFunctionDef:
     """The function that the code of `edit` is. Raises ComposeError where it cannot be read, or is something else."""
     try:
-        body = ast.parse(edit.code).body
+        body = syntax.parse(edit.code).body
     except SyntaxError as error:
         raise ComposeError(f"the code for line {edit.line} cannot be read: {error.msg}", edit.line) from error
     match body:

@@ -12,6 +12,7 @@ from collections.abc import Iterable, Iterator, Sequence, Set
 from dataclasses import dataclass, field
 from itertools import takewhile
 
+from codemods import syntax
 from codemods.plan import DropIfUnused, NeedsImport, Request, Source
 from codemods.transformers.errors import ComposeError
 from codemods.transformers.imported_names import ImportText, is_sorted
@@ -47,7 +48,7 @@ def settle_imports(
     """
     if not requests:
         return text
-    tree = ast.parse(text)
+    tree = syntax.parse(text)
     lines = split_lines(text)
     sites = _sites(original, tree, lines, added)
     by_line = {site.original_line: site for site in sites}

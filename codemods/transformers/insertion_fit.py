@@ -6,6 +6,7 @@ import ast
 import re
 from collections.abc import Iterator, Sequence
 
+from codemods import syntax
 from codemods.plan import Edit, InsertAfter, InsertBefore, OpenBlock
 from codemods.transformers.errors import ComposeError
 from codemods.transformers.outline import Outline, Place, first_line, suites_of
@@ -41,7 +42,7 @@ def check_insertion(outline: Outline, place: Place, edit: InsertBefore | InsertA
 def _imports_in_function(place: Place, edit: InsertBefore) -> bool:
     """Whether the code is nothing but imports, for a function of its own: those of a module are asked for elsewhere."""
     try:
-        imports = bool(ast.parse(edit.code).body) and only_imports(edit.code)
+        imports = bool(syntax.parse(edit.code).body) and only_imports(edit.code)
     except SyntaxError:
         return False
     owner = place.suite.owner

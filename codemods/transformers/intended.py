@@ -9,6 +9,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
+from codemods import syntax
 from codemods.plan import (
     AddArgument,
     AddFinally,
@@ -32,6 +33,7 @@ from codemods.plan import (
     ReplaceStatement,
     WidenBlock,
 )
+from codemods.syntax.nodes import same_fields
 from codemods.transformers.errors import ComposeError
 from codemods.transformers.expression_fit import (
     Growing,
@@ -55,7 +57,7 @@ _Made = list[tuple[ast.AST, _Adding]]
 def check_statements(before: str, after: str, edits: Iterable[Edit]) -> None:
     """Raise ComposeError unless `after` holds the statements of `before` with exactly these edits made."""
     expected, _ = _intended(before, list(edits))
-    found = ast.parse(after)
+    found = syntax.parse(after)
     _without_fillers(found.body)
     if ast.dump(expected) != ast.dump(found):
         raise ComposeError("the edited text does not hold the statements that it ought to hold")
@@ -70,7 +72,7 @@ def added_imports(before: str, after: str, edits: Iterable[Edit]) -> frozenset[i
     asked = list(edits)
     if not any(isinstance(edit, AddFunction | InsertBefore) and "import" in edit.code for edit in asked):
         return frozenset()
-    expected, found = ast.parse(before), ast.parse(after)
+    expected, found = syntax.parse(before), syntax.parse(after)
     known = set(_imports(expected.body))
     _make(expected, before, asked)
     for tree in (expected, found):
@@ -112,7 +114,7 @@ def edited_definitions(before: str, after: str, edits: Iterable[Edit]) -> list[t
 
 def _edited_nodes(before: str, after: str, edits: list[Edit]) -> Iterator[tuple[ast.stmt, ast.AST, _Adding]]:
     expected, made = _intended(before, edits)
-    found = ast.parse(after)
+    found = syntax.parse(after)
     _without_fillers(found.body)
     by_node: dict[int, list[_Adding]] = {}
     for node, edit in made:
@@ -137,7 +139,7 @@ def _counterparts(
 
 def _intended(before: str, edits: list[Edit]) -> tuple[ast.Module, _Made]:
     """The tree that the edits ought to give, and what they made of expressions and definitions."""
-    expected = ast.parse(before)
+    expected = syntax.parse(before)
     made = _make(expected, before, edits)
     _without_fillers(expected.body)
     return expected, made
@@ -221,7 +223,7 @@ def _edited(node: ast.AST, edit: ExpressionEdit, order: list[int]) -> ast.AST:
 
 
 def _parsed(expression: str) -> ast.expr:
-    return ast.parse(f"({expression}\n)", mode="eval").body
+    return syntax.parse_expression(f"({expression}\n)")
 
 
 def _edit_all(suite: list[ast.stmt], edits: list[Edit], beside: _Beside, made: _Made) -> None:
@@ -263,13 +265,13 @@ def _left_of(statement: ast.stmt, edits: list[Edit]) -> list[ast.stmt]:
             assert isinstance(statement, ast.With | ast.AsyncWith)
             return statement.body
         if isinstance(edit, ReplaceStatement) and edit.line == statement.lineno:
-            return ast.parse(edit.code).body
+            return syntax.parse(edit.code).body
         if isinstance(edit, NameReturned) and edit.line == statement.lineno:
             assert isinstance(statement, ast.Return)
             assert statement.value is not None
             first = ast.Assign(targets=[ast.Name(id=edit.name, ctx=ast.Store())], value=statement.value)
             last = ast.Return(value=ast.Name(id=edit.name, ctx=ast.Load()))
-            return [first, *ast.parse(edit.code).body, last]
+            return [first, *syntax.parse(edit.code).body, last]
     return []
 
 
@@ -287,11 +289,11 @@ def _reshaped(statement: ast.stmt, edits: list[Edit]) -> ast.stmt:
                     fields["returns"] = _parsed(edit.returns)
                 asynchronous = edit.is_async or isinstance(statement, ast.AsyncFunctionDef)
                 made = (ast.AsyncFunctionDef if asynchronous else ast.FunctionDef)(**fields)
-                statement = ast.copy_location(made, statement)
+                statement = same_fields(ast.copy_location(made, statement), statement)
             case ChangeParameters(line=line), ast.FunctionDef() | ast.AsyncFunctionDef() if line == statement.lineno:
                 statement.args = changed_parameters(statement.args, edit)
             case AddFinally(line=line), ast.Try() | ast.TryStar() if line == statement.lineno:
-                statement.finalbody = ast.parse(_call(edit, "close")).body
+                statement.finalbody = syntax.parse(_call(edit, "close")).body
     return statement
 
 
@@ -323,9 +325,9 @@ class _Beside:
             if isinstance(edit, InsertBefore | InsertAfter):
                 kept = self._before if isinstance(edit, InsertBefore) else self._after
                 kept = self._above if isinstance(edit, InsertBefore) and only_imports(edit.code) else kept
-                kept.setdefault(edit.line, []).extend(ast.parse(edit.code).body)
+                kept.setdefault(edit.line, []).extend(syntax.parse(edit.code).body)
             if isinstance(edit, AddFunction):
-                self._behind.setdefault(edit.line, []).extend(ast.parse(edit.code).body)
+                self._behind.setdefault(edit.line, []).extend(syntax.parse(edit.code).body)
 
     def above(self, line: int) -> list[ast.stmt]:
         """Imports stand above a block that begins with a statement."""
@@ -386,7 +388,7 @@ def _opened(block: OpenBlock, creation: ast.stmt | None, body: list[ast.stmt]) -
     assert value is not None
     name = None if block.name is None else ast.Name(id=block.name, ctx=ast.Store())
     item = ast.withitem(context_expr=value, optional_vars=name)
-    whole = [*ast.parse(block.prologue).body, *body]
+    whole = [*syntax.parse(block.prologue).body, *body]
     opened = (ast.AsyncWith if block.is_async else ast.With)(items=[item], body=whole)
     if not block.keep_annotation:
         return [opened]
@@ -397,7 +399,7 @@ def _opened(block: OpenBlock, creation: ast.stmt | None, body: list[ast.stmt]) -
 
 def _guarded(block: GuardBlock, body: list[ast.stmt]) -> ast.stmt:
     rollback, close = _call(block, "rollback"), _call(block, "close")
-    guard = ast.parse(f"try: pass\nexcept Exception:\n    {rollback}\n    raise\nfinally: {close}").body[0]
+    guard = syntax.parse(f"try: pass\nexcept Exception:\n    {rollback}\n    raise\nfinally: {close}").body[0]
     assert isinstance(guard, ast.Try)
     guard.body = body
     return guard

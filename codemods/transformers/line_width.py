@@ -14,6 +14,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from codemods import syntax
 from codemods.plan import AddArgument, AddItem, ChainCall, ChangeArguments
 from codemods.transformers.documents import IfBroken, printed, width
 from codemods.transformers.expression_fit import Growing, arguments_as_written
@@ -54,7 +55,7 @@ def within_limits(before: str, after: str, made: Iterable[tuple[ast.stmt, ast.ex
 def same_meaning(one: str, other: str) -> bool:
     """Whether two texts are the same code, the second of which may be none at all."""
     try:
-        return ast.dump(ast.parse(one)) == ast.dump(ast.parse(other))
+        return ast.dump(syntax.parse(one)) == ast.dump(syntax.parse(other))
     except SyntaxError:
         return False
 

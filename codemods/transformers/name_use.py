@@ -6,6 +6,7 @@ import ast
 import re
 from collections.abc import Iterable, Iterator
 
+from codemods import syntax
 from codemods.transformers.physical_lines import Comment
 
 _FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
@@ -81,7 +82,7 @@ def _public(scope: ast.AST) -> Iterator[ast.expr]:
 
 def _names_in(text: str) -> set[str]:
     try:
-        tree = ast.parse(text.strip(), mode="eval")
+        tree = syntax.parse_expression(text.strip())
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return set()
     return {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}

@@ -9,6 +9,7 @@ import ast
 import re
 from collections import Counter
 
+from codemods import syntax
 from codemods.plan import ChangeParameters
 from codemods.transformers.errors import ComposeError
 from codemods.transformers.outline import Outline, first_line
@@ -77,7 +78,7 @@ def _changed(given: list[_Given], new: dict[str, str | None], line: int) -> list
 def _parameters(text: str, line: int) -> list[_Given]:
     """The parameters that a text is, at least one, and their defaults."""
     try:
-        function = ast.parse(f"def _({text}\n): pass").body
+        function = syntax.parse(f"def _({text}\n): pass").body
     except SyntaxError:
         function = []
     match function:

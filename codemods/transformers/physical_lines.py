@@ -5,16 +5,13 @@ Lines are split where Python splits them (`\\r\\n`, `\\r`, `\\n`), never at the 
 
 from __future__ import annotations
 
-import io
 import re
-import tokenize
-from collections.abc import Iterator
 from dataclasses import dataclass
 
+from codemods import syntax
 from codemods.transformers.errors import ComposeError
 
 _LINE = re.compile(r"[^\r\n]*(?:\r\n|\r|\n)|[^\r\n]+\Z")
-_BLANK = frozenset({tokenize.NL, tokenize.NEWLINE, tokenize.INDENT, tokenize.DEDENT, tokenize.ENDMARKER})
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,24 +28,12 @@ def split_lines(text: str) -> list[str]:
     return _LINE.findall(text)
 
 
-def tokens(text: str) -> Iterator[tokenize.TokenInfo]:
-    """The tokens of a module's text. Raises ComposeError where the text cannot be tokenized."""
-    try:
-        yield from tokenize.generate_tokens(io.StringIO(text, newline="").readline)
-    except (tokenize.TokenError, SyntaxError) as error:
-        raise ComposeError(f"the text cannot be split into tokens: {error}") from error
-
-
 def comments(text: str) -> list[Comment]:
-    """All comments of a module's text, in order."""
-    found: list[Comment] = []
-    code_line = 0
-    for token in tokens(text):
-        if token.type == tokenize.COMMENT:
-            found.append(Comment(token.string.rstrip("\r"), token.start[0], token.start[0] != code_line))
-        elif token.type not in _BLANK:
-            code_line = token.end[0]
-    return found
+    """All comments of a module's text, in order. Raises ComposeError where the text cannot be split into tokens."""
+    try:
+        return [Comment(one.text, one.line, one.alone) for one in syntax.comment_tokens(text)]
+    except SyntaxError as error:
+        raise ComposeError(f"the text cannot be split into tokens: {error.msg}", error.lineno or 0) from error
 
 
 @dataclass(frozen=True, slots=True)

@@ -175,7 +175,7 @@ def _edited_file(source: Source, edits: Sequence[Edit]) -> str:
 def _parse(text: str) -> cst.Module | None:
     try:
         module = cst.parse_module(text)
-    except cst.ParserSyntaxError:
+    except (cst.ParserSyntaxError, cst.CSTLogicError):  # the latter for strings that it does not know: `t"a" t"b"`
         return None
     return module if module.code == text else None
 

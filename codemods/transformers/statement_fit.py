@@ -7,6 +7,7 @@ import keyword
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence, Set
 
+from codemods import syntax
 from codemods.plan import (
     AddFinally,
     ChangeDefinition,
@@ -88,7 +89,7 @@ def _check_no_import(statements: Sequence[ast.stmt], line: int) -> None:
 def code_of(edit: ReplaceStatement) -> list[ast.stmt]:
     """The statements of the code that replaces another. Raises ComposeError where it cannot be read."""
     try:
-        return ast.parse(edit.code).body
+        return syntax.parse(edit.code).body
     except SyntaxError as error:
         raise ComposeError(f"what is to replace line {edit.line} cannot be read: {error.msg}", edit.line) from error
 
@@ -96,7 +97,7 @@ def code_of(edit: ReplaceStatement) -> list[ast.stmt]:
 def check_code(code: str, line: int) -> None:
     """Raise ComposeError where the code that goes beside `line` cannot be read, is none, or imports something."""
     try:
-        statements = ast.parse(code).body
+        statements = syntax.parse(code).body
     except SyntaxError as error:
         raise ComposeError(f"the code for line {line} cannot be read: {error.msg}", line) from error
     if not statements:
@@ -107,7 +108,7 @@ def check_code(code: str, line: int) -> None:
 
 def only_imports(code: str) -> bool:
     """Whether a code that can be read is nothing but imports."""
-    return all(isinstance(statement, ast.Import | ast.ImportFrom) for statement in ast.parse(code).body)
+    return all(isinstance(statement, ast.Import | ast.ImportFrom) for statement in syntax.parse(code).body)
 
 
 def check_one_shape(edits: Sequence[Edit]) -> None:
@@ -134,7 +135,7 @@ def check_jumps(tree: ast.Module, edits: Sequence[Edit]) -> None:
     added: dict[int, list[ast.stmt]] = {}
     for edit in edits:
         if isinstance(edit, InsertBefore | InsertAfter | NameReturned):
-            added.setdefault(edit.line, []).extend(ast.parse(edit.code).body)
+            added.setdefault(edit.line, []).extend(syntax.parse(edit.code).body)
     for node in ast.walk(tree):
         if isinstance(node, ast.For | ast.AsyncFor) and node.lineno in loops:
             for line in _jumps(node.body, gone, codes, added):

@@ -21,7 +21,7 @@ from codemods.user_command import run
 from codemods.verifying.bisecting import Found, LeftOut, NothingToBlame, Say, bisect
 from codemods.verifying.on_fail import OnFail
 
-__all__ = ["FAILED", "NotBack", "OnFail", "Tree", "Verified", "ready", "recorded", "verified"]
+__all__ = ["FAILED", "NOTHING", "NotBack", "OnFail", "Tree", "Verified", "ready", "recorded", "verified"]
 
 FAILED = 4  # exit code
 
@@ -60,6 +60,9 @@ class Verified:
         return 0 if self.passed else FAILED
 
 
+NOTHING = Verified(True, "", ())  # there was nothing to write: nothing was verified either
+
+
 def ready(root: Path, on_fail: OnFail) -> None:
     """To be asked before anything is written. Raises GitError when there is no repository to bisect in."""
     if on_fail is OnFail.bisect:
@@ -73,7 +76,7 @@ def verified(groups: Sequence[Group], command: str, on_fail: OnFail, tree: Tree,
     KeyboardInterrupt.
     """
     if not groups:
-        return Verified(True, "", ())
+        return NOTHING
     result: Verified | None = None
     with held_signals() as check, contextlib.suppress(Interrupted):
         result = _Verification(tuple(groups), command, on_fail, tree, check, say).result()

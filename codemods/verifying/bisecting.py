@@ -17,6 +17,9 @@ from codemods.verifying.worktree import Worktree, worktree
 Say = Callable[[str], None]
 
 _TOLD = 20  # lines of a command's output
+_NOT_REPEATABLE = (
+    "the command does not end the same way each time, it is not repeatable: it failed and passed with the same groups"
+)
 
 
 class NothingToBlame(Exception):
@@ -53,15 +56,24 @@ def bisect(
     """Find the groups to leave out. Every run is told; what the command says is not, but for the end of it when it
     fails without any group.
 
-    No group is tried without those that it needs. Groups that cannot be composed together count as failing. Raises
-    NothingToBlame, GitError, OSError, and what `check` raises.
+    No group is tried without those that it needs. Groups that cannot be composed together count as failing. The command
+    has to fail twice with all groups, twice with each one left out, and to pass twice with those that are kept: one
+    that does not end the same way each time would have anybody blamed. Raises NothingToBlame, GitError, OSError, and
+    what `check` raises.
     """
     at = {group.id: position for position, group in enumerate(groups)}
     needed = {at[group.id]: [at[one] for one in needs.get(group.id, ()) if one in at] for group in groups}
     with worktree(root) as tree:
         trial = _Trial(tree, len(groups), contents, located(command, root, tree.root), check, say)
+
+        def passes(some: Sequence[Group]) -> bool:
+            passed = trial.run(some).passed
+            if len(some) == len(groups) and not passed and trial.run(some).passed:
+                raise NothingToBlame(_NOT_REPEATABLE)
+            return passed
+
         try:
-            kept, out = culprits(groups, lambda some: trial.run(some).passed, needed)
+            kept, out = culprits(groups, passes, needed)
         except FailsAnyway as error:
             say(_quoted(trial.last.output))
             raise NothingToBlame(
@@ -73,6 +85,8 @@ def bisect(
                 "the command passes with all groups in a fresh working tree of git; it does not end the same way each"
                 " time, or looks at other files than those of the folder that it runs in"
             )
+        if not trial.run(kept).passed:  # the search saw it pass with just these
+            raise NothingToBlame(_NOT_REPEATABLE)
         found = []
         gone = {group.id for group in out}
         for one in out:
@@ -82,9 +96,7 @@ def bisect(
             chosen = {group.id for group in (*kept, one)}
             ended = trial.run([group for group in groups if group.id in chosen])
             if ended.passed:  # the search saw it fail with just these
-                raise NothingToBlame(
-                    "the command does not end the same way each time: it failed and passed with the same groups"
-                )
+                raise NothingToBlame(_NOT_REPEATABLE)
             found.append(LeftOut(one, ended.last_line or ended.how))
     return Found(kept, tuple(found))
 

@@ -8,19 +8,21 @@ from __future__ import annotations
 import argparse
 import contextlib
 import os
-import signal
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from types import FrameType
 
 from codemods import leak_report
 from codemods.leak_report import Frame, Leak, LeakReport
-from codemods.watch import table, watched_process
+from codemods.watch import held_table, table, watched_process
+from codemods.watch.held_table import Held
+from codemods.watch.passing_on import Signals
 from codemods.watch.places import relative
+from codemods.watch.report_file import writable
 from codemods.watch.watched_process import ProcessState
 
 PROGRAM = "python -m codemods.watch"
@@ -28,8 +30,6 @@ PREFIX = "session-leaks:"
 STARTUP = Path(__file__).with_name("startup")
 INTERVAL = 0.25
 USAGE, NOT_EXECUTABLE, NOT_FOUND = 2, 126, 127
-PASSED_ON = ("SIGINT", "SIGTERM", "SIGHUP", "SIGQUIT", "SIGUSR1", "SIGUSR2", "SIGWINCH")
-FROM_TERMINAL = ("SIGINT", "SIGQUIT", "SIGWINCH")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -39,7 +39,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if not command:
         _parser().error("which command? Write it after `--`")
     report = Path(options.report) if options.report else None
-    if report is not None and (report.is_dir() or not report.parent.is_dir()):
+    if report is not None and not writable(report):
         _parser().error(f"--report {report}: no file can be written there")
     with tempfile.TemporaryDirectory(prefix="session-leaks-", ignore_cleanup_errors=True) as folder:
         states = States(Path(folder), options.after)
@@ -102,55 +102,32 @@ def _environment(folder: str, *, strict: bool, after: float) -> Mapping[str, str
 
 def _run(command: Sequence[str], environment: Mapping[str, str], states: States) -> int:
     """Run it to its end, telling what happens. Raises OSError when it cannot be started."""
-    sent: list[int] = []
-    with _received(sent):
+    with Signals() as signals:
         process = subprocess.Popen(command, env=environment)
-        while True:
-            with contextlib.suppress(subprocess.TimeoutExpired):
-                code = process.wait(INTERVAL)
-                break
-            while sent:
-                process.send_signal(sent.pop(0))
+        signals.begin()
+        while (code := process.poll()) is None:
+            for number in signals.received(INTERVAL, process):
+                process.send_signal(number)
             for line in states.news():
                 _tell(line)
     return code if code >= 0 else 128 - code
 
 
-@contextlib.contextmanager
-def _received(sent: list[int]) -> Iterator[None]:
-    """Signals are noted instead of ending us: the command decides. Those that are ignored stay so."""
-
-    def note(number: int, _: FrameType | None) -> None:
-        if signal.Signals(number).name not in FROM_TERMINAL or not _terminal_tells_the_command():
-            sent.append(number)
-
-    before = {}
-    for name in PASSED_ON:
-        number = getattr(signal, name, None)
-        if number is not None and signal.getsignal(number) is not signal.SIG_IGN:
-            before[number] = signal.signal(number, note)
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
-
-
-def _terminal_tells_the_command() -> bool:
-    """Whether Ctrl-C reaches the command by itself: sent twice, it would make a server give up at once."""
-    try:
-        terminal = os.open("/dev/tty", os.O_RDONLY | os.O_NOCTTY)
-    except (OSError, AttributeError):
-        return False
-    try:
-        return os.tcgetpgrp(terminal) == os.getpgrp()
-    except OSError:
-        return False
-    finally:
-        os.close(terminal)
-
-
 # --- what its processes tell ------------------------------------------------------------------------------------------
+
+
+@dataclass(slots=True)
+class _Process:
+    """What is known of one process. `lines`: what the numbers in its table stand for."""
+
+    state: ProcessState
+    changed: tuple[int, int, int]
+    lines: dict[int, Leak] = field(default_factory=dict)
+    events: int = 0
+    held: tuple[Held, ...] = ()
+
+    def leak(self, held: Held) -> Leak | None:
+        return self.lines.get(held.entry)
 
 
 class States:
@@ -160,30 +137,57 @@ class States:
         self._folder = folder
         self._after = after
         self._root = os.getcwd()
-        self._read: dict[Path, tuple[int, ProcessState]] = {}
+        self._processes: dict[str, _Process] = {}
         self._told: set[tuple[str, tuple[Frame, ...]]] = set()
 
-    def processes(self) -> list[ProcessState]:
+    def _read(self) -> None:
         """As they are now."""
-        for path in self._folder.glob("state-*.json"):
+        for path in self._folder.glob("*.state.json"):
             with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
-                changed = path.stat().st_mtime_ns
-                if path not in self._read or self._read[path][0] != changed:
-                    self._read[path] = changed, watched_process.parsed(path.read_text(encoding="utf-8"))
-        return [state for _, state in self._read.values()]
+                name = path.name.removesuffix(".state.json")
+                # the clock of files is a coarse one, and the last change matters
+                status, one = path.stat(), self._processes.get(name)
+                changed = status.st_mtime_ns, status.st_ino, status.st_size
+                if one is None or one.changed != changed:
+                    state = watched_process.parsed(path.read_text(encoding="utf-8"))
+                    lines = {} if one is None else one.lines
+                    one = self._processes[name] = _Process(state, changed, lines)
+                self._read_table(one, watched_process.paths(str(self._folder), name))
+
+    def _read_table(self, one: _Process, paths: watched_process.Paths) -> None:
+        one.events, one.held = 0, ()
+        file = Path(paths.table)
+        if one.state.finished or not file.exists():
+            return
+        one.events, one.held = held_table.read(file)
+        if any(held.entry not in one.lines for held in one.held):
+            for line in Path(paths.lines).read_text(encoding="utf-8").splitlines():
+                with contextlib.suppress(ValueError, KeyError, TypeError):  # the last may not be whole yet
+                    number, leak = watched_process.parsed_line(line)
+                    one.lines[number] = leak
+
+    def states(self) -> list[ProcessState]:
+        """Of all processes, as they are now."""
+        self._read()
+        return [one.state for one in self._processes.values()]
 
     def news(self) -> Iterator[str]:
         """What was not told yet, each line of the program once."""
-        for state in self.processes():
-            for leak in self._relative(state.leaks):
+        self._read()
+        now = time.monotonic()
+        for one in self._processes.values():
+            for leak in self._relative(one.state.leaks):
                 if self._first(leak.kind, leak):
-                    gone = (
-                        "" if state.finished else ", and was collected so" if leak.kind == "held" else ", and is gone"
-                    )
+                    finished = one.state.finished
+                    gone = "" if finished else ", and was collected so" if leak.kind == "held" else ", and is gone"
                     yield f"a session {table.MEANING[leak.kind]}{gone}: {_lines(leak)}"
-            for leak in self._relative(state.long):
+            long = [one.leak(held) for held in one.held if self._is_long(held, now)]
+            for leak in self._relative(leak for leak in long if leak is not None):
                 if self._first("long", leak):
                     yield f"a session holds a connection for more than {self._after:g} s: {_lines(leak)}"
+
+    def _is_long(self, held: Held, now: float) -> bool:
+        return now - held.since > self._after
 
     def _first(self, what: str, leak: Leak) -> bool:
         key = (what, leak.frames)
@@ -194,22 +198,46 @@ class States:
 
     def leaks(self) -> tuple[Leak, ...]:
         """Of all processes. One that was killed could not say what leaked: there what it held without reason counts."""
+        self._read()
         found: list[Leak] = []
-        for state in self.processes():
-            found += state.leaks if state.finished else (*state.leaks, *state.long, *state.over)
+        now = time.monotonic()
+        for one in self._processes.values():
+            found += one.state.leaks
+            found += [leak for held in one.held if self._counts(held, now) and (leak := one.leak(held)) is not None]
         return leak_report.merged(self._relative(found))
+
+    def _counts(self, held: Held, now: float) -> bool:
+        return held.over or self._is_long(held, now)
 
     def _relative(self, leaks: Iterable[Leak]) -> Iterator[Leak]:
         for leak in leaks:
             frames = tuple(replace(frame, path=relative(frame.path, self._root)) for frame in leak.frames)
             yield replace(leak, frames=frames)
 
+    def untold(self) -> int:
+        """How many processes ended before they had told everything, or go on; what they had then is not counted."""
+        self._read()
+        now = time.monotonic()
+        return sum(
+            not one.state.finished
+            and (
+                one.events != one.state.events
+                or any(not self._counts(held, now) or one.leak(held) is None for held in one.held)
+            )
+            for one in self._processes.values()
+        )
+
     def remarks(self) -> list[str]:
         """What could not be watched, and why."""
         found = {path.read_text(encoding="utf-8", errors="replace") for path in self._folder.glob("not-watched-*.txt")}
-        failures = sum(state.failures for state in self.processes())
+        failures = sum(state.failures for state in self.states())
         if failures:
             found.add(f"{table.counted(failures, 'session')} could not be watched: an error of ours")
+        if untold := self.untold():
+            found.add(
+                f"{table.counted(untold, 'process')} ended without telling everything, or outlived the command: "
+                f"what {'it' if untold == 1 else 'they'} had then is not counted"
+            )
         return sorted(found)
 
     @property
@@ -225,12 +253,14 @@ def _lines(leak: Leak) -> str:
 
 def _conclude(states: States, report: Path | None, *, strict: bool) -> None:
     leaks = states.leaks()
-    processes = states.processes()
+    processes = states.states()
     if processes:
-        sessions = sum(state.sessions for state in processes)
-        _tell(f"{table.summary(leaks, sessions)} in {table.counted(len(processes), 'process')}")
+        sessions, borrowed = (sum(one.sessions for one in processes), sum(one.borrowed for one in processes))
+        summary = table.summary(leaks, sessions, borrowed, complete=not states.remarks())
+        _tell(f"{summary} in {table.counted(len(processes), 'process')}")
     else:
         _tell("no process that could be watched loaded SQLAlchemy's ORM")
+        _tell("(a Python that is started with -I, -E or without our environment cannot be watched)")
     for line in table.rows(leaks):
         with contextlib.suppress(OSError):
             print(line, file=sys.stderr)

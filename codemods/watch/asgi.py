@@ -2,16 +2,23 @@
 
     app.add_middleware(SessionLeaks)
 
-A request is over when the application returns: after its background tasks and the ends of its dependencies. Leaks go to
-the logger `session_leaks` as warnings, each line of the program once, and to `report` as JSON when the server ends.
+A request is over when the application returns: after its background tasks and the ends of its dependencies. What its
+tasks and threads still work with is judged when they are done, and what somebody still has a moment later: a generator
+that was left early ends after its request. Leaks go to the logger `session_leaks` as warnings, each line of the program
+once, and to `report` as JSON when the server ends.
 """
 
 from __future__ import annotations
 
 import asyncio
 import atexit
+import contextlib
+import contextvars
 import logging
 import os
+import threading
+import time
+import weakref
 from collections.abc import Awaitable, Callable, MutableMapping
 from pathlib import Path
 from typing import Any
@@ -29,6 +36,9 @@ Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 Application = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 LOGGER = logging.getLogger("session_leaks")
+GRACE = 1.0
+CROWDED = 64
+PATH_SHOWN = 200
 
 
 class SessionLeaks(Listener):
@@ -43,7 +53,10 @@ class SessionLeaks(Listener):
         self._report = None if report is None else Path(report).absolute()
         self._root = os.getcwd()
         self._tally = Tally()
-        self._open: list[tuple[Record, Place]] = []
+        self._open: list[_Open] = []
+        self._crowded = CROWDED
+        self._lock = threading.RLock()  # the garbage collector may make a session in the midst of our own work
+        self._looking: weakref.WeakSet[asyncio.AbstractEventLoop] = weakref.WeakSet()
         self._stop = instrument.start(self)
         if self._report is not None:
             atexit.register(self.write)
@@ -51,9 +64,12 @@ class SessionLeaks(Listener):
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer; then judge."""
         if scope["type"] not in ("http", "websocket"):
-            await self.app(scope, receive, send)
+            try:
+                await self.app(scope, receive, send)
+            finally:  # the server's start and end: no request comes after that
+                self._judge_open(at_end=True)
             return
-        place = Place(f"{scope.get('method', 'WEBSOCKET')} {scope.get('path', '')}")
+        place = _Request(self, scope)
         token = PLACE.set(place)
         try:
             await self.app(scope, receive, send)
@@ -63,7 +79,7 @@ class SessionLeaks(Listener):
 
     def leaks(self) -> tuple[Leak, ...]:
         """All so far."""
-        self._judge_open(at_end=False)
+        self._judge_open()
         return self._tally.leaks(self._root)
 
     def stop(self) -> None:
@@ -86,36 +102,123 @@ class SessionLeaks(Listener):
 
     def made(self, record: Record) -> None:
         place = record.place
-        if place is None:
+        if not isinstance(place, _Request) or place.owner is not self:
             return
-        # a task that outlives its request goes on making sessions in its name
+        with self._lock:
+            # a task that outlives its request goes on making sessions in its name
+            if place.over:
+                self._open.append(_Open(record, place))
+                if len(self._open) >= self._crowded:
+                    self._judge_open()
+                    self._crowded = max(CROWDED, 2 * len(self._open))
+            else:
+                place.records.append(record)
+                if len(place.records) >= place.crowded:
+                    self._judge_settled(place)
+                    place.crowded = max(CROWDED, 2 * len(place.records))
         if place.over:
-            self._open.append((record, place))
-        else:
-            place.records.append(record)
+            self._look_later()
 
-    def _over(self, place: Place) -> None:
-        place.over = True
+    def _judge_settled(self, place: _Request) -> None:
+        """A connection that stays open for days makes many of them."""
+        judged, place.records = place.records, []
+        for record in judged:
+            if record.settled:
+                self._judge(record, place)
+            else:
+                place.records.append(record)
+
+    def _over(self, place: _Request) -> None:
         here = asyncio.current_task()
-        for record in place.records:
-            # what a thread made, it made for the answer; only another task can still be at work
-            if record.task_over is False and not record.made_by(here):
-                self._open.append((record, place))
-            else:
-                self._judge(record, place)
-        place.records.clear()
-        self._judge_open(at_end=False)
+        with self._lock:
+            place.end()
+            self._open += [_Open(record, place, record.made_by(here)) for record in place.records]
+            place.records = []
+            self._judge_open()
+        self._look_later()
 
-    def _judge_open(self, at_end: bool) -> None:
-        judged, self._open = self._open, []
-        for record, place in judged:
-            if not at_end and record.task_over is False and record.alive:
-                self._open.append((record, place))
-            else:
-                self._judge(record, place)
+    def _look_later(self) -> None:
+        """See to it that those are judged that are not yet, when no other request comes."""
+        with contextlib.suppress(RuntimeError, TypeError):  # there is no loop, or none that can be referred to
+            loop = asyncio.get_running_loop()
+            if self._open and loop not in self._looking:
+                self._looking.add(loop)
+                loop.call_later(GRACE, self._look, loop, context=contextvars.Context())
+
+    def _look(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._looking.discard(loop)
+        self._judge_open()
+        self._look_later()
+
+    def _judge_open(self, *, at_end: bool = False) -> None:
+        now = time.monotonic()
+        with self._lock:
+            judged, self._open = self._open, []
+            for one in judged:
+                if not at_end and self._may_change(one, now):
+                    self._open.append(one)
+                else:
+                    self._judge(one.record, one.place)
+
+    def _may_change(self, one: _Open, now: float) -> bool:
+        if one.record.settled:
+            return False
+        if not one.by_request and one.record.at_work:
+            one.idle_since = None
+            return True
+        if not one.record.alive or verdict(one.record, strict=self._strict) is None:
+            return False
+        if one.idle_since is None:
+            one.idle_since = now
+        return now - one.idle_since < GRACE
 
     def _judge(self, record: Record, place: Place) -> None:
         kind = verdict(record, strict=self._strict)
         if kind is not None and self._tally.add(record, kind, place.name):
             lines = ", called from ".join(table.place(frame) for frame in frames_of(record.frames[:2], self._root))
             LOGGER.warning("a session %s: %s, in %s", table.MEANING[kind], lines, place.name)
+
+
+class _Request(Place):
+    """A request, or the connection of a websocket."""
+
+    __slots__ = ("_scope", "crowded", "owner")
+
+    def __init__(self, owner: SessionLeaks, scope: Scope) -> None:
+        super().__init__("")
+        self.owner = owner
+        self._scope: Scope | None = scope
+        self.crowded = CROWDED
+
+    @property
+    def name(self) -> str:
+        """Method and path: that of the route where it is known, as a path may hold what nobody may read in a log."""
+        return self._name if self._scope is None else _named(self._scope)
+
+    def end(self) -> None:
+        """It is over; its scope is not needed any more."""
+        self._name, self._scope, self.over = self.name, None, True
+
+
+def _named(scope: Scope) -> str:
+    path = getattr(scope.get("route"), "path", None)
+    if not isinstance(path, str):
+        path = str(scope.get("path", ""))
+        for name, value in (scope.get("path_params") or {}).items():
+            path = path.replace(f"/{value}", f"/{{{name}}}") if str(value) else path
+    shown = f"{scope.get('method', 'WEBSOCKET')} {path}"
+    # a line break would forge a line of the log
+    shown = "".join(one if one.isprintable() else one.encode("unicode_escape").decode() for one in shown[:PATH_SHOWN])
+    return shown[:PATH_SHOWN]
+
+
+class _Open:
+    """A session of a request that is over, which may yet be closed."""
+
+    __slots__ = ("by_request", "idle_since", "place", "record")
+
+    def __init__(self, record: Record, place: _Request, by_request: bool = False) -> None:
+        self.record = record
+        self.place = place
+        self.by_request = by_request  # made by the task that answered, which may go on with the next one
+        self.idle_since: float | None = None  # what made it is done

@@ -28,12 +28,17 @@ if TYPE_CHECKING:
 class Place:
     """Something that sessions are made in, and that comes to an end: a test, a request."""
 
-    __slots__ = ("name", "over", "records")
+    __slots__ = ("_name", "over", "records")
 
     def __init__(self, name: str) -> None:
-        self.name = name
+        self._name = name
         self.records: list[Record] = []
         self.over = False
+
+    @property
+    def name(self) -> str:
+        """What it is called."""
+        return self._name
 
 
 PLACE: ContextVar[Place | None] = ContextVar("session_leaks_place", default=None)
@@ -43,11 +48,12 @@ PLACE: ContextVar[Place | None] = ContextVar("session_leaks_place", default=None
 class _Hold:
     """One connection that a session took from an engine."""
 
-    __slots__ = ("connection", "given_back", "key")
+    __slots__ = ("connection", "given_back", "key", "record")
 
-    def __init__(self, connection: Connection, key: int) -> None:
+    def __init__(self, connection: Connection, key: int, record: Record) -> None:
         self.connection = weakref.ref(connection)
         self.key = key  # of the driver's connection
+        self.record = weakref.ref(record)
         self.given_back = False
 
     def out(self) -> bool:
@@ -56,6 +62,11 @@ class _Hold:
         connection = self.connection()
         # gone without an end of its transaction: only the garbage collector gave it back
         return connection is None or not (connection.closed or connection.invalidated)
+
+    def settled(self) -> bool:
+        """Whether it can change no more: it is back, or there is nothing left that could give it back."""
+        connection = None if self.given_back else self.connection()
+        return connection is None or connection.closed
 
 
 class Record:
@@ -67,6 +78,7 @@ class Record:
         "_session",
         "_task",
         "_thread",
+        "borrowed",
         "closed",
         "frames",
         "place",
@@ -77,6 +89,7 @@ class Record:
     def __init__(self, frames: tuple[RawFrame, ...]) -> None:
         self.frames = frames
         self.place = PLACE.get()
+        self.borrowed = False  # it used a connection that somebody else took, and will give back
         self.closed = ""  # by which method, since it last took a connection
         self.reused = False  # it took one after `close()`, and was not closed since
         self.since = 0.0  # when it took the first of those that are out
@@ -89,6 +102,11 @@ class Record:
     def alive(self) -> bool:
         """Whether the session is still there."""
         return self._session is not None and self._session() is not None
+
+    @property
+    def settled(self) -> bool:
+        """Whether nothing can happen to it any more: the session is gone, and its connections with it."""
+        return not self.alive and all(hold.settled() for hold in tuple(self._holds.values()))
 
     @property
     def holds(self) -> bool:
@@ -134,14 +152,20 @@ class Record:
 
 
 class Listener:
-    """Is told of sessions. `collected` may be called in the midst of anything, by the garbage collector: it may append
-    to something, and that is all it may do."""
+    """Is told of sessions. `collected` may be called in the midst of anything, by the garbage collector: it may take no
+    lock, and do no more than note it."""
 
     def made(self, record: Record) -> None:
         """A session was made."""
 
     def took(self, record: Record) -> None:
         """A session took a connection."""
+
+    def gave_back(self, record: Record) -> None:
+        """A session has none any more."""
+
+    def borrowed(self, record: Record) -> None:
+        """A session uses a connection that somebody else took; told once of each."""
 
     def collected(self, record: Record) -> None:
         """A session is gone."""
@@ -160,6 +184,11 @@ _failures: list[str] = []
 def failures() -> int:
     """How many sessions could not be noted, by an error of ours."""
     return len(_failures)
+
+
+def note_failure(error: Exception) -> None:
+    """An error of ours, which the program was not told of."""
+    _failures.append(repr(error))
 
 
 def live_records() -> list[Record]:
@@ -316,9 +345,13 @@ def _after_begin(session: Session, transaction: SessionTransaction, connection: 
         return
     try:
         if not _from_an_engine(session, transaction, connection):
+            if not record.borrowed:
+                record.borrowed = True
+                for listener in _listeners:
+                    listener.borrowed(record)
             return
         if id(connection) not in record._holds or record._holds[id(connection)].connection() is not connection:
-            hold = _Hold(connection, id(connection.connection.dbapi_connection))
+            hold = _Hold(connection, id(connection.connection.dbapi_connection), record)
             if not record._holds:
                 record.since = time.monotonic()
             record._holds[id(connection)] = _holds[hold.key] = hold
@@ -346,7 +379,17 @@ def _after_transaction_end(session: Session, transaction: SessionTransaction) ->
     for hold in tuple(record._holds.values()):
         hold.given_back = True
         _holds.pop(hold.key, None)
-    record._holds.clear()
+    if record._holds:
+        record._holds.clear()
+        _tell_given_back(record)
+
+
+def _tell_given_back(record: Record) -> None:
+    try:
+        for listener in _listeners:
+            listener.gave_back(record)
+    except Exception as error:
+        _failures.append(repr(error))
 
 
 def _after_invalidate(dbapi_connection: Any, *_: object) -> None:
@@ -354,3 +397,6 @@ def _after_invalidate(dbapi_connection: Any, *_: object) -> None:
     hold = _holds.pop(id(dbapi_connection), None)
     if hold is not None:
         hold.given_back = True
+        record = hold.record()
+        if record is not None and not record.took:
+            _tell_given_back(record)

@@ -6,16 +6,19 @@ from codemods.leak_report import PLACES_KEPT, Leak, LeakKind, merged
 from codemods.watch.instrument import Record
 from codemods.watch.places import RawFrame, frames_of
 
-_NOWHERE: tuple[RawFrame, ...] = (("<unknown>", 0, "<unknown>"),)
+NOWHERE: tuple[RawFrame, ...] = (("<unknown>", 0, "<unknown>"),)
 
 
 def verdict(record: Record, *, strict: bool) -> LeakKind | None:
-    """What is wrong with the session as it is now; in strict mode also that it was never closed. None: nothing."""
+    """What is wrong with the session as it is now. None: nothing. One that holds no connection is wrong only in strict
+    mode: it was never closed, or was used again after that."""
+    if not strict and not record.holds:
+        return None
     if record.reused:
         return LeakKind.REUSED
     if record.holds:
         return LeakKind.HELD
-    return LeakKind.UNCLOSED if strict and not record.closed else None
+    return None if record.closed else LeakKind.UNCLOSED
 
 
 class _Count:
@@ -35,7 +38,7 @@ class Tally:
 
     def add(self, record: Record, kind: LeakKind, where: str = "") -> bool:
         """Count it; says whether it is the first of its kind from these lines."""
-        key = (kind, record.frames or _NOWHERE)
+        key = (kind, record.frames or NOWHERE)
         first = key not in self._counts
         count = self._counts.setdefault(key, _Count())
         count.count += 1

@@ -18,6 +18,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     # two options, not one with a value that may be left out: that one would take the next argument for its value
     group.addoption(
         "--session-leaks",
+        "--session-leaks=true",
         dest="session_leaks",
         action="store_const",
         const="true",

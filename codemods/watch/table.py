@@ -26,15 +26,18 @@ def place(frame: Frame) -> str:
     return f"{frame.path}:{frame.line} in {name}"
 
 
-def summary(leaks: Sequence[Leak], sessions: int) -> str:
-    """One line: how many, from how many places."""
-    watched = counted(sessions, "session")
+def summary(leaks: Sequence[Leak], sessions: int, borrowed: int = 0, *, complete: bool = True) -> str:
+    """One line: how many, from how many places. `borrowed`: those that used a connection of somebody else. Without
+    `complete`, some are not judged: then nothing is said of all."""
+    watched = f"{counted(sessions, 'session')} watched"
+    if borrowed:
+        watched += f" ({borrowed} of them bound to a connection of somebody else, which cannot leak)"
     if not leaks:
-        return f"{watched} watched, none leaked"
+        return f"{watched}, none leaked" if complete else f"{watched}, no leak was seen"
     leaked, held = sum(one.count for one in leaks), sum(one.still_held for one in leaks)
     places = len({one.frames for one in leaks})
     still = f" ({held} still held)" if held else ""
-    return f"{watched} watched, {leaked} leaked{still} from {counted(places, 'place')}"
+    return f"{watched}, {leaked} leaked{still} from {counted(places, 'place')}"
 
 
 def rows(leaks: Iterable[Leak]) -> Iterator[str]:

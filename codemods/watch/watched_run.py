@@ -1,8 +1,8 @@
 """A pytest run whose sessions are watched: judged after each test, shown at the end. Changes no result of a test.
 
-A session is judged when the teardown of its test is over, so that fixtures have closed theirs. One that was made while
-a fixture of a wider scope was set up, or outside of every test, is judged at the end of the run; so is one whose task
-or thread is still at work, or that somebody still has: it may yet be closed, or used again.
+A session is judged when the teardown of its test is over, so that fixtures have closed theirs. One that somebody still
+has then, or whose task or thread is still at work, may yet be closed or used again, by a fixture of a wider scope or a
+moment later: it is judged when it was collected, at the end of the run at the latest.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from codemods.watch import instrument, table
 from codemods.watch.instrument import Listener, Place, Record
 from codemods.watch.judging import Tally, verdict
 from codemods.watch.on_import import ORM
+from codemods.watch.report_file import writable
 
 OUTPUT = "session_leaks"
 
@@ -39,6 +40,7 @@ class WatchedRun(Listener):
         self._open: list[tuple[Record, str]] = []
         self._tally = Tally()
         self._sessions = 0
+        self._borrowed = 0
         self._loaded = False
         self._failures = 0
         self._handed_over: list[Leak] = []
@@ -52,15 +54,13 @@ class WatchedRun(Listener):
         self._sessions += 1
         self._place.records.append(record)
 
+    def borrowed(self, record: Record) -> None:
+        self._borrowed += 1
+
     def _over(self, place: Place) -> None:
         """Judge what was made there."""
         place.over = True
-        for record in place.records:
-            kind = None if record.at_work else verdict(record, strict=self._strict)
-            if kind is not None:
-                self._tally.add(record, kind, place.name)
-            elif record.alive:
-                self._open.append((record, place.name))
+        self._open += [(record, place.name) for record in place.records]
         place.records.clear()
         self._judge_open(at_end=False)
 
@@ -68,7 +68,7 @@ class WatchedRun(Listener):
         """Those that nothing can happen to any more, at the end all of them."""
         still_open = []
         for record, where in self._open:
-            if not at_end and (record.alive or record.at_work):
+            if not at_end and not record.settled and (record.alive or record.at_work):
                 still_open.append((record, where))
                 continue
             kind = verdict(record, strict=self._strict)
@@ -127,6 +127,7 @@ class WatchedRun(Listener):
         output[OUTPUT] = {
             "report": leak_report.dumps(LeakReport(self._root, leaks, self._strict)),
             "sessions": self._sessions,
+            "borrowed": self._borrowed,
             "loaded": self._loaded,
             "failures": self._failures,
         }
@@ -140,6 +141,7 @@ class WatchedRun(Listener):
             return
         self._handed_over += leak_report.parsed(json.loads(output["report"])).leaks
         self._sessions += output["sessions"]
+        self._borrowed += output["borrowed"]
         self._failures += output["failures"]
         self._loaded = self._loaded or output["loaded"]
 
@@ -159,7 +161,8 @@ class WatchedRun(Listener):
         """The table."""
         terminalreporter.section("session leaks")
         if self._loaded:
-            terminalreporter.line(table.summary(self._leaks, self._sessions))
+            complete = not (self._failures or self._remarks)
+            terminalreporter.line(table.summary(self._leaks, self._sessions, self._borrowed, complete=complete))
         else:
             terminalreporter.line("SQLAlchemy's ORM was not loaded: nothing to watch")
         for line in table.rows(self._leaks):
@@ -175,6 +178,6 @@ def _report_path(config: pytest.Config) -> Path | None:
     if not given:
         return None
     path = Path(config.invocation_params.dir, given)
-    if path.is_dir() or not path.parent.is_dir():
+    if not writable(path):
         raise pytest.UsageError(f"--session-leaks-report {given}: no file can be written there")
     return path

@@ -144,7 +144,7 @@ async def test_reused_after_close(maker: Maker) -> None:
 
 
 async def test_reused_after_its_block(maker: Maker) -> None:
-    async with maker() as session:  # reused
+    async with maker() as session:  # strict: reused
         await read(session)
     await read(session)
     await session.commit()

@@ -4,16 +4,21 @@ from __future__ import annotations
 
 import asyncio
 import os
+import threading
+import time
 from collections.abc import AsyncIterator
 
 from fastapi import BackgroundTasks, Depends, FastAPI
+from sqlalchemy import create_engine
 from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker, create_async_engine
+from sqlalchemy.orm import Session
 
-from watch.database import new_session, read
+from watch.database import new_session, read, read_now
 
 maker = async_sessionmaker(create_async_engine(os.environ.get("DATABASE", "sqlite+aiosqlite://")))
 app = FastAPI()
 KEPT: list[AsyncSession] = []
+NEVER_CLOSED: list[AsyncSession] = []
 TASKS: list[asyncio.Task[None]] = []
 
 
@@ -90,4 +95,40 @@ async def afterwards_bare() -> None:
 @app.get("/thread")
 def thread() -> None:
     """An endpoint that Starlette runs in a thread."""
-    KEPT.append(maker())  # unclosed: /thread
+    NEVER_CLOSED.append(maker())  # unclosed: /thread
+
+
+@app.get("/early")
+async def early() -> None:
+    """The generator ends a moment after the request."""
+    async for session in ending():
+        await read(session)
+        return
+
+
+async def ending() -> AsyncIterator[AsyncSession]:
+    async with maker() as session:
+        yield session
+
+
+@app.get("/thread/afterwards")
+async def thread_afterwards() -> None:
+    """A thread goes on when the request is over."""
+    started = threading.Event()
+
+    def work() -> None:
+        with Session(create_engine("sqlite://")) as session:
+            read_now(session)
+            started.set()
+            time.sleep(0.8)
+
+    TASKS.append(asyncio.create_task(asyncio.to_thread(work)))
+    while not started.is_set():
+        await asyncio.sleep(0.01)
+
+
+@app.get("/reset/{token}")
+async def reset(token: str) -> None:
+    session = maker()  # leaks: /reset
+    KEPT.append(session)
+    await read(session)

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import threading
 import unittest
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -108,6 +110,52 @@ def never_closed(shared_engine: Engine) -> Session:
 def test_fixture_of_the_module(of_the_module: Session, of_the_run: Session) -> None:
     read_now(of_the_module)
     read_now(of_the_run)
+
+
+@pytest.fixture(scope="module")
+def closed_by_the_module() -> Iterator[list[Session]]:
+    kept: list[Session] = []
+    yield kept
+    for session in kept:
+        session.close()
+
+
+def test_closed_by_a_fixture_of_the_module(shared_engine: Engine, closed_by_the_module: list[Session]) -> None:
+    closed_by_the_module.append(Session(shared_engine))
+    read_now(closed_by_the_module[0])
+
+
+@pytest.fixture(scope="session")
+def threads() -> Iterator[ThreadPoolExecutor]:
+    with ThreadPoolExecutor(1) as pool:
+        yield pool
+
+
+def test_collected_while_its_thread_lives_on(engine: Engine, threads: ThreadPoolExecutor) -> None:
+    def leak() -> None:
+        session = Session(engine)  # held
+        read_now(session)
+
+    threads.submit(leak).result()
+    gc.collect()
+
+
+def test_collected_later_while_its_thread_lives_on(engine: Engine, threads: ThreadPoolExecutor) -> None:
+    def leak() -> None:
+        session = Session(engine)  # held
+        session.info["itself"] = session
+        read_now(session)
+
+    threads.submit(leak).result()
+
+
+def test_closed_in_a_thread_that_lives_on(engine: Engine, threads: ThreadPoolExecutor) -> None:
+    def work() -> None:
+        with Session(engine) as session:
+            read_now(session)
+
+    threads.submit(work).result()
+    gc.collect()
 
 
 def test_fixture_of_the_module_that_closes_nothing(never_closed: Session) -> None:

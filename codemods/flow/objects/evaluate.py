@@ -60,6 +60,7 @@ from codemods.project.sessions import (
     RegistryMeaning,
     SessionMeaning,
 )
+from codemods.syntax import nodes
 
 _WAITING = frozenset({"asyncio.wait_for", "asyncio.shield", "asyncio.gather"})
 
@@ -158,7 +159,8 @@ class Evaluation:
             case ast.GeneratorExp(elt=element):
                 return self._comprehension([element], node.generators, lazy=True)
             case ast.DictComp(key=key, value=inner):
-                return self._comprehension([key, inner], node.generators, lazy=False, table=True)
+                parts = [one for one in (key, inner) if one is not None]  # `{**key for ...}` has no value
+                return self._comprehension(parts, node.generators, lazy=False, table=len(parts) == 2)
             case ast.BinOp(left=left, op=op, right=right):
                 sides = [self.value(left), self.value(right)]
                 if any(objects(side) for side in sides) and isinstance(op, (ast.Add, ast.BitOr, ast.Mult)):
@@ -167,6 +169,8 @@ class Evaluation:
                     lists = [side for side in sides if side != PLAIN]
                     return value(Many(union([elements(listed(side)) for side in lists]), doubled=True))
                 return PLAIN
+            case nodes.TemplateStr(values=parts):
+                return self._display([part.value for part in parts if isinstance(part, nodes.Interpolation)])
             case ast.Starred(value=inner):
                 return self.value(inner)
             case ast.Lambda():

@@ -106,7 +106,7 @@ class _Runner:
         defaults += [
             (one, default) for one, default in zip(given.kwonlyargs, given.kw_defaults, strict=True) if default
         ]
-        self.optional = {one.arg for one, default in defaults if ast.unparse(default) == "None"}
+        self.optional = {one.arg for one, default in defaults if _is_none(default)}
         for parameter in [*given.posonlyargs, *given.args, *given.kwonlyargs]:
             self.all.world.names[parameter.arg] = self._parameter(parameter)
 
@@ -522,6 +522,10 @@ def _commits(suite: Sequence[ast.stmt]) -> bool:
     return any(
         isinstance(node, ast.Attribute) and node.attr == "commit" for statement in suite for node in ast.walk(statement)
     )
+
+
+def _is_none(node: ast.expr) -> bool:
+    return isinstance(node, ast.Constant) and node.value is None
 
 
 def _names_none(annotation: ast.expr) -> bool:

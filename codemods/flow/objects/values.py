@@ -10,6 +10,7 @@ import enum
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 
+from codemods.project.hashing import Hashed, hashed_once
 from codemods.project.sessions import ClassMeaning
 
 
@@ -26,8 +27,9 @@ class How(enum.StrEnum):
     UNTOLD = "untold"  # through the session, and it cannot be told what it is
 
 
+@hashed_once
 @dataclass(frozen=True, slots=True)
-class Origin:
+class Origin(Hashed):
     """Where objects come from: all those that one expression gives, each time it runs, have one origin.
 
     `line` and `column` are those of the expression, as `ast` counts. `anchor` is the position of what loads them: the
@@ -82,8 +84,9 @@ class Unknown:
     holds: bool = False
 
 
+@hashed_once
 @dataclass(frozen=True, slots=True)
-class One:
+class One(Hashed):
     """An object. With `names` it is the one that these attributes lead to from the object of that origin.
 
     `class_` is the mapped class, if that is known.
@@ -94,8 +97,9 @@ class One:
     class_: ClassMeaning | None = None
 
 
+@hashed_once
 @dataclass(frozen=True, slots=True)
-class Many:
+class Many(Hashed):
     """A list, set or other collection whose elements are all alike. `doubled`: one object may be in it twice."""
 
     element: Value
@@ -247,6 +251,11 @@ def value(*alternatives: Alternative) -> Value:
 def union(values: Iterable[Value]) -> Value:
     """Any of the values. Collections become one collection, so that what a loop fills stays one thing."""
     every = frozenset().union(*values) if values else EMPTY
+    for one in every:
+        if one.__class__ in _HOLDING:
+            break
+    else:
+        return every  # nothing in it holds anything, as nearly always
     many = [one for one in every if isinstance(one, Many)]
     if len(many) > 1:
         merged = Many(
@@ -261,7 +270,17 @@ def union(values: Iterable[Value]) -> Value:
 
 def depth(of: Value) -> int:
     """How deep collections lie in each other."""
-    return max((1 + max((depth(inner) for inner in parts(one)), default=0) for one in of), default=0)
+    deepest = 0
+    for one in of:
+        inside = 1
+        if one.__class__ in _HOLDING:
+            for inner in parts(one):
+                inside = max(inside, 1 + depth(inner))
+        deepest = max(deepest, inside)
+    return deepest
+
+
+_HOLDING = frozenset({Many, Table, Later, Pack, Row})
 
 
 def parts(one: Alternative) -> tuple[Value, ...]:
@@ -283,7 +302,7 @@ def objects(of: Value, *, rows: bool = False) -> set[One]:
     for one in of:
         if isinstance(one, One):
             found.add(one)
-        elif rows or not isinstance(one, Row):
+        elif one.__class__ in _HOLDING and (rows or not isinstance(one, Row)):
             for inner in parts(one):
                 found |= objects(inner, rows=rows)
     return found
@@ -297,7 +316,7 @@ def sessions(of: Value) -> frozenset[int]:
             found.add(one.number)
         elif isinstance(one, Bearer):
             found |= one.sessions
-        else:
+        elif one.__class__ in _HOLDING:
             for inner in parts(one):
                 found |= sessions(inner)
     return frozenset(found)

@@ -29,9 +29,10 @@ Composed = Callable[[Sequence[Group]], Sequence[Change]]
 def report(plan: SavedPlan, composed: Composed, *, name: str = "", summaries: Mapping[str, str] | None = None) -> str:
     """The page as text, to be written as UTF-8.
 
-    `composed` gives the changed files for some groups of the plan, made from the bytes that the plan holds; it is asked
-    for one group at a time, and what it raises comes out. A file of a group that it leaves out is named as one without
-    a diff. `name` is what the page is called after; `summaries` say in a line what each rule does.
+    `composed` gives the changed files for some groups of the plan, made from the bytes that the plan holds, where
+    others may be made already; it is asked for one group at a time, and what it raises comes out. A file of a group
+    that it leaves out is named as one without a diff. `name` is what the page is called after; `summaries` say in a
+    line what each rule does.
     """
     pages = Pages(plan)
     told = summaries or {}

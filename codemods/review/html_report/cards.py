@@ -10,7 +10,7 @@ from codemods.plan import Change, Finding, Group, Level, Site
 from codemods.review.html_report.colour import Coloured, coloured, recoloured
 from codemods.review.html_report.file_diff import Note, Versions, hunks, written
 from codemods.review.html_report.lines import NONE, Lines, encoded, read
-from codemods.review.matching import differing
+from codemods.review.matching import Stretch, differing
 from codemods.review.visible import visible
 from codemods.saved_plan import Decision, SavedPlan
 
@@ -56,12 +56,22 @@ def state(plan: SavedPlan, group: Group) -> str:
 
 @dataclass(frozen=True, slots=True)
 class _Known:
-    """A file of the plan as it was, looked at once for all groups that change it."""
+    """A file of the plan as groups find it, looked at once for all of them that find it so."""
 
     encoding: str
     bom: bytes
     lines: Lines
     colours: Coloured
+    moved: tuple[Stretch, ...] = ()  # what other groups changed in it before: notes name lines as they were
+
+    def line(self, number: int) -> int:
+        """Where a line of the file as it was stands now, from 1; in what was changed: the last line of that."""
+        by = 0
+        for one in self.moved:
+            if one.last >= number:
+                return max(1, min(number + by, one.new_last)) if one.first < number else number + by
+            by = one.new_last - one.last
+        return number + by
 
 
 class Pages:
@@ -70,7 +80,7 @@ class Pages:
     def __init__(self, plan: SavedPlan) -> None:
         self._plan = plan
         self._files = {file.path: file for file in plan.files}
-        self._known: dict[str, _Known] = {}
+        self._known: dict[tuple[str, bytes], _Known] = {}
 
     def card(self, group: Group, changes: Sequence[Change]) -> Card:
         """The card of a group; `changes` are the files that it changes, by itself."""
@@ -92,7 +102,7 @@ class Pages:
         stretches = differing(known.lines.keys, new.keys)
         colours = recoloured(known.colours, new.texts, stretches)
         usual = (known.lines if known.lines.texts else new).usual_end
-        notes = _notes(group, change.path) if change.before is not None else {}
+        notes = _notes(group, change.path, known) if change.before is not None else {}
         versions = Versions(
             known.lines,
             new,
@@ -112,20 +122,22 @@ class Pages:
     def _known_of(self, change: Change) -> _Known:
         if change.before is None:
             return _Known("utf-8", b"", NONE, coloured(()))
-        if change.path not in self._known:
+        version = change.path, change.before
+        if version not in self._known:
             file = self._files.get(change.path)
             encoding, bom = (file.encoding, file.bom) if file else ("utf-8", b"")
             lines = read(change.before, encoding, bom)
-            self._known[change.path] = _Known(encoding, bom, lines, coloured(lines.texts))
-        return self._known[change.path]
+            moved = differing(read(file.data, encoding, bom).keys, lines.keys) if file else []
+            self._known[version] = _Known(encoding, bom, lines, coloured(lines.texts), tuple(moved))
+        return self._known[version]
 
 
-def _notes(group: Group, path: str) -> dict[int, list[Note]]:
+def _notes(group: Group, path: str, known: _Known) -> dict[int, list[Note]]:
     """What is to be read beside lines of a file, by the line; nothing twice."""
     found: dict[int, list[Note]] = defaultdict(list)
     for site, note in _told(group):
-        if site[0] == path and note not in found[site[1]]:
-            found[site[1]].append(note)
+        if site[0] == path and note not in found[line := known.line(site[1])]:
+            found[line].append(note)
     return dict(found)
 
 

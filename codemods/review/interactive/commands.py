@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import enum
+import re
 from dataclasses import dataclass
 
 
@@ -11,7 +12,7 @@ class Command(enum.Enum):
 
     ACCEPT = ("y", ("accept", "yes"), "accept this group", "")
     REFUSE = ("n", ("refuse", "no"), "refuse this group", "")
-    REFUSE_NOTED = ("N", ("note",), "refuse it, with a note that says why", "Note: ")
+    REFUSE_NOTED = ("N", ("note",), "refuse it, with a note that says why; Esc leaves the note", "Note: ")
     ACCEPT_RULE = ("a", ("rule", "all"), "accept all open groups of this rule that are shown", "")
     ACCEPT_FILE = ("d", ("file",), "accept this and the open groups after it in this file", "")
     SKIP = ("s", ("skip", "next"), "leave it open and go on", "")
@@ -36,6 +37,7 @@ class Typed:
     text: str = ""
 
 
+_KEY_PRESS = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|O.)?")
 _BY_KEY = {command.key: command for command in Command}
 _BY_WORD = {word: command for command in Command for word in command.words}
 
@@ -43,6 +45,13 @@ _BY_WORD = {word: command for command in Command for word in command.words}
 def of_key(key: str) -> Command | None:
     """The command of a key. Several characters at once, as of a paste or an arrow key, are none."""
     return _BY_KEY.get(key)
+
+
+def printable(text: str) -> str:
+    """A text as it was meant: without what arrow keys and the like send, and without other characters that do not
+    print."""
+    told = _KEY_PRESS.sub("", text)
+    return "".join(one if one.isprintable() else " " if one.isspace() else "" for one in told).strip()
 
 
 def of_line(line: str) -> Typed:
@@ -55,7 +64,7 @@ def of_line(line: str) -> Typed:
     if word.startswith("/") and len(word) > 1:
         word, text = "/", line.strip()[1:]
     command = _BY_KEY.get(word) or _BY_WORD.get(word.lower())
-    text = text.strip()
+    text = printable(text)
     if command is Command.REFUSE and text:
         command = Command.REFUSE_NOTED
     if command is None or (text and not command.asks):
