@@ -644,8 +644,10 @@ def test_a_stop_leaves_whole_results_and_no_process(
     script = tmp_path / "driver.py"
     tests = [str(Path(__file__).parent)]
     script.write_text(DRIVER.format(tests=tests, paths=list(map(str, paths)), out=str(out), jobs=jobs, timeout=timeout))
-    started = subprocess.Popen([sys.executable, script], start_new_session=True, stderr=subprocess.PIPE)
-    with started as process:
+    with (
+        open(tmp_path / "said", "wb") as errors,
+        subprocess.Popen([sys.executable, script], start_new_session=True, stderr=errors) as process,
+    ):
         pid = paths[1] / "pid"
         assert until(lambda: pid.exists() and pid.read_text() != "" and (out / "a" / RESULT).exists())
         assert until(lambda: "key" in json.loads((out / "a" / RESULT).read_bytes()))
@@ -655,13 +657,11 @@ def test_a_stop_leaves_whole_results_and_no_process(
             os.killpg(process.pid, signal.SIGINT)  # as a terminal does it: to all of them
         else:
             process.kill()
-        assert process.stderr is not None
-        said = process.stderr.read()
-        code = process.wait()
+        code = process.wait(DEADLINE)
     assert until(lambda: not is_there(worker))
     assert code == (130 if stop == "INT" else -signal.SIGKILL)
     if stop == "INT":
-        assert said == b""
+        assert (tmp_path / "said").read_bytes() == b""
         told = json.loads((out / SUMMARY).read_bytes())
         assert told["whole"] is False
         assert [one["state"] for one in told["repositories"]] == ["done", "not looked at"]

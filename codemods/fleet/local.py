@@ -97,4 +97,4 @@ def _live_with(parent: Connection[Any, Any]) -> None:
             parent.recv_bytes()
         os._exit(1)
 
-    pass
+    threading.Thread(target=watch, daemon=True).start()
