@@ -16,7 +16,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export PIP_NO_INPUT := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test field proof lint format clean
+.PHONY: help demo test field fuzz proof lint format clean
 
 help:  ## what there is to type
 	@sed -n 's/^\([a-z]*\):.*  ## \(.*\)/make \1\t\2/p' Makefile
@@ -34,6 +34,12 @@ FIELD ?=
 field: $(TOOL_INSTALLED)  ## try the tool on pinned packages from PyPI and check what it promises; minutes
 	@PYTHONPATH=tests $(BIN)/python -m field.run $(FIELD)
 
+# `make fuzz FUZZ="--minutes 60 --seed 7"`; a program that breaks the tool is left, made small, in fuzz-failures/.
+FUZZ ?= --minutes 10
+
+fuzz: $(DEVELOPMENT_INSTALLED)  ## try the tool on programs that nobody would write; ten minutes
+	@PYTHONPATH=tests $(BIN)/python -m hostile.fuzz $(FUZZ)
+
 # `make proof PROOF="--database sqlite --short"` asks less; what comes out is in proof-report/, or where `-o` says.
 PROOF ?=
 
@@ -50,7 +56,7 @@ format: $(DEVELOPMENT_INSTALLED)  ## let ruff put the code in shape
 	$(BIN)/ruff format .
 
 clean:  ## take away what the other targets made, .venv too
-	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis tests/field/.packages proof-report
+	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis tests/field/.packages proof-report fuzz-failures
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(BIN)/python:

@@ -45,6 +45,8 @@ def _kept(life: Lifetime, use: NameUse, block: ast.With | ast.AsyncWith) -> str:
         return "it closes the session of the caller, too"
     if life.dissolved is not None:
         return "a `finally` closes it as well"
+    if life.scope.statement(block) is not block:
+        return "it stands in the body of a class"
     if len(block.items) > 1:
         return "it holds something else open, too"
     item = block.items[0]

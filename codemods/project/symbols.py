@@ -105,7 +105,7 @@ class Symbols:
         if not found:
             found = [path for path in self._by_suffix.get(dotted, []) if self._started_above(path, dotted, importer)]
         if len(found) > 1:
-            found = _nearest(found, importer)
+            found = _nearest(_without_hidden(found), importer)
         return found[0] if len(found) == 1 else None
 
     def _started_above(self, path: str, dotted: str, importer: str) -> bool:
@@ -212,6 +212,11 @@ def _grouped(pairs: Iterable[tuple[Key, Value]]) -> dict[Key, tuple[Value, ...]]
     for key, value in pairs:
         grouped[key].append(value)
     return {key: tuple(values) for key, values in grouped.items()}
+
+
+def _without_hidden(paths: list[str]) -> list[str]:
+    """Without the modules that Python never finds: of `db.py` and `db/__init__.py` in one folder, the package is taken."""
+    return [path for path in paths if f"{path.removesuffix('.py')}/__init__.py" not in paths]
 
 
 def _nearest(paths: list[str], importer: str) -> list[str]:
