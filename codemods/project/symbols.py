@@ -215,7 +215,7 @@ def _grouped(pairs: Iterable[tuple[Key, Value]]) -> dict[Key, tuple[Value, ...]]
 
 
 def _without_hidden(paths: list[str]) -> list[str]:
-    """Without the modules that Python never finds: of `db.py` and `db/__init__.py` in one folder, the package is taken."""
+    """Without the modules that Python never finds: of `db.py` and `db/__init__.py` it takes the package."""
     return [path for path in paths if f"{path.removesuffix('.py')}/__init__.py" not in paths]
 
 
