@@ -110,15 +110,28 @@ def run(request: RunRequest, progress: Progress | None = None, discovery: source
         return with_deep_stack(found)
 
 
+_DUE = 3_000_000  # objects of earlier runs, about 300 MB, that a process keeps before it looks for what is left of them
+_kept = 0  # objects that the runs of this process made since then
+
+
 @contextlib.contextmanager
 def collector_held() -> Iterator[None]:
-    """All that a run makes lasts until its end: the collector would look through millions of objects for nothing."""
+    """All that a run makes lasts until its end: the collector would look through millions of objects for nothing.
+
+    What is left of a run is found by a later one, in a process that makes many.
+    """
+    global _kept
     was_enabled = gc.isenabled()
+    if was_enabled and _kept > _DUE:
+        gc.collect()
+        _kept = 0
     gc.disable()
+    before = gc.get_count()[0]
     try:
         yield
     finally:
         if was_enabled:
+            _kept += max(0, gc.get_count()[0] - before)
             if gc.get_freeze_count() == 0:  # else it is someone else's business
                 # to the oldest of the objects with what was made meanwhile: as the youngest, all of it would be looked
                 # through by the next collection (a second for 150,000 lines)

@@ -16,6 +16,7 @@ from textwrap import dedent
 
 import pytest
 
+from codemods import engine
 from codemods.engine import NoPythonFiles, RunRequest, chosen_rules, run
 from codemods.plan import End, Finding, Group, Level, Plan
 from codemods.settings import Settings
@@ -762,3 +763,20 @@ def test_replacing_something_else_changes_no_level(situation: str, tmp_path: Pat
     root = written(tmp_path, {**APP, "app/count.py": COUNT, "tests/test_count.py": NOT_REPLACED[situation]})
     levels = {finding.site.path: finding.level for finding in findings(planned(root))}
     assert levels["app/count.py"] is Level.SAFE
+
+
+def test_a_process_that_makes_many_runs_looks_for_what_is_left_of_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "a.py").write_text("x = 1\n")
+    request = RunRequest(tmp_path, (), Settings(), Level.REVIEW)
+    looked: list[int] = []
+    monkeypatch.setattr("gc.collect", lambda: looked.append(engine._kept))
+    monkeypatch.setattr(engine, "_kept", 0)
+    engine.run(request)
+    assert engine._kept > 0
+    made = engine._kept
+    monkeypatch.setattr(engine, "_DUE", made - 1)
+    engine.run(request)
+    assert looked == [made]
+    assert engine._kept < made * 3
