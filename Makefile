@@ -9,6 +9,8 @@ BIN := $(VENV)/bin
 TOOL_INSTALLED := $(VENV)/.tool-installed
 DEVELOPMENT_INSTALLED := $(VENV)/.development-installed
 PROOF_INSTALLED := $(VENV)/.proof-installed
+BENCHMARK_INSTALLED := $(VENV)/.benchmark-installed
+CODEMODDER := $(VENV)/codemodder
 # Two workers keep a small machine answering; `make test PYTEST=-x` and the like add to it.
 PYTEST ?=
 
@@ -16,7 +18,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export PIP_NO_INPUT := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test field fuzz proof lint format clean
+.PHONY: help demo test field fuzz proof benchmark lint format clean
 
 help:  ## what there is to type
 	@sed -n 's/^\([a-z]*\):.*  ## \(.*\)/make \1\t\2/p' Makefile
@@ -46,6 +48,12 @@ PROOF ?=
 proof: $(PROOF_INSTALLED)  ## the bundled application before and after its patch, under load; two minutes
 	@PYTHONPATH=tests $(BIN)/python -m proof.run $(PROOF)
 
+# `make benchmark BENCHMARK=--short` takes three minutes; what comes out is in benchmark-report/, or where `-o` says.
+BENCHMARK ?=
+
+benchmark: $(BENCHMARK_INSTALLED) | $(CODEMODDER)  ## how long it takes beside ruff, ripgrep and codemod runners; minutes
+	@PYTHONPATH=tests:. $(BIN)/python -m benchmarks.run $(BENCHMARK)
+
 lint: $(DEVELOPMENT_INSTALLED)  ## ruff and mypy, changing nothing
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -56,7 +64,8 @@ format: $(DEVELOPMENT_INSTALLED)  ## let ruff put the code in shape
 	$(BIN)/ruff format .
 
 clean:  ## take away what the other targets made, .venv too
-	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis tests/field/.packages proof-report fuzz-failures
+	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis tests/field/.packages proof-report fuzz-failures \
+		benchmark-report
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(BIN)/python:
@@ -69,6 +78,7 @@ $(BIN)/python:
 
 EVERYTHING := .[test,lint,demo-app,postgres,proof]
 PROOF_NEEDS := .[demo-app,postgres,proof]
+BENCHMARK_NEEDS := .[benchmark]
 
 # $(call install,REQUIREMENT)
 install = if command -v uv >/dev/null 2>&1; then uv pip install --quiet --python $(BIN)/python --editable "$(1)"; \
@@ -88,3 +98,16 @@ $(PROOF_INSTALLED): pyproject.toml | $(BIN)/python
 	@echo "Installing into $(VENV) with what the proof needs ..." >&2
 	@$(call install,$(PROOF_NEEDS))
 	@touch $(TOOL_INSTALLED) $@
+
+$(BENCHMARK_INSTALLED): pyproject.toml | $(BIN)/python
+	@echo "Installing into $(VENV) with what the benchmark needs ..." >&2
+	@$(call install,$(BENCHMARK_NEEDS))
+	@touch $(TOOL_INSTALLED) $@
+
+# An environment of its own: it wants an older libcst. Where it cannot be installed, the benchmark goes without it.
+$(CODEMODDER): | $(BIN)/python
+	@echo "Installing codemodder into $(CODEMODDER) ..." >&2
+	@{ if command -v uv >/dev/null 2>&1; \
+		then uv venv --quiet --python $(BIN)/python $@ && uv pip install --quiet --python $@/bin/python codemodder==6.5.5; \
+		else $(BIN)/python -m venv $@ && $@/bin/python -m pip install --quiet codemodder==6.5.5; fi; } || \
+		{ rm -rf $@; echo "codemodder cannot be installed; going without it" >&2; }
