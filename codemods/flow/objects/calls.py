@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from codemods.flow.objects import results, selects
+from codemods.flow.objects import results, selects, statement_parts
 from codemods.flow.objects.collection_calls import FILLING, READING
 from codemods.flow.objects.record import Serialized
 from codemods.flow.objects.values import (
@@ -93,7 +93,10 @@ class Calls:
             found = self._method(node, node.func, base)
             if found is not None:
                 return found
-            if node.func.attr not in READING:
+            if self._only_builds(node):
+                return UNKNOWN
+            starts = statement_parts.starts_statement(node, self._all.scope)
+            if node.func.attr not in READING and not starts:
                 self._all.session_calls.wrote_on(base, node.lineno)
         elif isinstance(node.func, ast.Name):
             held = self._all.world.names.get(node.func.id, EMPTY)
@@ -101,7 +104,21 @@ class Calls:
                 return self._closure(node, value(Bearer(None, numbers)))
             if any(isinstance(one, Closure) for one in held):
                 self._all.session_calls.wrote_somewhere(node.lineno)
+            elif self._only_builds(node):
+                return UNKNOWN
+        elif self._only_builds(node):
+            return UNKNOWN
         return self._function(node)
+
+    def _only_builds(self, node: ast.Call) -> bool:
+        """Whether the call makes a part of a statement, and nothing that it is given makes it do more."""
+        if not statement_parts.only_builds(node, self._all.scope, self._all.value):
+            return False
+        for one in self.arguments(node):
+            added = any(self._all.number(inner.origin) for inner in objects(one, rows=True))
+            if added or self._all.held_by(one) or not statement_parts.is_harmless(one):
+                return False
+        return True
 
     def _closure(self, node: ast.Call, held: Value) -> Value:
         """A nested function, or a method, that has a session is called."""

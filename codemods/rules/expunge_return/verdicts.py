@@ -51,7 +51,7 @@ class Verdicts:
         if where.commits:
             if wrote:
                 reason = (
-                    f"the commit at the end (line {where.commits}) may write what line {wrote} changed:"
+                    f"the commit at the end (line {where.commits}) may write what line {wrote} may have changed:"
                     " expunged, it would be lost"
                 )
                 return self.manual(Refused(reason, "commit before the return"))
@@ -70,7 +70,7 @@ class Verdicts:
             if wrote:
                 reason = (
                     "what the context manager does at its end is not all in view: it may write what"
-                    f" line {wrote} changed"
+                    f" line {wrote} may have changed"
                 )
                 return self.manual(Refused(reason, "commit before the return"))
             reasons.append("what the context manager does at its end beside closing is not all in view")
