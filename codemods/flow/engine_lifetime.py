@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 
 from codemods.flow.only_factory import is_test_path
 from codemods.flow.quiet import is_quiet
-from codemods.flow.scope import Scope
+from codemods.flow.scope import Scope, inside, scopes
 from codemods.flow.tasks.index import Tasks
 from codemods.flow.waited_for import repeated_by
 from codemods.plan import Fact
@@ -55,6 +55,8 @@ _USING = frozenset({"create_all", "drop_all", "reflect", "to_sql", "read_sql", "
 _LEADING_ON = frozenset({"connect", "begin", "raw_connection", "execution_options", "sync_engine", "engine", "bind"})
 _ENDING = frozenset({"close", "aclose", "disconnect", "shutdown", "stop", "cleanup", "teardown"})
 _HARMLESS_BASES = frozenset({"builtins.object", "abc.ABC", "typing.Protocol", "typing.Generic"})
+_CONNECTING = frozenset({"connect", "begin", "raw_connection"})
+_MIGRATING = frozenset({"alembic.context.configure", "alembic.context.run_migrations"})
 _ONCE = frozenset({"main", "_main", "amain", "async_main"})  # started by an entry point that is not in view
 
 
@@ -80,9 +82,46 @@ def per_call(call: ast.Call, scope: Scope, customs: Customs, tasks: Tasks) -> Pe
     return None if found is None else _told(found, scope)
 
 
-def is_disposed_of(call: ast.Call, scope: Scope, customs: Customs, tasks: Tasks) -> bool:
-    """Whether the function that makes the engine is done with it, and disposes of it: a piece of work, a script."""
-    return scope.is_function and _Lifetimes(customs, tasks).is_over(call, scope)
+def one_piece_of_work(call: ast.Call, scope: Scope, tasks: Tasks) -> str:
+    """What ends the engine with the function that makes it, where nothing keeps it: that it is disposed of there, or
+    that it is one of Alembic's environment, whose process ends with the migration; "" when neither is seen.
+    """
+    if not scope.is_function:
+        return ""
+    try:
+        following = _Following(scope)
+        following.value(call, _Held.ENGINE)
+    except _MayBeKept:
+        return ""
+    if following.given is not None:
+        return ""
+    if following.disposed:
+        users = [tasks.summaries.scope(replace(one, bound=False)) for one in following.users]
+        if any(_never_ends(one) for one in (scope, *users) if one is not None):
+            return ""  # a service: its pool is as old as the process
+        return "an engine for one piece of work, disposed of at its end"
+    return "an engine for one piece of work: a migration by Alembic" if _is_environment(scope) else ""
+
+
+def _never_ends(scope: Scope) -> bool:
+    """Whether the function holds a `while True:` that nothing in it leaves."""
+    return any(
+        isinstance(loop, ast.While)
+        and isinstance(loop.test, ast.Constant)
+        and bool(loop.test.value)
+        and not any(isinstance(one, (ast.Break, ast.Return)) for one in inside(loop))
+        for loop in scope.statements()
+    )
+
+
+def _is_environment(scope: Scope) -> bool:
+    """Whether the file is the `env.py` of Alembic, which configures the context that runs the migrations."""
+    root = scope.parents.root
+    return isinstance(root, ast.Module) and any(
+        isinstance(node, ast.Call) and isinstance(means := one.callee(node), External) and means.dotted in _MIGRATING
+        for one in scopes(root, scope.place.path, scope.project)
+        for node in one.watched()
+    )
 
 
 class _Often(enum.IntEnum):
@@ -201,15 +240,6 @@ class _Lifetimes:
                             caller = Fact(path, call.lineno, one.qualname)
                             return replace(found, callers=(caller, *found.callers))
         return None
-
-    def is_over(self, node: ast.expr, scope: Scope) -> bool:
-        """Whether the engine is disposed of in the very function that makes it, and is kept by nothing."""
-        try:
-            following = _Following(scope)
-            following.value(node, _Held.ENGINE)
-        except _MayBeKept:
-            return False
-        return following.given is None and following.disposed
 
     def _definition(self, function: FunctionMeaning) -> FunctionFacts | None:
         definitions = self.project.symbols.functions(function.module, function.qualname)
@@ -410,6 +440,7 @@ class _Held(enum.Enum):
     """What a value has to do with the engine."""
 
     ENGINE = "it is the engine"
+    CONNECTION = "a connection that its block closes"
     BY_SQLALCHEMY = "a maker, a session or a connection"
     BY_OBJECT = "an object of the project, or a container"
 
@@ -448,6 +479,7 @@ class _Following:
         self.keeper = keeper
         self.given: _Held | None = None  # it is returned or yielded, inside of what
         self.disposed = False
+        self.users: list[FunctionMeaning] = []  # functions of the project that it is handed to
         self._seen: set[tuple[str, _Held]] = set()
         self._outer = {
             name for node in ast.walk(scope.node) if isinstance(node, (ast.Global, ast.Nonlocal)) for name in node.names
@@ -478,12 +510,17 @@ class _Following:
                         return
                     if held is not _Held.BY_OBJECT and attr not in _LEADING_ON:
                         return
-                    if attr in ("connect", "begin", "raw_connection"):
+                    if attr in _CONNECTING or (held is _Held.CONNECTION and attr != "execution_options"):
                         held = max(held, _Held.BY_SQLALCHEMY, key=list(_Held).index)
                 case ast.Call(func=function) if function is current:
                     pass  # a session of a maker; the result of a method that leads on
                 case ast.Call():
-                    further = self._argument(parent, current, held)
+                    try:
+                        further = self._argument(parent, current, held)
+                    except _MayBeKept:
+                        if held is not _Held.CONNECTION:
+                            raise
+                        return  # whatever keeps it has what its block closes, and no engine
                     if further is None:
                         return
                     held = further
@@ -504,6 +541,8 @@ class _Following:
                 case ast.withitem(optional_vars=target):
                     # the object may dispose of it when its block ends
                     self.disposed = self.disposed or held is _Held.BY_OBJECT
+                    if held is _Held.BY_SQLALCHEMY and _is_connecting(current):
+                        held = _Held.CONNECTION
                     if target is not None:
                         self._target(target, held)
                     return
@@ -533,6 +572,8 @@ class _Following:
             case ast.Attribute(value=value) | ast.Subscript(value=value):
                 while isinstance(value, (ast.Attribute, ast.Subscript)):
                     value = value.value
+                if held is _Held.CONNECTION:
+                    return  # as above
                 if not isinstance(value, ast.Name) or not self._is_made_here(value.id):
                     raise _MayBeKept
                 self._name(value, _Held.BY_OBJECT)
@@ -545,6 +586,8 @@ class _Following:
         self._seen.add((name.id, held))
         for use in self.scope.uses(name.id):
             if use.role is Role.CAPTURED:
+                if held is _Held.CONNECTION:
+                    continue
                 raise _MayBeKept
             if use.role not in (Role.BOUND, Role.DELETED):
                 self.value(use.node, held)
@@ -601,6 +644,7 @@ class _Following:
         self, call: ast.Call, function: FunctionMeaning, position: int | None, keyword: str | None, held: _Held
     ) -> _Held | None:
         project = self.scope.project
+        self.users.append(function)
         definitions = project.symbols.functions(function.module, function.qualname)
         fate = handed(function, position, keyword, project).fate
         is_async = any(one.is_async for one in definitions)
@@ -621,6 +665,12 @@ class _Following:
         above = self.scope.parents.of(call)
         means = self.scope.callee(above) if isinstance(above, ast.Call) and above.func is not call else None
         return isinstance(means, External) and means.dotted in _THROUGH
+
+
+def _is_connecting(node: ast.AST) -> bool:
+    """`engine.connect()`, also awaited: of what SQLAlchemy gives, these are the blocks that end with a close."""
+    node = node.value if isinstance(node, ast.Await) else node
+    return isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr in _CONNECTING
 
 
 def _is_of_project(means: object) -> bool:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import ast
 
 from codemods.flow.lifetime import Closed, Lifetime
-from codemods.flow.scope import With, inside
+from codemods.flow.scope import With
 from codemods.project.name_uses import NameUse
 
 AROUND_ALL = "open the session with one block around all of its uses"
@@ -80,9 +80,12 @@ def _runs_after(life: Lifetime, block: ast.stmt) -> ast.stmt | None:
 
 
 def _refuse(life: Lifetime, block: ast.With | ast.AsyncWith, why: str) -> None:
-    in_block = set(inside(block))
-    outside = [use for use in life.uses if life.scope.statement(use.node) not in in_block]
-    line = outside[0].line if outside else block.lineno
+    entered = f"entered by `with` at line {block.lineno}"
+    # the statements of a class body in between are none of the function's own
+    outside = [use for use in life.uses if block not in life.scope.parents.chain(use.node)]
+    if not outside:
+        life.stop(f"{entered}, which is not followed: {why}", block.lineno, AROUND_ALL)
+        return
+    line = outside[0].line
     when = "before" if line < block.lineno else "after"
-    reason = f"entered by `with` at line {block.lineno}, but used {when} that block at line {line}"
-    life.stop(f"{reason}; {why}", line, AROUND_ALL)
+    life.stop(f"{entered}, but used {when} that block at line {line}; {why}", line, AROUND_ALL)

@@ -93,6 +93,7 @@ from codemods.rules.blocks import IN_A_BLOCK, TASKS, Block, Blocks
 NAME = "session-scope"
 DEPENDENCIES = "session-dependency"  # the rule that looks at what this one leaves to it
 _PAGE = __doc__ or ""
+_CASTS = frozenset({"typing.cast", "typing_extensions.cast"})
 _STEPS = frozenset({"builtins.next", "builtins.anext"})  # what takes the session out of a generator
 
 
@@ -130,7 +131,7 @@ class _Scope:
             if isinstance(node, ast.Call):
                 yield from self._read_anew(node)
                 found_made = made(self.scope, node)
-                if found_made is not None and not self._is_item(found_made.node):
+                if found_made is not None and not self._is_item(found_made.node) and not self._is_by_cast(node):
                     seen.add(statement := self.scope.statement(node))
                     found = self._place(statement, found_made)
                     if isinstance(found, Block) and found.life.inline and statement in crowded:
@@ -206,10 +207,25 @@ class _Scope:
         """The statements that make more than one session: one name and one block would make one of them."""
         counts: dict[ast.stmt, int] = {}
         for node in self.scope.watched():
-            if isinstance(node, ast.Call) and made(self.scope, node) is not None:
+            if isinstance(node, ast.Call) and made(self.scope, node) is not None and not self._is_by_cast(node):
                 statement = self.scope.statement(node)
                 counts[statement] = counts.get(statement, 0) + 1
         return {statement for statement, count in counts.items() if count > 1}
+
+    def _is_by_cast(self, call: ast.Call) -> bool:
+        """`cast(AsyncSession, session)`, which makes none; and `F()` in `cast(AsyncSession, F())`: the whole is one."""
+        above = self.scope.parents.of(call)
+        around, inner = (self.scope.parents.of(above), above) if isinstance(above, ast.Await) else (above, call)
+        if isinstance(around, ast.Call) and inner in around.args[1:] and self._is_cast(around):
+            return True
+        if not self._is_cast(call) or len(call.args) != 2:
+            return False
+        value = call.args[1].value if isinstance(call.args[1], ast.Await) else call.args[1]
+        return isinstance(value, (ast.Name, ast.Attribute))
+
+    def _is_cast(self, call: ast.Call) -> bool:
+        means = self.scope.callee(call)
+        return isinstance(means, External) and means.dotted in _CASTS
 
     def _read_anew(self, call: ast.Call) -> Iterator[Examined]:
         """`await self.session.scalar(...)`, `f(self.session)`, where the property makes a session each time."""

@@ -29,7 +29,8 @@ After
 
 Leaves alone
     Whatever is set, in whatever way. SQLite, whose pools take no size, or lose the database with the connection;
-    `NullPool`, `StaticPool` and their like; engines of tests. The sizes, where the URL is not written out and the
+    `NullPool`, `StaticPool` and their like; engines of tests, of Alembic's `env.py`, and those that the function which
+    makes them disposes of when its work is done. The sizes, where the URL is not written out and the
     project does not show that only servers are behind it. Reported: options that are not in view (`**options` of a
     caller, configuration files), pools that are made by hand, engines that are made anew on each call, and
     `expire_on_commit=True`. `pool_pre_ping` and `pool_recycle` wait for sessions that several tasks share: with them

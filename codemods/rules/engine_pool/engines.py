@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from codemods.flow.call_options import Options, Setting
 from codemods.flow.database_url import DatabaseUrl, Family, database_url
 from codemods.flow.development import at
-from codemods.flow.engine_lifetime import is_disposed_of, per_call
+from codemods.flow.engine_lifetime import one_piece_of_work, per_call
 from codemods.flow.scope import Scope
 from codemods.plan import Edit, Examined, Fact, Finding
 from codemods.project.engines import (
@@ -28,6 +28,7 @@ from codemods.project.sessions import External, Meaning, NothingMeaning, Unknown
 from codemods.rules.base import Keys, ModuleView
 from codemods.rules.engine_pool.alternatives import alternatives
 from codemods.rules.engine_pool.from_config import examine_from_config
+from codemods.rules.engine_pool.kept_url import kept_sqlite
 from codemods.rules.engine_pool.look import NAME, Look
 from codemods.rules.engine_pool.missing import Missing, missing, wanted
 from codemods.rules.engine_pool.shared_sessions import shared_sessions
@@ -136,8 +137,8 @@ def _judged(look: Look, call: ast.Call, scope: Scope, makers: list[str]) -> _Eng
         return look.left_alone(
             call, scope, made_anew.reason, made_anew.advice, facts=made_anew.facts, undecided=made_anew.undecided
         )
-    if is_disposed_of(call, scope, view.customs, view.tasks):
-        return look.right(call, scope, "an engine for one piece of work, disposed of at its end")
+    if over := one_piece_of_work(call, scope, view.tasks):
+        return look.right(call, scope, over)
     if pool in PLAIN_POOLS:
         return look.right(call, scope, f"{pool}: it takes no size, and there is nothing to check or to recycle")
     if any(of_config):
@@ -183,6 +184,8 @@ def _told_url(look: Look, call: ast.Call, scope: Scope, options: Options) -> tup
     if where.place.path != scope.place.path:
         return None, database_url(url, None, where, look.module_scope)
     told = database_url(url, call, scope, look.module_scope)
+    if told.family is Family.UNKNOWN and (kept := kept_sqlite(url, scope, look)) is not None:
+        return url, kept
     return url, replace(told, text=look.shown(url)) if told.family is Family.UNKNOWN else told
 
 

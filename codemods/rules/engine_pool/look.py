@@ -42,12 +42,17 @@ class Look:
         there = self.view.beside(path)
         return there.scopes[0] if there is not None else None
 
-    def _mentioning(self, word: str) -> Iterator[Scope]:
+    def mentioning(self, word: str) -> Iterator[ModuleView]:
+        """The files of the project in whose text a word stands."""
         all_mapped(self.view.project)  # reads every file: one that changes a dict need not hold any word that matters
         for path in self.view.project.symbols.paths():
             there = self.view.beside(path)
             if there is not None and word in there.source.text:
-                yield there.scopes[0]
+                yield there
+
+    def _mentioning(self, word: str) -> Iterator[Scope]:
+        for there in self.mentioning(word):
+            yield there.scopes[0]
 
     def shown(self, node: ast.expr, most: int = 60) -> str:
         """An expression of this file as people read it in a sentence: as it is written, at most so much of it."""

@@ -64,7 +64,7 @@ from codemods.rules.own_session.accepted import Accepted, Refusal
 from codemods.rules.own_session.calls import call_edits, call_text
 from codemods.rules.own_session.forms import edits_of, is_taken, name_of
 from codemods.rules.own_session.task import Task
-from codemods.rules.task_arguments.judging import judged, told
+from codemods.rules.task_arguments.judging import goes, judged, told
 from codemods.rules.task_arguments.reading import task_of
 
 NAME = "task-arguments"
@@ -97,7 +97,7 @@ class _Examination:
             scheduling = site.scheduling
             if scheduling.kind is Kind.GATHER:
                 if site.is_carrying and isinstance(site.scope.parents.of(scheduling.call), ast.Expr):
-                    reason = f"{told(site)} {_go(site)} to `{scheduling.name}()`, which nobody waits for"
+                    reason = f"{told(site)} {goes(site)} to `{scheduling.name}()`, which nobody waits for"
                     yield self._manual(site, Refusal(reason, "await it"))
                 continue
             where = self.view.site(scheduling.call, site.scope)
@@ -149,7 +149,7 @@ class _Examination:
             rule=NAME,
             site=where,
             level=Level.REVIEW,
-            message=f"{what} {_go(site)} to {name} -> {call_text(mine, task)}",
+            message=f"{what} {goes(site)} to {name} -> {call_text(mine, task)}",
             reason="; ".join(reasons),
             facts=(Fact(task.view.source.path, task.node.lineno, f"{name_of(task)}() {_gets(task)}"),),
             edits=(*edits[0], *at_home),
@@ -241,7 +241,3 @@ def _aspect(site: Site) -> str:
 
 def _gets(task: Task) -> str:
     return "takes ids" if any(one.keys for one in task.replaced) else "opens a session of its own"
-
-
-def _go(site: Site) -> str:
-    return "goes" if told(site).count("`") == 2 else "go"

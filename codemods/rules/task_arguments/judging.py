@@ -18,11 +18,12 @@ from codemods.project.sessions import FunctionMeaning
 from codemods.rules.base import ModuleView
 from codemods.rules.own_session.accepted import Accepted, Refusal
 from codemods.rules.task_arguments.between import between
+from codemods.rules.task_arguments.untold import untold
 
 _DEEP = 4  # functions through which an entity is followed to where it is loaded
 _LATER = {
-    Kind.THREAD: ("goes to a thread or process", "hand over the values that it needs"),
-    Kind.QUEUE: ("goes to a queue", "give it the id, and let the job open a session of its own"),
+    Kind.THREAD: ("to a thread or process", "hand over the values that it needs"),
+    Kind.QUEUE: ("to a queue", "give it the id, and let the job open a session of its own"),
 }
 
 
@@ -88,7 +89,7 @@ class _Judging:
         what = told(self.site)
         if scheduling.kind in _LATER:
             how, advice = _LATER[scheduling.kind]
-            return Refusal(f"{what} {how} by `{scheduling.name}()`", advice)
+            return Refusal(f"{what} {goes(self.site)} {how} by `{scheduling.name}()`", advice)
         if self.site.captured:
             names = " and ".join(f"`{name}`" for name in self.site.captured)
             return Refusal(f"{_target_text(self.site)} captures {names}, and runs later")
@@ -107,7 +108,7 @@ class _Judging:
         target, function = self.site.scheduling.target, self.site.function
         text = _target_text(self.site)
         if function is None:
-            return Refusal(f"{text} is not in view")
+            return untold(target, self.site.scope) if target is not None else Refusal(f"{text} is not in view")
         definitions = self.project.symbols.functions(function.module, function.qualname)
         if len(definitions) != 1:
             return Refusal(f"{text} is defined more than once")
@@ -368,6 +369,11 @@ def told(site: Site) -> str:
     texts = texts or [f"`{name}`" for name in site.captured]
     texts = texts or ([f"`{site.owner.text}`"] if site.owner is not None else ["what it runs"])
     return texts[0] if len(texts) == 1 else f"{', '.join(texts[:-1])} and {texts[-1]}"
+
+
+def goes(site: Site) -> str:
+    """The verb for what `told` says."""
+    return "goes" if told(site).count("`") <= 2 else "go"
 
 
 def _target_text(site: Site) -> str:
