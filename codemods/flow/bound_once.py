@@ -6,7 +6,7 @@ import ast
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from codemods.flow.reaching import binds_directly
+from codemods.flow.reaching import bindings_of
 from codemods.flow.scope import Definition, Scope
 from codemods.project.link import Place
 from codemods.project.name_uses import COMPREHENSIONS
@@ -44,7 +44,7 @@ def sole_binding(name: str, scope: Scope) -> Bound | str:
     for owner in owners(scope):
         if name in owner.parameters:
             return f"`{name}` is a parameter"
-        bindings = [one for one in owner.statements() if binds_directly(one, name)]
+        bindings = bindings_of(owner, name)
         if not bindings:
             continue
         imported = any(isinstance(one, (ast.Import, ast.ImportFrom)) for one in bindings)
@@ -109,7 +109,7 @@ def _stored(node: ast.expr, within: type[ast.AST]) -> set[str]:
 
 def binds(scope: Scope, name: str) -> bool:
     """Whether the scope itself gives the name a value."""
-    return name in scope.parameters or any(binds_directly(one, name) for one in scope.statements())
+    return name in scope.parameters or bool(bindings_of(scope, name))
 
 
 def _is_bound_by_star(name: str, owner: Scope, binding: ast.stmt) -> bool:
@@ -151,7 +151,12 @@ def owners(scope: Scope) -> Iterable[Scope]:
 
 def _is_declared_outside(owner: ast.AST, name: str) -> bool:
     """Whether something inside declares the name `global` or `nonlocal`, and so may bind it anew."""
-    return any(isinstance(node, (ast.Global, ast.Nonlocal)) and name in node.names for node in ast.walk(owner))
+    known: frozenset[str] | None = owner.__dict__.get("_declared_inside")
+    if known is None:
+        declaring = [node for node in ast.walk(owner) if isinstance(node, (ast.Global, ast.Nonlocal))]
+        # kept with the node, which is asked for one name after another
+        known = owner.__dict__["_declared_inside"] = frozenset(one for each in declaring for one in each.names)
+    return name in known
 
 
 def _may_be_changed(owner: ast.AST, name: str) -> bool:

@@ -24,8 +24,9 @@ _IMMEDIATE = frozenset(
 
 
 def check_uses(life: Lifetime) -> None:
+    own = set(inside(life.statement)) if isinstance(life.statement, With) else set()
     for use in life.uses:
-        if isinstance(life.statement, With) and life.scope.statement(use.node) in set(inside(life.statement)):
+        if life.scope.statement(use.node) in own:
             continue  # inside its own block: not a question of where the block ends
         _check_comprehension(life, use)
         match use.role:

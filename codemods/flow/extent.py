@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from codemods.flow.closing import closes_always, end_close, is_close_statement, sort_closes
 from codemods.flow.lifetime import Leave, Lifetime
 from codemods.flow.reaching import binds_directly
-from codemods.flow.scope import With, inside, own_expressions
+from codemods.flow.scope import Seat, With, inside, own_expressions
 from codemods.flow.values import Carry
 
 
@@ -85,20 +85,24 @@ def _check_block(life: Lifetime) -> None:
         if yields and not life.scope.is_fixture and not life.lent:
             life.notes.append(Leave(inner.lineno, "the connection is held while the generator's consumer runs"))
     for statement in [life.branch or life.statement, *life.block, *life.removed]:
-        shared = [
-            other
-            for other in life.scope.statements()
-            if other is not statement
-            and statement.lineno <= other.lineno <= (statement.end_lineno or statement.lineno)
-            and life.scope.seat(other).suite is life.scope.seat(statement).suite
-        ]
-        owner = life.scope.seat(statement).owner
-        body_on_header = isinstance(owner, (ast.stmt, ast.ExceptHandler)) and owner.lineno == statement.lineno
-        if shared or body_on_header:
+        if _shares_line(life.scope.seat(statement)):
             life.stop(
                 f"line {statement.lineno} holds more than one statement", statement.lineno, "one statement a line"
             )
             return
+
+
+def _shares_line(seat: Seat) -> bool:
+    """Whether another statement of the suite, or the header that the suite belongs to, stands on a line of it."""
+    suite, index, owner = seat.suite, seat.index, seat.owner
+    statement = suite[index]
+    before = suite[index - 1].lineno if index else 0
+    after = suite[index + 1].lineno if index + 1 < len(suite) else 0
+    return (
+        before == statement.lineno
+        or statement.lineno <= after <= (statement.end_lineno or statement.lineno)
+        or (isinstance(owner, (ast.stmt, ast.ExceptHandler)) and owner.lineno == statement.lineno)
+    )
 
 
 def check_held_open(life: Lifetime, statements: Sequence[ast.stmt]) -> None:

@@ -6,7 +6,7 @@ import ast
 
 from codemods.flow.lifetime import HAND_OVER, TO_TASK, Closed, Leave, Lifetime
 from codemods.flow.quiet import is_quiet
-from codemods.flow.reaching import binds_directly
+from codemods.flow.reaching import bindings_of, declares_outside
 from codemods.flow.scope import With, inside, own_expressions
 from codemods.flow.values import Carry
 from codemods.project.expressions import dotted, expression, last_name, shown
@@ -95,22 +95,14 @@ def _outlives(life: Lifetime, target: ast.expr, *, augmented: bool = False) -> b
     if isinstance(target, ast.Name):
         if augmented:
             return not _is_own(life, target.id)  # `found += ...` changes the list in its place
-        return _is_declared(life, target.id) and not (life.around and _is_variable(life.around, target.id))
+        return declares_outside(life.scope, target.id) and not (life.around and _is_variable(life.around, target.id))
     return False
-
-
-def _is_declared(life: Lifetime, name: str) -> bool:
-    """Whether the function declares the name `global` or `nonlocal`."""
-    return any(
-        isinstance(statement, (ast.Global, ast.Nonlocal)) and name in statement.names
-        for statement in life.scope.statements()
-    )
 
 
 def _is_variable(life: Lifetime, name: str) -> bool:
     """Whether the name is a variable of this very function."""
-    bound = name in life.scope.parameters or any(binds_directly(one, name) for one in life.scope.statements())
-    return bound and not _is_declared(life, name)
+    bound = name in life.scope.parameters or bool(bindings_of(life.scope, name))
+    return bound and not declares_outside(life.scope, name)
 
 
 def _is_own(life: Lifetime, name: str) -> bool:
@@ -118,9 +110,7 @@ def _is_own(life: Lifetime, name: str) -> bool:
     if life.around is not None and not _is_variable(life, name) and _is_variable(life.around, name):
         return _is_own(life.around, name)
     values: list[ast.expr | None] = []
-    for statement in life.scope.statements():
-        if not binds_directly(statement, name):
-            continue
+    for statement in bindings_of(life.scope, name):
         match statement:
             case ast.Assign(value=value) | ast.AnnAssign(value=value):
                 values.append(value)

@@ -38,6 +38,7 @@ class Scope:
         self.place = place
         self.parents = parents
         self.project = project
+        self._uses: dict[str, list[NameUse]] = {}
 
     @cached_property
     def _seats(self) -> dict[ast.stmt, Seat]:
@@ -131,7 +132,9 @@ class Scope:
         return False
 
     def uses(self, name: str) -> list[NameUse]:
-        return name_uses(self.node, name, self.parents)
+        if name not in self._uses:
+            self._uses[name] = name_uses(self.node, name, self.parents)
+        return list(self._uses[name])
 
     def meaning(self, node: ast.expr) -> Meaning:
         """What the expression means in this scope."""
@@ -163,15 +166,15 @@ def suites(node: ast.AST) -> Iterator[Sequence[ast.stmt]]:
 
 def inside(statement: ast.stmt) -> Iterator[ast.stmt]:
     """The statement and all statements inside it, nested functions and classes not entered."""
-    yield statement
-    if isinstance(statement, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
-        return
-    for suite in suites(statement):
-        for inner in suite:
-            yield from inside(inner)
-    for part in [*getattr(statement, "handlers", ()), *getattr(statement, "cases", ())]:
-        for inner in part.body:
-            yield from inside(inner)
+    waiting = [statement]
+    while waiting:
+        current = waiting.pop()
+        yield current
+        if not isinstance(current, Definition):
+            for part in [*getattr(current, "cases", ())[::-1], *getattr(current, "handlers", ())[::-1]]:
+                waiting += part.body[::-1]
+            for suite in reversed([*suites(current)]):
+                waiting += suite[::-1]
 
 
 def own_expressions(statement: ast.stmt) -> Sequence[ast.AST]:

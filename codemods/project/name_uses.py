@@ -76,7 +76,7 @@ def name_uses(function: ast.AST, name: str, parents: Parents) -> list[NameUse]:
     """Every use of `name` as this function's own variable, in source order; not in nested functions that rebind it."""
     if name not in parents.names_within(function):
         return []
-    found = [_classify(node, function, parents) for node in _occurrences(function, name)]
+    found = [_classify(node, function, parents) for node in _occurrences(function, name, parents)]
     if any(use.role is Role.ALIASED for use in found):
         shared = _declared_outside(function, parents)
         found = [
@@ -99,7 +99,7 @@ def _goes_to(node: ast.expr, names: set[str], parents: Parents) -> bool:
     return any(isinstance(target, ast.Name) and target.id in names for target in targets)
 
 
-def _occurrences(function: ast.AST, name: str) -> Iterator[ast.Name]:
+def _occurrences(function: ast.AST, name: str, parents: Parents) -> Iterator[ast.Name]:
     stack: list[ast.AST] = list(_inside(function))
     while stack:
         node = stack.pop()
@@ -108,6 +108,8 @@ def _occurrences(function: ast.AST, name: str) -> Iterator[ast.Name]:
             if node.id == name:  # type: ignore[attr-defined]
                 yield node  # type: ignore[misc]
             continue
+        if kind in _DEFINING and name not in parents.names_within(node):
+            continue  # as with nearly all functions of a module
         if kind not in _LOOKED_INTO:
             stack += children(node)
             continue
@@ -127,6 +129,7 @@ def _occurrences(function: ast.AST, name: str) -> Iterator[ast.Name]:
         stack += children(node)
 
 
+_DEFINING = frozenset(DEFINITIONS)
 _LOOKED_INTO = frozenset({*SCOPES, *COMPREHENSIONS})
 
 
@@ -152,17 +155,26 @@ def binds(function: ast.AST, name: str) -> bool:
         every = [*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs, arguments.vararg, arguments.kwarg]
         if any(argument is not None and argument.arg == name for argument in every):
             return True
-    stored = declared = False
-    stack = list(_inside(function))
-    while stack:
-        node = stack.pop()
-        if isinstance(node, (ast.Global, ast.Nonlocal)) and name in node.names:
-            declared = True
-        if isinstance(node, ast.Name) and node.id == name and isinstance(node.ctx, (ast.Store, ast.Del)):
-            stored = True
-        if not isinstance(node, (*SCOPES, ast.ClassDef)):
-            stack += children(node)
-    return stored and not declared
+    return name in _stored(function)
+
+
+def _stored(function: ast.AST) -> frozenset[str]:
+    """The names that the function's own body gives a value, and that are its own. Kept with the function."""
+    known: frozenset[str] | None = function.__dict__.get("_stored")
+    if known is None:
+        stored: set[str] = set()
+        declared: set[str] = set()
+        stack = list(_inside(function))
+        while stack:
+            node = stack.pop()
+            if isinstance(node, (ast.Global, ast.Nonlocal)):
+                declared.update(node.names)
+            if isinstance(node, ast.Name) and isinstance(node.ctx, (ast.Store, ast.Del)):
+                stored.add(node.id)
+            if node.__class__ not in _CLOSED:
+                stack += children(node)
+        known = function.__dict__["_stored"] = frozenset(stored - declared)
+    return known
 
 
 def _classify(node: ast.Name, function: ast.AST, parents: Parents) -> NameUse:

@@ -221,9 +221,10 @@ class Parents:
 
     def statement(self, node: ast.AST) -> ast.stmt:
         """The innermost statement that holds the node (itself, when it is one)."""
-        if isinstance(node, ast.stmt):
-            return node
-        return next(around for around in self.chain(node) if isinstance(around, ast.stmt))
+        current = node
+        while not isinstance(current, ast.stmt):
+            current = self._parent[current]
+        return current
 
     def scope(self, node: ast.AST) -> ast.AST:
         """The innermost function or lambda around the node, else the root."""

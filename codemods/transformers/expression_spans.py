@@ -7,6 +7,7 @@ those of a tuple or a generator.
 from __future__ import annotations
 
 import ast
+from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 import libcst as cst
@@ -86,11 +87,21 @@ def own_pairs(node: cst.BaseExpression) -> int:
 
 def _walk(node: ast.AST, span: Span, outer: tuple[ast.AST, ...]) -> Iterator[tuple[ast.AST, tuple[ast.AST, ...]]]:
     """The nodes that may lie over `span`, outer ones first, each with those around it from the inside out."""
-    if isinstance(node, ast.stmt) and not first_line(node) <= span.line <= last_line(node):
-        return
     yield node, outer
-    for inner in ast.iter_child_nodes(node):
-        yield from _walk(inner, span, (node, *outer))
+    around = (node, *outer)
+    for _, value in ast.iter_fields(node):
+        if isinstance(value, ast.AST):
+            yield from _walk(value, span, around)
+        elif isinstance(value, list) and value and isinstance(value[0], ast.stmt):
+            # statements stand in order: in a long suite, few are looked at
+            for index in range(bisect_left(value, span.line, key=last_line), len(value)):
+                if first_line(value[index]) > span.line:
+                    break
+                yield from _walk(value[index], span, around)
+        elif isinstance(value, list):
+            for inner in value:
+                if isinstance(inner, ast.AST):
+                    yield from _walk(inner, span, around)
 
 
 def _spans(node: ast.expr, lines: Sequence[str], span: Span) -> bool:

@@ -19,6 +19,7 @@ from codemods.plan import (
     ChangeArguments,
     ChangeDefinition,
     ChangeParameters,
+    CreateFile,
     DissolveBlock,
     DissolveTry,
     Edit,
@@ -148,7 +149,7 @@ def _intended(before: str, edits: list[Edit]) -> tuple[ast.Module, _Made]:
 def _make(tree: ast.Module, text: str, edits: list[Edit]) -> _Made:
     """Make the edits in the tree of a text."""
     made = _edit_expressions(tree, text, [edit for edit in edits if isinstance(edit, ExpressionEdit)])
-    _edit_all(tree.body, edits, _Beside(edits), made)
+    _edit_all(tree.body, _Placed(edits), _Beside(edits), made)
     return made
 
 
@@ -226,24 +227,49 @@ def _parsed(expression: str) -> ast.expr:
     return syntax.parse_expression(f"({expression}\n)")
 
 
-def _edit_all(suite: list[ast.stmt], edits: list[Edit], beside: _Beside, made: _Made) -> None:
+def _edit_all(suite: list[ast.stmt], edits: _Placed, beside: _Beside, made: _Made) -> None:
     for statement in suite:
         for inner in suites_of(statement):
             # the body of `if x: y` stands on its header's line, and a line names the outermost statement
             if inner[0].lineno != statement.lineno:
                 _edit_all(inner, edits, beside, made)
-    suite[:] = [_reshaped(statement, edits) for statement in suite]
-    parameters = [edit for edit in edits if isinstance(edit, ChangeParameters)]
-    made += [(statement, edit) for statement in suite for edit in parameters if edit.line == statement.lineno]
+    suite[:] = [_reshaped(statement, edits.at(statement.lineno)) for statement in suite]
+    made += [
+        (statement, edit)
+        for statement in suite
+        for edit in edits.at(statement.lineno)
+        if isinstance(edit, ChangeParameters)
+    ]
     by_line = {statement.lineno: statement for statement in suite}
-    instead = {line: _left_of(by_line[line], edits) for line in _given_up(edits) if line in by_line}
-    blocks = [edit for edit in edits if isinstance(edit, Block) and _start(edit) in by_line]
+    instead = {line: _left_of(one, edits.at(line)) for line, one in by_line.items() if line in edits.given_up}
+    blocks = [block for line in by_line for block in edits.blocks_from(line)]
     # outer before inner; of two blocks over the same statements the one whose session was made first is outside
     blocks.sort(key=lambda edit: (_start(edit), -edit.last, *_birth(edit)))
     suite[:] = _nest(suite, blocks, instead, by_line, beside)
 
 
-def _given_up(edits: list[Edit]) -> Iterator[int]:
+class _Placed:
+    """The edits by the line of the statement that each is about."""
+
+    def __init__(self, edits: Sequence[Edit]) -> None:
+        self.given_up = frozenset(_given_up(edits))
+        self._at: dict[int, list[Edit]] = {}
+        self._blocks: dict[int, list[Block]] = {}
+        for edit in edits:
+            if isinstance(edit, Block):
+                self._blocks.setdefault(_start(edit), []).append(edit)
+            elif not isinstance(edit, ExpressionEdit | CreateFile):
+                self._at.setdefault(edit.line, []).append(edit)
+
+    def at(self, line: int) -> Sequence[Edit]:
+        return self._at.get(line, ())
+
+    def blocks_from(self, line: int) -> Sequence[Block]:
+        """The blocks that begin with the statement on a line."""
+        return self._blocks.get(line, ())
+
+
+def _given_up(edits: Sequence[Edit]) -> Iterator[int]:
     """The lines of the statements that may not stay as they are, wherever they stand."""
     for edit in edits:
         if isinstance(edit, RemoveStatement | DissolveTry | DissolveBlock | ReplaceStatement | NameReturned):
@@ -254,7 +280,7 @@ def _given_up(edits: list[Edit]) -> Iterator[int]:
             yield edit.creation
 
 
-def _left_of(statement: ast.stmt, edits: list[Edit]) -> list[ast.stmt]:
+def _left_of(statement: ast.stmt, edits: Sequence[Edit]) -> list[ast.stmt]:
     """What stays of a statement that is given up: nothing, what is left of a `try` without its closes, the body of a
     block, or the statements that replace it."""
     for edit in edits:
@@ -275,7 +301,7 @@ def _left_of(statement: ast.stmt, edits: list[Edit]) -> list[ast.stmt]:
     return []
 
 
-def _reshaped(statement: ast.stmt, edits: list[Edit]) -> ast.stmt:
+def _reshaped(statement: ast.stmt, edits: Sequence[Edit]) -> ast.stmt:
     """A statement that stays where it is with another header, or with one more suite."""
     for edit in edits:
         match edit, statement:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from codemods.flow.scheduling import Kind
@@ -55,22 +55,21 @@ def sharings(sites: Iterable[Site]) -> Iterator[Sharing]:
 
 def _sharing(group: list[Site]) -> list[Site]:
     """Those that have a session which another one has, too; a comprehension counts as many."""
+    arms = [dict(_arms(site)) for site in group]
     found = []
-    for site in group:
-        others = [
-            other
-            for other in group
-            if other is not site and other.shared & site.shared and not _exclude_each_other(site, other)
-        ]
-        if others or site.scheduling.many:
+    for site, own in zip(group, arms, strict=True):
+        is_shared = any(
+            other is not site and other.shared & site.shared and not _exclude_each_other(own, others)
+            for other, others in zip(group, arms, strict=True)
+        )
+        if is_shared or site.scheduling.many:
             found.append(site)
     return found
 
 
-def _exclude_each_other(one: Site, other: Site) -> bool:
+def _exclude_each_other(one: Mapping[ast.AST, str], other: Mapping[ast.AST, str]) -> bool:
     """Whether the two stand in different arms of a condition: never do both run."""
-    arms = dict(_arms(one))
-    return any(branch in arms and arms[branch] != arm for branch, arm in _arms(other))
+    return any(one.get(branch, arm) != arm for branch, arm in other.items())
 
 
 def _arms(site: Site) -> Iterator[tuple[ast.AST, str]]:
