@@ -6,15 +6,17 @@ is not declared, or cannot be read, is None or empty. Writes nothing.
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
 from codemods import asked
 from codemods.project.drivers import drivers_of, normalized
-from codemods.requirements import at, ini_of, lines_of, requirements, toml_of
+from codemods.requirements import FILES, SIZE_LIMIT, at, data_of, ini_of, lines_of, requirements, toml_of
 
 Version = tuple[int, int]
 """Major and minor."""
@@ -27,8 +29,9 @@ _ENVIRONMENTS = (
     *("docker-compose*.y*ml", "compose*.y*ml", "Dockerfile*", "Makefile", ".github/workflows/*.y*ml"),
 )
 _SQLITE_URL = re.compile(rb"\bsqlite(\+\w+)?:/")
-_SIZE_LIMIT = 1024 * 1024
 _LOCK_FILES = ("uv.lock", "poetry.lock", "pdm.lock")
+_SETTINGS = ("setup.py", "Pipfile", ".ruff.toml", "ruff.toml", ".flake8", *_LOCK_FILES)
+TOO_LARGE = f"larger than {SIZE_LIMIT // 1024 // 1024} MB, so that what it declares is not known"
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +43,7 @@ class Declared:
     line_length: int | None
     drivers: tuple[tuple[str, str], ...]  # normalized name, and the first file that asks for it; by name
     sqlite_in: tuple[str, int] | None  # the first settings file (no Python) with a URL of SQLite in it, and the line
+    unread: tuple[str, ...]  # files that may declare something and are too large to be read
 
 
 def declared(root: Path) -> Declared:
@@ -51,18 +55,28 @@ def declared(root: Path) -> Declared:
         _line_length(root, pyproject),
         tuple(_drivers(root)),
         _sqlite_in(root),
+        tuple(_unread(root)),
     )
+
+
+def _unread(root: Path) -> Iterator[str]:
+    read = (*FILES, *_ENVIRONMENTS, *_SETTINGS)
+    for folder in sorted({glob.rpartition("/")[0] for glob in read}):
+        names = [glob.rpartition("/")[2] for glob in read if glob.rpartition("/")[0] == folder]
+        try:
+            # those who read them have asked for them
+            for entry in sorted(os.scandir(root / folder), key=lambda entry: entry.name):
+                if any(fnmatchcase(entry.name, name) for name in names) and entry.is_file():
+                    if entry.stat().st_size > SIZE_LIMIT:
+                        yield f"{folder}/{entry.name}".lstrip("/")
+        except OSError:
+            continue
 
 
 def _sqlite_in(root: Path) -> tuple[str, int] | None:
     asked.names_below(root, *_ENVIRONMENTS)
     for path in sorted({one for glob in _ENVIRONMENTS for one in root.glob(glob)}):
-        asked.data(path)
-        try:
-            data = path.read_bytes() if path.is_file() and path.stat().st_size < _SIZE_LIMIT else b""
-        except OSError:
-            continue
-        for number, line in enumerate(data.splitlines(), 1):
+        for number, line in enumerate(data_of(path).splitlines(), 1):
             if _SQLITE_URL.search(line) and not line.lstrip().startswith((b"#", b";")):
                 return path.relative_to(root).as_posix(), number
     return None
@@ -120,6 +134,7 @@ def _requirement_lines(root: Path) -> Iterator[str]:
 
 def _sqlalchemy_specifier(requirement: str) -> str | None:
     """`>=2.0,<3` of `SQLAlchemy[asyncio] (>=2.0,<3) ; marker`; None for another package or no version."""
+    requirement = " ".join(requirement.split())  # many blanks would be tried in many ways
     match = re.match(r"\s*sqlalchemy\s*(?:\[[^\]]*\])?\s*\(?\s*((?:[<>=!~]=?)[^;#\\)]*)", requirement, re.IGNORECASE)
     return match[1].split(" --")[0].strip() if match else None
 
@@ -127,10 +142,13 @@ def _sqlalchemy_specifier(requirement: str) -> str | None:
 def _lowest(specifier: str) -> Version | None:
     """The lowest major and minor that a version specifier (PEP 440 or Poetry) allows; None when it names none."""
     lowest: list[Version] = []
+    specifier = " ".join(specifier.split())
     for alternative in re.split(r"\|\|?", specifier):
         bounds = []
         for clause in re.split(r",|\s+(?=[<>=!~^])", alternative):
-            match = re.fullmatch(r"\s*(===?|~=|>=|<=|!=|[<>~^=])?\s*v?(\d+)(?:\.(\d+))?\S*\s*", clause, re.ASCII)
+            match = re.fullmatch(
+                r"\s*(===?|~=|>=|<=|!=|[<>~^=])?\s*v?(\d{1,9})(?!\d)(?:\.(\d{1,9})(?!\d))?\S*\s*", clause, re.ASCII
+            )
             if match and match[1] not in ("<", "<=", "!="):
                 bounds.append((int(match[2]), int(match[3] or 0)))
         if not bounds:

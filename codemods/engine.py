@@ -18,6 +18,7 @@ from pathlib import Path
 from codemods import __version__, nesting, sources, syntax
 from codemods.clearing import RULE as CLEARING
 from codemods.clearing import Cleared, cleared, clears, may_gain, merged
+from codemods.declared import TOO_LARGE
 from codemods.deep_stack import OutOfTime, time_limit, with_deep_stack
 from codemods.flow.objects.readers import Readers
 from codemods.flow.objects.summaries import FunctionSummaries
@@ -184,7 +185,7 @@ def _plan(
     ran = {path: {rule.name for rule in rules} - request.settings.ignored_in(path) for path in discovery.wanted}
     unused = suppressions.unused(ran, {rule.name for rule in RULES})
     ledger = Ledger((*ledger.entries, *(entry for entry in unused if entry.site.path in discovery.wanted)))
-    failures = sorted({*discovery.failures, *unread, *codebase.failures.values()})
+    failures = sorted({*discovery.failures, *unread, *codebase.failures.values(), *undeclared(request.settings)})
     return Plan(
         root=str(discovery.root),
         level=request.level,
@@ -207,6 +208,11 @@ def chosen_rules(settings: Settings) -> tuple[Rule, ...]:
         for rule in RULES
         if (settings.select is None or rule.name in settings.select) and rule.name not in settings.ignore
     )
+
+
+def undeclared(settings: Settings) -> list[Failure]:
+    """The files that would say on what the project runs, were they not too large to be read."""
+    return [Failure(path, "read", TOO_LARGE) for path in settings.unread]
 
 
 # --- reading --------------------------------------------------------------------------------------------------------
@@ -235,13 +241,14 @@ def _scan(codebase: Codebase, paths: Collection[str], tell: Progress) -> None:
         source = codebase.sources[path]
         try:
             with time_limit(SECONDS_PER_FILE):
+                nesting.check_size(source.text)
                 tree = parse(source)
                 nesting.check(tree)
                 facts = scan_tree(tree, source)
             codebase.facts[path], codebase.trees[path] = facts, tree
         except SyntaxError as error:
             codebase.failures[path] = Failure(path, "parse", _syntax(error), error.lineno or 0)
-        except nesting.TooDeepError as error:
+        except (nesting.TooDeepError, nesting.TooLargeError) as error:
             codebase.failures[path] = Failure(path, "parse", str(error), error.line)
         except (RecursionError, MemoryError):
             codebase.failures[path] = Failure(path, "parse", "nested too deeply to be read")

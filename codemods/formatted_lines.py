@@ -7,14 +7,12 @@ from __future__ import annotations
 
 import ast
 import inspect
-import io
 import re
-import tokenize
 import warnings
 from collections import Counter
 from collections.abc import Iterator, Sequence
 
-from codemods import decoding
+from codemods import decoding, syntax
 from codemods.review.matching import Stretch, differing
 
 _COOKIE = re.compile(r"^([ \t\f]*#.*?coding[:=][ \t]*)[-\w.]+")
@@ -53,7 +51,7 @@ def taken_over(before: bytes | None, after: bytes, formatted: bytes) -> bytes:
     fixed = {at for at, line in enumerate(_bare(own)) if line != given[at]}  # where the encoding is declared
     found = differing(_comparable(given), _comparable(pretty))
     newline = decoding.newline(text)
-    meaning = _meaning(after)
+    meaning = _meaning(text)
     # Line by line where the formatter changed lines in place; else, or when that does not fit, all that hangs together.
     for stretches in ([piece for one in found for piece in _pieces(one)], found):
         wanted = [
@@ -66,7 +64,7 @@ def taken_over(before: bytes | None, after: bytes, formatted: bytes) -> bytes:
             data = mark + made.encode(encoding)
         except UnicodeEncodeError as error:
             raise NotTaken(f"its encoding {encoding} lacks a character that the formatter wrote") from error
-        if data == after or _meaning(data) == meaning is not None:
+        if data == after or _meaning(made) == meaning is not None:
             return data
     raise NotTaken("what the formatter made of the changed lines would not mean the same")
 
@@ -143,9 +141,9 @@ def _replaced(own: Sequence[str], pretty: Sequence[str], stretches: Sequence[Str
     return "".join([*out, *own[at:]])
 
 
-def _meaning(data: bytes) -> tuple[str, Counter[str]] | None:
+def _meaning(text: str) -> tuple[str, Counter[str]] | None:
     """All that a formatter must leave alone: the syntax tree, and the comments. None: it cannot be told."""
-    tree = _tree(data)
+    tree = _tree(text)
     if tree is None:
         return None
     for node in ast.walk(tree):
@@ -154,11 +152,9 @@ def _meaning(data: bytes) -> tuple[str, Counter[str]] | None:
         if isinstance(node, ast.Constant):
             node.kind = None
     try:
-        tokens = list(tokenize.tokenize(io.BytesIO(data).readline))
-        dumped = ast.dump(tree)
-    except (SyntaxError, tokenize.TokenError, RecursionError):
+        return ast.dump(tree), Counter(_SPACE.sub("", one.text) for one in syntax.comment_tokens(text))
+    except (SyntaxError, RecursionError):
         return None
-    return dumped, Counter(_SPACE.sub("", one.string) for one in tokens if one.type == tokenize.COMMENT)
 
 
 def _without_layout(node: _Documented) -> None:
@@ -168,10 +164,10 @@ def _without_layout(node: _Documented) -> None:
         statement.value.value = "\n".join(line.rstrip() for line in lines).strip()
 
 
-def _tree(data: bytes | str) -> ast.Module | None:
+def _tree(text: str) -> ast.Module | None:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # an invalid escape is not ours to speak of
-            return ast.parse(data)
+            return syntax.parse(text)
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return None

@@ -1,7 +1,8 @@
-"""How deep the expressions of a tree are nested, told without recursion. Pure; touches nothing.
+"""What is too deep or too much to be read: told of a tree without recursion, of a text before it is parsed. Pure.
 
 What is nested deeper than `LIMIT` nobody wrote by hand. Parsers spend on it the square of its length, and some spend
-stack on it that they do not count.
+stack on it that they do not count. Nor did anybody write a file of more than `PARTS` parts: a tree takes about a
+thousand bytes for each of them.
 """
 
 from __future__ import annotations
@@ -11,6 +12,11 @@ from collections.abc import Iterator
 
 LIMIT = 1000
 """Levels of nesting that are still read."""
+PARTS = 2_000_000
+"""Parts of expressions, and lines, that are still read."""
+
+# what stands between two parts of an expression, in nearly all of them
+_BETWEEN = (*",.([{:=\n+-*/%@&|^<>~", " is ", " in ", " and ", " or ", " not ", " if ")
 
 
 class TooDeepError(Exception):
@@ -19,6 +25,22 @@ class TooDeepError(Exception):
     def __init__(self, line: int) -> None:
         super().__init__("nested too deeply to be read")
         self.line = line
+
+
+class TooLargeError(Exception):
+    """A text has more than PARTS parts."""
+
+    line = 0
+
+    def __init__(self, size: int) -> None:
+        megabytes = size / 1024 / 1024
+        super().__init__(f"too large to be read ({megabytes:.1f} MB of code); exclude it or split it")
+
+
+def check_size(text: str) -> None:
+    """Raises TooLargeError for a text of more than PARTS parts, as far as its operators and lines tell."""
+    if len(text) > PARTS and sum(map(text.count, _BETWEEN)) > PARTS:
+        raise TooLargeError(len(text))
 
 
 def check(tree: ast.Module) -> None:

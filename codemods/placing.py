@@ -9,6 +9,7 @@ import ast
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from codemods import decoding, syntax
 from codemods.review.matching import Stretch
 
 _NEAR = 3  # lines, as in the hunk of a patch
@@ -32,8 +33,8 @@ def extents(data: bytes, name: str) -> list[Extent]:
     found: list[Extent] = []
     if name:
         try:
-            found = list(_defined(ast.parse(data), name.split(".")))
-        except (SyntaxError, ValueError, RecursionError, MemoryError):
+            found = list(_defined(syntax.parse(decoding.decode(data)[2]), name.split(".")))
+        except (decoding.UnreadableError, SyntaxError, ValueError, RecursionError, MemoryError):
             found = []
     return found or [(0, len(data.splitlines()))]
 

@@ -520,6 +520,11 @@ class Failure:
     message: str
     line: int = 0
 
+    @property
+    def is_lasting(self) -> bool:
+        """Whether it comes again on the very same file; not so one of time, of memory, of a worker."""
+        return self.stage == "read" or (self.stage == "parse" and self.message.startswith("not valid Python"))
+
 
 class End(enum.StrEnum):
     """Where a site ended in the ledger; every site looked at has exactly one end."""

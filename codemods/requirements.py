@@ -17,9 +17,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from codemods import asked
+from codemods import asked, syntax
 
-_FILES = ("*requirements*.txt", "*requirements*.in", "requirements/*.txt", "requirements/*.in")
+FILES = ("*requirements*.txt", "*requirements*.in", "requirements/*.txt", "requirements/*.in")
+SIZE_LIMIT = 16 * 1024 * 1024
+"""A larger file of declarations asks for nothing: neither a hand nor a tool wrote it."""
 _REQUIREMENT = re.compile(r"([a-z0-9](?:[a-z0-9._-]*[a-z0-9])?)\s*(?:\[([^]]*)])?\s*(?:[<>=!~;@(#,\\]|--|$)", re.I)
 _OTHER_FILE = re.compile(r"(?:-r|--requirement)[\s=]\s*(\S+)")
 _EGG = re.compile(r"[#&]egg=([^&\s;#]+)")
@@ -38,8 +40,8 @@ class Requirement:
 def requirements(root: Path) -> Iterator[Requirement]:
     """Everything that the project at `root` asks for, for running it, testing it or working on it."""
     seen: set[Path] = set()
-    asked.names_below(root, *_FILES)
-    for pattern in _FILES:
+    asked.names_below(root, *FILES)
+    for pattern in FILES:
         for path in sorted(root.glob(pattern)):
             yield from _of_file(path, root, seen)
     for name, reader in {
@@ -52,13 +54,22 @@ def requirements(root: Path) -> Iterator[Requirement]:
             yield Requirement(package, extras, name)
 
 
-def lines_of(path: Path) -> list[str]:
-    """The lines of a text file; none when it is none."""
+def data_of(path: Path) -> bytes:
+    """What a file holds; nothing when it is none, cannot be read, or is larger than SIZE_LIMIT."""
     asked.data(path)
     try:
-        data = path.read_bytes() if path.is_file() else b""
+        if not path.is_file():
+            return b""
+        with path.open("rb") as file:
+            data = file.read(SIZE_LIMIT + 1)
     except OSError:
-        return []
+        return b""
+    return data if len(data) <= SIZE_LIMIT else b""
+
+
+def lines_of(path: Path) -> list[str]:
+    """The lines of a text file; none when it is none."""
+    data = data_of(path)
     # `pip freeze > requirements.txt` in PowerShell writes UTF-16.
     encoding = "utf-16" if data[:2] in (b"\xff\xfe", b"\xfe\xff") else "utf-8-sig"
     return data.decode(encoding, errors="replace").splitlines()
@@ -66,10 +77,9 @@ def lines_of(path: Path) -> list[str]:
 
 def toml_of(path: Path) -> dict[str, Any]:
     """The document of a TOML file; empty when it is none."""
-    asked.data(path)
     try:
-        return tomllib.loads(path.read_bytes().decode()) if path.is_file() else {}
-    except (OSError, ValueError, RecursionError):
+        return tomllib.loads(data_of(path).decode())
+    except (ValueError, RecursionError):
         return {}
 
 
@@ -149,7 +159,7 @@ def _of_setup_py(path: Path) -> Iterator[_Package]:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            tree = ast.parse("\n".join(lines_of(path)))
+            tree = syntax.parse("\n".join(lines_of(path)))
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return
     for node in ast.walk(tree):
@@ -166,7 +176,8 @@ def _of_pipfile(path: Path) -> Iterator[_Package]:
 def _packages(lines: Iterable[str]) -> Iterator[_Package]:
     """The packages of lines such as `SQLAlchemy[asyncio]>=2 ; marker`; other lines ask for none."""
     for line in lines:
-        if match := _REQUIREMENT.match(line.strip()) or _REQUIREMENT.match(_egg(line)):
+        line = " ".join(line.split())  # many blanks would be tried in many ways
+        if match := _REQUIREMENT.match(line) or _REQUIREMENT.match(_egg(line)):
             yield match[1], tuple(extra.strip() for extra in (match[2] or "").split(",") if extra.strip())
 
 

@@ -11,15 +11,10 @@ import subprocess
 from pathlib import Path
 
 from codemods import asked
+from codemods.git_environment import without_git
 
-# What would make git look at another repository than the one it stands in; a hook sets them.
-_PLACES = frozenset(
-    f"GIT_{name}"
-    for name in (
-        *("DIR", "WORK_TREE", "INDEX_FILE", "COMMON_DIR", "OBJECT_DIRECTORY", "ALTERNATE_OBJECT_DIRECTORIES"),
-        *("PREFIX", "NAMESPACE", "INTERNAL_SUPER_PREFIX", "LITERAL_PATHSPECS", "GLOB_PATHSPECS", "ICASE_PATHSPECS"),
-    )
-)
+SECONDS = 60.0
+"""A .gitignore can have patterns (`**/a/**/a/**/a/b`) on which git ponders for years."""
 
 
 def ask(folder: Path, *arguments: str) -> subprocess.CompletedProcess[bytes] | None:
@@ -34,8 +29,12 @@ def start(folder: str, *arguments: str) -> subprocess.Popen[bytes] | None:
     program = shutil.which("git")
     if program is None or not os.path.isabs(program):
         return None
-    environment = {name: value for name, value in os.environ.items() if name not in _PLACES}
-    environment |= {"GIT_OPTIONAL_LOCKS": "0", "GIT_NO_LAZY_FETCH": "1", "GIT_TERMINAL_PROMPT": "0", "LC_ALL": "C"}
+    environment = without_git() | {
+        "GIT_OPTIONAL_LOCKS": "0",
+        "GIT_NO_LAZY_FETCH": "1",
+        "GIT_TERMINAL_PROMPT": "0",
+        "LC_ALL": "C",
+    }
     command = [program, "-c", "core.fsmonitor=", "-c", "core.hooksPath=/dev/null", *arguments]
     pipe = subprocess.PIPE
     try:
@@ -47,10 +46,13 @@ def start(folder: str, *arguments: str) -> subprocess.Popen[bytes] | None:
 
 
 def answer(running: subprocess.Popen[bytes]) -> subprocess.CompletedProcess[bytes]:
-    """What it says at last."""
+    """What it says at last; a negative return code when it takes longer than SECONDS."""
     with running:
         try:
-            out, err = running.communicate()
+            out, err = running.communicate(timeout=SECONDS)
+        except subprocess.TimeoutExpired:
+            running.kill()
+            out, err = b"", b""
         except BaseException:
             running.kill()
             raise

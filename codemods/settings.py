@@ -12,7 +12,7 @@ import re
 import stat
 import tomllib
 from collections.abc import Callable, Collection, Iterable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -74,6 +74,7 @@ class Settings:
     drivers: tuple[str, ...] = ()  # normalized names of the database drivers that the project declares, sorted
     driver_files: tuple[tuple[str, str], ...] = ()  # each of `drivers` with the first file that asks for it
     sqlite_in: tuple[str, int] | None = None  # a file that is no Python and names a URL of SQLite, and the line
+    unread: tuple[str, ...] = ()  # files in which the project may declare something, too large to be read
 
     def ignored_in(self, path: str) -> frozenset[str]:
         """The rules that `per-file-ignores` turns off for a file (posix path relative to the root)."""
@@ -105,8 +106,35 @@ def load(root: Path, config: Path | None = None, isolated: bool = False, *, rule
     values.setdefault("sqlalchemy", found.sqlalchemy)
     values.setdefault("line_length", found.line_length or Settings().line_length)
     values |= {"drivers": tuple(name for name, _ in found.drivers), "driver_files": found.drivers}
-    values["sqlite_in"] = found.sqlite_in
+    values |= {"sqlite_in": found.sqlite_in, "unread": found.unread}
     return Settings(**values)
+
+
+def laid_over(
+    read: Settings,
+    rules: Collection[str],
+    *,
+    select: Iterable[str] = (),
+    ignore: Iterable[str] = (),
+    exclude: Iterable[str] = (),
+    extend_exclude: Iterable[str] = (),
+    respect_gitignore: bool | None = None,
+) -> Settings:
+    """The settings with the options of a command laid over them: `--select` also revives what they ignore.
+
+    Raises SettingsError for options that cannot be obeyed, whatever the settings say.
+    """
+    select, ignore = check_rules(select, rules, "--select"), check_rules(ignore, rules, "--ignore")
+    if select and not set(select) - set(ignore):
+        raise SettingsError("no rule is left: what --select names is what --ignore names too")
+    return replace(
+        read,
+        select=select or read.select,
+        ignore=(*(rule for rule in read.ignore if rule not in select), *ignore),
+        exclude=check_globs(exclude, "--exclude") or read.exclude,
+        extend_exclude=(*read.extend_exclude, *check_globs(extend_exclude, "--extend-exclude")),
+        respect_gitignore=read.respect_gitignore if respect_gitignore is None else respect_gitignore,
+    )
 
 
 def check_rules(names: Iterable[str], rules: Collection[str], where: str) -> tuple[str, ...]:

@@ -339,6 +339,8 @@ def _git_files(top: Path, failed: Callable[[str, str], None]) -> list[str] | Non
     from codemods import safe_git
 
     answer = safe_git.ask(top, "ls-files", "-z", "--cached", "--others", "--exclude-standard")
+    if answer is not None and answer.returncode < 0:
+        failed(str(top), "git takes too long; what it tracks although it ignores it is not read")
     if answer is None or answer.returncode != 0:
         return None
     for place, error in re.findall(r"could not open directory '(.*)': (.*)", os.fsdecode(answer.stderr)):

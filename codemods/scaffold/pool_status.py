@@ -11,6 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from codemods import __version__, engine, sources
+from codemods.deep_stack import with_deep_stack
 from codemods.plan import End, Entry, Failure, Group, Ledger, Level, Plan
 from codemods.scaffold.adding import Addition, addition
 from codemods.scaffold.applications import Application, find_application, named_application
@@ -26,24 +27,29 @@ def planned(asked: PoolStatus, progress: engine.Progress | None = None) -> Plan 
     """The plan that adds the endpoint: one group with one finding. Raises ScaffoldError, which says what to type."""
     tell = progress or (lambda stage, done, total: None)
     check_route(asked.route)
+    with engine.collector_held():
+        # as in a run: code is nested as deep as it likes, and a file that takes too long is left
+        return with_deep_stack(lambda: _found(asked, tell))
+
+
+def _found(asked: PoolStatus, tell: engine.Progress) -> Plan | AlreadyThere:
     paths = (asked.application,) if isinstance(asked.application, Path) else ()
     discovery = sources.discover(asked.root, paths, asked.settings)
     if not discovery.files and not discovery.failures:
         raise engine.NoPythonFiles
     codebase, unread = engine.read(discovery, tell)
-    with engine.collector_held():
-        request = engine.RunRequest(asked.root, paths, asked.settings, Level.REVIEW, prefilter=False)
-        look = Look(codebase, engine.linked(codebase, (), request, tell))
-        failures = sorted({*discovery.failures, *unread, *codebase.failures.values()})
-        try:
-            look, application = _application(asked, look, discovery.wanted)
-        except ScaffoldError as error:
-            raise _with_failures(error, failures) from error
-        place = route_to(asked.route, look)
-        if place is not None:
-            return AlreadyThere(place, asked.route)
-        added = addition(asked, application, look)
-        return added if isinstance(added, AlreadyThere) else _plan(asked, codebase, added, failures)
+    request = engine.RunRequest(asked.root, paths, asked.settings, Level.REVIEW, prefilter=False)
+    look = Look(codebase, engine.linked(codebase, (), request, tell))
+    failures = sorted({*discovery.failures, *unread, *codebase.failures.values(), *engine.undeclared(asked.settings)})
+    try:
+        look, application = _application(asked, look, discovery.wanted)
+    except ScaffoldError as error:
+        raise _with_failures(error, failures) from error
+    place = route_to(asked.route, look)
+    if place is not None:
+        return AlreadyThere(place, asked.route)
+    added = addition(asked, application, look)
+    return added if isinstance(added, AlreadyThere) else _plan(asked, codebase, added, failures)
 
 
 def _with_failures(error: ScaffoldError, failures: list[Failure]) -> ScaffoldError:

@@ -102,6 +102,23 @@ def test_permissions_are_kept_when_written(root: Path, mode: int) -> None:
     assert (now.st_uid, now.st_gid) == (status.st_uid, status.st_gid)
 
 
+@pytest.mark.skipif(os.name != "posix" or os.geteuid() != 0, reason="only root gives files away")
+def test_a_file_of_somebody_else_stays_theirs_or_is_left(root: Path) -> None:
+    os.chown(root / "good.py", 12345, 54321)
+    told = apply(root)
+    status = (root / "good.py").stat()
+    assert (status.st_uid, status.st_gid) == (12345, 54321)
+    assert (root / "good.py").read_text() == (LEAK if told.returncode else CURED)
+
+
+def test_a_file_that_may_not_be_written_is_not_replaced(root: Path) -> None:
+    (root / "good.py").chmod(0o444)
+    told = apply(root)
+    assert told.returncode == 2
+    assert "read-only" in told.stderr
+    assert (root / "good.py").read_text() == LEAK
+
+
 NAMES = {
     "253_bytes": "a" * 250 + ".py",
     "not_utf8": os.fsdecode(b"latin\xe9.py"),

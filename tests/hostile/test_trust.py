@@ -96,6 +96,17 @@ def test_a_path_with_empty_parts_does_not_make_the_projects_git_ours(project: Pa
         assert not list(project.rglob("EXPLODED"))
 
 
+def test_who_runs_the_module_takes_nothing_from_the_folder_they_stand_in(tmp_path: Path) -> None:
+    # `codemods` itself is looked for by Python, before anything of ours runs
+    lies = [name for name in LIES_ABOUT if name != "codemods.py"]
+    root = lay(tmp_path / "project", dict.fromkeys(lies, BOOBY + LEAK))
+    environment = {name: value for name, value in os.environ.items() if name != "PYTHONSAFEPATH"}
+    line = [sys.executable, "-m", "codemods", "check", "."]
+    told = subprocess.run(line, cwd=root, capture_output=True, text=True, check=False, timeout=120, env=environment)
+    assert told.returncode == 1, told.stderr
+    assert not list(root.rglob("EXPLODED"))
+
+
 def git(root: Path, *arguments: str) -> None:
     subprocess.run(
         ["git", "-c", "user.name=a", "-c", "user.email=a@b", *arguments], cwd=root, check=True, capture_output=True
