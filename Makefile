@@ -31,6 +31,7 @@ test: $(DEVELOPMENT_INSTALLED)  ## run the tests
 	$(BIN)/python -m pytest -n auto -q $(PYTEST)
 
 # `make field FIELD=--short` takes a few small packages; FIELD="--only NAME --keep" one, and leaves what came out.
+# FIELD=--quick does not compare with runs without accelerations, which is half of the time.
 FIELD ?=
 
 field: $(TOOL_INSTALLED)  ## try the tool on pinned packages from PyPI and check what it promises; minutes
@@ -48,7 +49,8 @@ PROOF ?=
 proof: $(PROOF_INSTALLED)  ## the bundled application before and after its patch, under load; two minutes
 	@PYTHONPATH=tests $(BIN)/python -m proof.run $(PROOF)
 
-# `make benchmark BENCHMARK=--short` takes three minutes; what comes out is in benchmark-report/, or where `-o` says.
+# `make benchmark BENCHMARK=--short` takes four minutes; what comes out is in benchmark-report/, or where `-o` says.
+# BENCHMARK="--into README.md" puts the figures there, too; `--help` has what to leave out.
 BENCHMARK ?=
 
 benchmark: $(BENCHMARK_INSTALLED) | $(CODEMODDER)  ## how long it takes beside ruff, ripgrep and codemod runners; minutes

@@ -6,8 +6,10 @@ the same load of the machine, and not the ratio of two medians.
 
 from __future__ import annotations
 
+import dataclasses
+import operator
 import statistics
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 
@@ -18,6 +20,14 @@ class Run:
     wall: float
     cpu: float
     memory: int
+
+
+@dataclass(frozen=True, slots=True)
+class Edits:
+    """What making the edits of one run took: how many there were, and the CPU seconds."""
+
+    count: int
+    seconds: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,17 +62,34 @@ def figures(runs: Sequence[Run], start: Sequence[Run]) -> Figures:
     return Figures(
         runs=len(runs),
         wall=wall,
-        own_wall=max(0.0, wall - statistics.median(run.wall for run in start)),
+        own_wall=max(0.0, wall - (statistics.median(run.wall for run in start) if start else 0)),
         cpu=cpu,
-        own_cpu=max(0.0, cpu - statistics.median(run.cpu for run in start)),
+        own_cpu=max(0.0, cpu - (statistics.median(run.cpu for run in start) if start else 0)),
         memory=statistics.median(run.memory for run in runs),
     )
 
 
-def ratio(ours: Sequence[Run], theirs: Sequence[Run]) -> float | None:
-    """How many times as long ours took: the median over the rounds that both ran in, None when there are none."""
-    shares = [one.wall / other.wall for one, other in zip(ours, theirs, strict=False) if other.wall > 0]
+def ratio(
+    ours: Sequence[Run], theirs: Sequence[Run], what: Callable[[Run], float] = operator.attrgetter("wall")
+) -> float | None:
+    """How many times as much ours took: the median over the rounds that both ran in, None when there are none.
+
+    `what` is what is compared of two runs of one round; a round in which theirs took nothing is left out.
+    """
+    shares = [what(one) / what(other) for one, other in zip(ours, theirs, strict=False) if what(other) > 0]
     return statistics.median(shares) if shares else None
+
+
+def own_ratio(
+    ours: Sequence[Run], our_start: Sequence[Run], theirs: Sequence[Run], their_start: Sequence[Run]
+) -> float | None:
+    """As `ratio` of the wall times, each without the median start-up of its program. None also where that is all."""
+    return ratio(_without(our_start, ours), _without(their_start, theirs))
+
+
+def _without(start: Sequence[Run], runs: Sequence[Run]) -> list[Run]:
+    wall = statistics.median(run.wall for run in start) if start else 0.0
+    return [dataclasses.replace(run, wall=max(0.0, run.wall - wall)) for run in runs]
 
 
 def per_line(trees: Sequence[Measured], command: str, start: Sequence[Run]) -> tuple[float | None, ...]:

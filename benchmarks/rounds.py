@@ -8,15 +8,16 @@ from __future__ import annotations
 import contextlib
 import math
 import os
+import re
 import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from benchmarks.figures import Run
+from benchmarks.figures import Edits, Run
 from benchmarks.tools import Command, Program, Toolbox
 from benchmarks.trees import Tree
 
@@ -35,7 +36,8 @@ class Failed(Exception):
 class Size:
     """How much is run: rounds for all commands, and for the slow ones.
 
-    After the first, no round is begun that would, by the one before, end later than `seconds` after the beginning.
+    After the first round, nothing is begun on a tree that would, by what it took there before, or what as many lines of
+    the tree before it took, end later than `seconds` after the beginning.
     """
 
     rounds: int
@@ -50,40 +52,73 @@ class Results:
     starts: dict[str, list[Run]] = field(default_factory=dict)
     runs: dict[str, dict[str, list[Run]]] = field(default_factory=dict)
     failures: dict[tuple[str, str], str] = field(default_factory=dict)
+    skipped: list[str] = field(default_factory=list)  # rounds for which there was no time
+    edits: dict[str, list[Edits]] = field(default_factory=dict)  # by tree
 
 
 def measured(
     trees: Sequence[Tree], toolbox: Toolbox, size: Size, scratch: Path, tell: Callable[[str], None]
 ) -> Results:
     """All rounds. A command that fails on a tree is said in `failures`, and has no runs on it; the others go on."""
-    results = Results({program.name: [] for program in toolbox.programs}, {tree.name: {} for tree in trees})
-    began = time.monotonic()
-    for program in toolbox.programs:  # once beforehand: no run pays for bytecode that is not there yet
+    starters = (*toolbox.programs, *toolbox.beside)
+    results = Results({program.name: [] for program in starters}, {tree.name: {} for tree in trees})
+    clock = _Clock(size.seconds)
+    for program in starters:  # once beforehand: no run pays for bytecode that is not there yet
         _start(program, scratch)
-    for tree in trees:
-        tell(f"{tree.name}: {tree.files} files, {tree.lines:,} lines; filling the caches ...")
-        for command in toolbox.commands:
-            if command.cached:
-                _attempt(command, tree, scratch, results)
-    round_began = began
     for number in range(size.rounds):
-        now = time.monotonic()
-        if number and now - began + (now - round_began) > size.seconds:
-            tell(f"no time for more than {number} rounds")
-            break
-        round_began = now
         tell(f"round {number + 1} of {size.rounds} ...")
-        for program in toolbox.programs:
+        for program in starters:
             results.starts[program.name].append(_start(program, scratch))
         for tree in trees:
-            for command in turned(toolbox.commands, number):
-                if command.slow and (not tree.slow or number >= size.slow_rounds):
-                    continue
-                if run := _attempt(command, tree, scratch, results):
-                    results.runs[tree.name].setdefault(command.name, []).append(run)
+            if tree.rounds is not None and number < size.rounds - tree.rounds:
+                continue
+            if number and not clock.has_time_for(tree):
+                results.skipped.append(f"{tree.name} in round {number + 1}: there was no time for it")
+                tell(results.skipped[-1])
+                continue
+            with clock.running(tree):
+                _round(number, tree, toolbox, size, scratch, results, tell)
     for tree_name, command_name in results.failures:
         results.runs[tree_name].pop(command_name, None)
     return results
+
+
+def _round(
+    number: int, tree: Tree, toolbox: Toolbox, size: Size, scratch: Path, results: Results, tell: Callable[[str], None]
+) -> None:
+    """All commands on one tree, once; before the first time, its caches are filled."""
+    tell(f"  {tree.name}: {tree.files:,} files, {tree.lines:,} lines")
+    if not results.runs[tree.name]:
+        for command in toolbox.commands:
+            if command.cached:
+                _attempt(command, tree, scratch, results)
+    for command in turned(toolbox.commands, number):
+        if command.slow and (not tree.slow or number >= size.slow_rounds):
+            continue
+        if took := _attempt(command, tree, scratch, results):
+            results.runs[tree.name].setdefault(command.name, []).append(took)
+    if toolbox.edits and tree.slow and number < size.slow_rounds:
+        _edits(toolbox.edits, tree, scratch, results)
+
+
+class _Clock:
+    """How much time is left, and what a tree takes of it."""
+
+    def __init__(self, seconds: float) -> None:
+        self.end = time.monotonic() + seconds
+        self._took: dict[str, float] = {}
+        self._of_a_line = 0.0
+
+    def has_time_for(self, tree: Tree) -> bool:
+        expected = self._took.get(tree.name, 2 * self._of_a_line * tree.lines)  # twice: its caches have to be filled
+        return time.monotonic() + expected <= self.end
+
+    @contextlib.contextmanager
+    def running(self, tree: Tree) -> Iterator[None]:
+        began = time.monotonic()
+        yield
+        self._took[tree.name] = time.monotonic() - began
+        self._of_a_line = self._took[tree.name] / max(1, tree.lines)
 
 
 def turned(commands: Sequence[Command], number: int) -> Sequence[Command]:
@@ -152,3 +187,18 @@ def _attempt(command: Command, tree: Tree, scratch: Path, results: Results) -> R
         results.failures[key] = f"exit code {code}: {last[:200]}"
         return None
     return took
+
+
+def _edits(command: Sequence[str], tree: Tree, scratch: Path, results: Results) -> None:
+    """What making the edits takes on the tree; that it could not be told goes to the failures."""
+    output = scratch / "output"
+    try:
+        code, _ = run(command, tree.folder, {}, output)
+        printed = output.read_text(encoding="utf-8", errors="replace")
+        told = re.search(r"^(\d+) edits, (\S+) seconds", printed, re.MULTILINE)
+        if code != 0 or told is None:
+            raise Failed((printed.strip().splitlines() or ["nothing printed"])[-1][:200])
+    except Failed as failed:
+        results.failures[tree.name, "the cost of edits"] = str(failed)
+        return
+    results.edits.setdefault(tree.name, []).append(Edits(int(told[1]), float(told[2])))

@@ -19,7 +19,9 @@ RUFF, RUFF_CACHED = "ruff F401", "ruff F401, cached"
 RIPGREP = "ripgrep"
 LIBCST = "libcst no-op codemod"
 CODEMODDER = "codemodder, one codemod"
+PYTHON, TYPER = "python -c pass", "python -c 'import typer'"
 JOBS = 2
+EDITS = (sys.executable, "-P", str(Path(__file__).with_name("edits.py")))
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,11 +48,17 @@ class Command:
 
 @dataclass(frozen=True, slots=True)
 class Toolbox:
-    """What there is to measure; `missing` says of every program that is not there how it would be."""
+    """What there is to measure; `missing` says of every program that is not there how it would be.
+
+    `beside` are only started, to be compared with how ours starts. `edits` tells what making the edits takes, where
+    slow commands run; () for not at all.
+    """
 
     programs: Sequence[Program]
     commands: Sequence[Command]
     missing: Sequence[str]
+    beside: Sequence[Program] = ()
+    edits: Sequence[str] = ()
 
 
 class NothingToMeasure(Exception):
@@ -90,7 +98,11 @@ def found(scratch: Path) -> Toolbox:
         commands.append(_codemodder(codemodder, scratch))
     else:
         missing.append("codemodder is neither in .venv/codemodder, where `make benchmark` puts it, nor on the PATH")
-    return Toolbox(tuple(programs), tuple(commands), tuple(missing))
+    only_started = (
+        Program(PYTHON, (sys.executable, "-c", "pass")),
+        Program(TYPER, (sys.executable, "-c", "import typer")),
+    )
+    return Toolbox(tuple(programs), tuple(commands), tuple(missing), only_started, EDITS)
 
 
 def _beside_python(name: str) -> str | None:

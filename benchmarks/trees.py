@@ -11,7 +11,7 @@ import re
 import shutil
 import subprocess
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from field.fetch import FetchError, fetch, load, unpack
@@ -19,13 +19,17 @@ from field.fetch import FetchError, fetch, load, unpack
 
 @dataclass(frozen=True, slots=True)
 class Tree:
-    """A folder to measure on: how many Python files and lines it has, and whether slow commands run on it."""
+    """A folder to measure on: how many Python files and lines it has, and whether slow commands run on it.
+
+    `rounds` is in how many rounds it is, the last ones; None: in all.
+    """
 
     name: str
     folder: Path
     files: int
     lines: int
     slow: bool
+    rounds: int | None = None
 
 
 def package(name: str, folder: Path, slow: bool = False) -> Tree:
@@ -37,7 +41,7 @@ def package(name: str, folder: Path, slow: bool = False) -> Tree:
     return _tree(f"{name} {chosen.version}", folder, slow)
 
 
-def copied(original: Tree, count: int, folder: Path) -> Tree:
+def copied(original: Tree, count: int, folder: Path, rounds: int | None = None) -> Tree:
     """`count` copies of the tree in one, each with top-level names of its own, so that none refers to another.
 
     `folder` must not exist yet. Copies are made under names that import: `app` becomes `app_copy2`.
@@ -49,7 +53,7 @@ def copied(original: Tree, count: int, folder: Path) -> Tree:
         for name in names:
             for path in (folder / copy_name(name, number)).rglob("*.py"):
                 path.write_bytes(renamed(path.read_bytes(), names, number))
-    return _tree(f"{original.name}, {count}x", folder, slow=False)
+    return replace(_tree(f"{original.name}, {count}x", folder, slow=False), rounds=rounds)
 
 
 def copy_name(name: str, number: int) -> str:

@@ -216,6 +216,20 @@ def test_exit_code_says_how_the_trial_ended(
     said = capsys.readouterr()
     assert ("NOT TRIED  made==1.0: no line" in said.out) == (made == "unreachable")
     assert "[1/1] made==1.0" in said.err
+    same = "1 packages: identical with and without accelerations (all also from memory)"
+    assert (same in said.out.splitlines()) == (made != "unreachable")
+
+
+def test_difference_between_the_ways_is_a_problem_of_its_package(tmp_path: Path) -> None:
+    wheel = wheel_of(tmp_path, {"made/__init__.py": "", "made/db.py": LEAKING})
+    plain = (sys.executable, "-c", "import pathlib, sys; f = pathlib.Path(sys.argv[2]); (f / 'report.json').touch(); "
+             "(f / 'fix.patch').touch(); sys.exit(1)")  # fmt: skip
+    outcome = run.examine(package(), wheel, tmp_path / "trial", run.installed_tool(), plain)
+    assert len(outcome.problems) == 2
+    assert all(problem.startswith("both ways: ") for problem in outcome.problems)
+    told = run.summary([outcome])
+    assert "0 packages: identical with and without accelerations" in told
+    assert "1 packages: NOT identical with and without accelerations" in told
 
 
 def test_unknown_package_is_a_wrong_call(capsys: pytest.CaptureFixture[str]) -> None:

@@ -1,8 +1,8 @@
 """The field trial: the real command over the packages of `corpus.toml`, its promises checked on each of them.
 
-`make field`, or `PYTHONPATH=tests python -m field.run [--only NAME]... [--short] [--keep]`, with the Python that the
-tool is installed for. Writes into a temporary folder outside any repository and, through `fetch`, into `.packages/`.
-What is read is data: no package is built, installed or imported.
+`make field`, or `PYTHONPATH=tests python -m field.run [--only NAME]... [--short] [--quick] [--keep]`, with the Python
+that the tool is installed for. Writes into a temporary folder outside any repository and, through `fetch`, into
+`.packages/`. What is read is data: no package is built, installed or imported.
 
 For every package, at the levels safe and review, in git repositories made for the purpose:
 
@@ -12,7 +12,8 @@ For every package, at the levels safe and review, in git repositories made for t
 - a second `diff` offers nothing;
 - every place looked at has one end in the ledger, and what is held back at `safe` is changed at `review`;
 - a file said not to parse really does not, and no other step failed on any file;
-- a package that makes no sessions has no change and no finding.
+- a package that makes no sessions has no change and no finding;
+- the report and the patch are the same bytes with and without everything that makes the tool fast (`both_ways`).
 
 The table is on stdout, the progress on stderr. `--keep` leaves the copies, patches and reports for reading. Exit
 codes: 0 every check held, 1 one did not, 2 a wrong call, 3 a package could not be fetched. Times are told, not judged.
@@ -38,10 +39,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from field.both_ways import PLAIN, Compared, compare
 from field.fetch import FetchError, Package, fetch, load, unpack
+from field.process import last_line
+from field.process import run as _run
 
 LEVELS = ("safe", "review")
-PATIENCE = 1800  # seconds until a run of the tool counts as hanging
 TOP_REASONS = 25
 
 
@@ -55,6 +58,7 @@ class Outcome:
     reports: Mapping[str, Mapping[str, Any]]  # level -> the JSON report of `apply`
     problems: tuple[str, ...]
     seconds: float
+    compared: Compared | None = None  # with and without accelerations
 
     def count(self, end: str, level: str = "review") -> int:
         """How many places came to this end of the ledger."""
@@ -87,12 +91,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 2
     outcomes: list[Outcome] = []
     missing: list[str] = []
+    plain = None if options.quick else PLAIN
     with _folder(options.keep) as folder:
         for number, package in enumerate(packages, 1):
             _tell(f"[{number}/{len(packages)}] {package.pin} ...")
             try:
                 wheel = fetch(package)
-                outcomes.append(examine(package, wheel, folder / package.name, tool))
+                outcomes.append(examine(package, wheel, folder / package.name, tool, plain))
             except FetchError as error:
                 missing.append(str(error))
                 _tell(f"  not tried: {error}")
@@ -122,8 +127,13 @@ def installed_tool() -> tuple[str, ...]:
     return (command,)
 
 
-def examine(package: Package, wheel: Path, folder: Path, tool: Sequence[str]) -> Outcome:
-    """Try `tool` on the package, in copies below `folder`, which must not exist yet. Raises what `unpack` raises."""
+def examine(
+    package: Package, wheel: Path, folder: Path, tool: Sequence[str], plain: Sequence[str] | None = None
+) -> Outcome:
+    """Try `tool` on the package, in copies below `folder`, which must not exist yet. Raises what `unpack` raises.
+
+    `plain` is the command that does without accelerations; None: that is not tried.
+    """
     started = time.monotonic()
     original = folder / "original"
     unpack(wheel, original)
@@ -136,6 +146,8 @@ def examine(package: Package, wheel: Path, folder: Path, tool: Sequence[str]) ->
         trial.run()
     reports = {level: trial.report for level, trial in trials.items() if trial.report is not None}
     problems = [f"{level}: {problem}" for level, trial in trials.items() for problem in trial.problems]
+    compared = None if plain is None else compare(original, folder / "both-ways", tool, plain)
+    problems += [f"both ways: {problem}" for problem in (compared.problems if compared is not None else ())]
     return Outcome(
         package=package,
         files=len(sources),
@@ -143,6 +155,7 @@ def examine(package: Package, wheel: Path, folder: Path, tool: Sequence[str]) ->
         reports=reports,
         problems=(*problems, *_between_levels(reports)),
         seconds=time.monotonic() - started,
+        compared=compared,
     )
 
 
@@ -168,14 +181,14 @@ class _Trial:
         self._expect(digests(patched) == before, "diff wrote into the tree")
         if diff.stdout:
             taken = _run(["git", "apply", str(self.folder / f"{self.level}.patch")], patched)
-            self._expect(taken.returncode == 0, f"git apply does not take the patch: {_last_line(taken.stderr)}")
+            self._expect(taken.returncode == 0, f"git apply does not take the patch: {last_line(taken.stderr)}")
 
         apply = self._tool(applied, "apply", "--output-format", "json")
         (self.folder / f"{self.level}.json").write_bytes(apply.stdout)
         try:
             self.report = report = json.loads(apply.stdout)
         except ValueError:
-            self.problems.append(f"apply gave no report, exit code {apply.returncode}: {_last_line(apply.stderr)}")
+            self.problems.append(f"apply gave no report, exit code {apply.returncode}: {last_line(apply.stderr)}")
             return
 
         after = digests(applied)
@@ -192,7 +205,7 @@ class _Trial:
         failures = report["failures"]
         self._expect(
             diff.returncode == (3 if failures else int(bool(changed))),
-            f"diff ended with exit code {diff.returncode}: {_last_line(diff.stderr)}",
+            f"diff ended with exit code {diff.returncode}: {last_line(diff.stderr)}",
         )
         self._expect(apply.returncode == (3 if failures else 0), f"apply ended with exit code {apply.returncode}")
         if changed:
@@ -222,7 +235,7 @@ class _Trial:
         return shutil.copytree(self.original, self.folder / f"{self.level}-{name}")
 
     def _tool(self, folder: Path, command: str, *options: str) -> subprocess.CompletedProcess[bytes]:
-        done = _run([*self.tool, command, "--level", self.level, *options], folder)
+        done = _run([*self.tool, command, "--level", self.level, *options], folder, self.folder / "home")
         self._expect(b"Traceback (most recent call last)" not in done.stderr, f"{command} shows a traceback")
         return done
 
@@ -287,12 +300,24 @@ def summary(outcomes: Sequence[Outcome]) -> str:
     rows.append((f"{len(outcomes)} packages", *totals, f"{failed} FAILED" if failed else "ok", total_seconds))
     lines = list(_aligned([head, *rows]))
     lines.append("safe, review: places changed at that level; right: already right; s: seconds of all runs together")
+    lines += _both_ways(outcomes)
     lines += ["", *_reasons(outcomes, "refused", "Left alone, by reason"), ""]
     lines += [*_reasons(outcomes, "changed", "Changed, by what was found"), ""]
     lines += [*_reasons(outcomes, "already right", "Already right, by why"), ""]
     for outcome in outcomes:
         lines += [f"FAILED  {outcome.package.pin}  {problem}" for problem in outcome.problems]
     return "\n".join(lines).rstrip("\n") + "\n"
+
+
+def _both_ways(outcomes: Sequence[Outcome]) -> Iterator[str]:
+    compared = [outcome.compared for outcome in outcomes if outcome.compared is not None]
+    if compared:
+        same = sum(not one.problems for one in compared)
+        remembered = sum(one.remembered for one in compared)
+        which = "all" if remembered == len(compared) else f"{remembered}"
+        yield f"{same} packages: identical with and without accelerations ({which} also from memory)"
+        if same < len(compared):
+            yield f"{len(compared) - same} packages: NOT identical with and without accelerations"
 
 
 def _reasons(outcomes: Iterable[Outcome], end: str, title: str) -> Iterator[str]:
@@ -339,26 +364,10 @@ def _headers(patch: bytes) -> str:
     return ", ".join(re.findall(r"(?m)^diff --git (.*)$", patch.decode("utf-8", "replace")))
 
 
-def _last_line(output: bytes) -> str:
-    return (output.decode("utf-8", "replace").strip().splitlines() or ["nothing was said"])[-1]
-
-
-def _run(command: Sequence[str], folder: Path) -> subprocess.CompletedProcess[bytes]:
-    """Run a command in the folder; one that hangs is ended and counts as failed."""
-    environment = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
-    for name in ("GITHUB_ACTIONS", "FORCE_COLOR", "PYTHONPATH"):
-        environment.pop(name, None)
-    environment |= {"NO_COLOR": "1", "GIT_CONFIG_GLOBAL": os.devnull, "GIT_CONFIG_SYSTEM": os.devnull}
-    try:
-        return subprocess.run(command, cwd=folder, env=environment, capture_output=True, check=False, timeout=PATIENCE)
-    except subprocess.TimeoutExpired:
-        return subprocess.CompletedProcess(command, -1, b"", f"no answer within {PATIENCE} s".encode())
-
-
 def _git(folder: Path, *arguments: str) -> None:
     done = _run(["git", "-c", "user.name=field", "-c", "user.email=field@example.org", *arguments], folder)
     if done.returncode != 0:
-        raise RuntimeError(f"git {arguments[0]}: {_last_line(done.stderr)}")
+        raise RuntimeError(f"git {arguments[0]}: {last_line(done.stderr)}")
 
 
 @contextlib.contextmanager
@@ -375,6 +384,7 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     which = parser.add_mutually_exclusive_group()
     which.add_argument("--only", action="append", default=[], metavar="NAME", help="only this package; repeatable")
     which.add_argument("--short", action="store_true", help="only the few small packages of the short form")
+    parser.add_argument("--quick", action="store_true", help="do not compare with a run without accelerations")
     parser.add_argument("--keep", action="store_true", help="leave copies, patches and reports for reading")
     return parser.parse_args(arguments)
 
