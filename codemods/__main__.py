@@ -8,6 +8,10 @@ from __future__ import annotations
 
 import gc
 import sys
+
+if __name__ == "__main__" and not sys.flags.safe_path:
+    del sys.path[0]  # with `python -m` the folder one stands in, whose modules may be a stranger's
+
 from collections.abc import Callable, Sequence
 
 from codemods.cli import INTERRUPTED, PROGRAM

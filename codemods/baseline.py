@@ -12,28 +12,17 @@ import tempfile
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
-from typing import Protocol
 
 from codemods import engine
 from codemods.engine import NoPythonFiles, RunRequest
 from codemods.plan import End, Ledger, Plan
+from codemods.repository import Repository
 
 _REGULAR = frozenset({b"100644", b"100664", b"100755"})  # not symbolic links, and not submodules
 
 
 class BaselineError(Exception):
     """There is nothing to compare with. The text says why, and what to do."""
-
-
-class Repository(Protocol):
-    """A git repository: the top of its working tree, the project's path in it (`""` or `backend/`), and what git
-    answers at the top."""
-
-    @property
-    def top(self) -> Path: ...
-    @property
-    def prefix(self) -> str: ...
-    def git(self, *command: str, data: bytes = b"") -> bytes: ...
 
 
 def keys(plan: Plan) -> frozenset[str]:

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from pathlib import PurePosixPath
 
 from codemods.batch_unit import By as By
-from codemods.plan import Change, Finding, Group, Level, Site
+from codemods.plan import Change, Finding, Group, Site
 from codemods.review.visible import visible
+from codemods.review.words import counted, word_of_reason
 
 SUBJECT = 72  # characters
 _WIDTH = 76  # of the body, as far as words allow
@@ -126,7 +127,7 @@ def _subject(groups: Sequence[Group], by: By) -> str:
             return _short("session-codemods", _folder(groups[0]), f"- {count} of {len(rules)} rules")
         return _short(rules[0], _folder(groups[0]), f"- {count}")
     files = len({path for group in groups for path in group.paths})
-    return _short(first.rule, "", f"{count} in {files} file{'s' * (files != 1)}")
+    return _short(first.rule, "", f"{count} in {counted(files, 'file')}")
 
 
 def _short(rule: str, path: str, rest: str) -> str:
@@ -169,8 +170,7 @@ def _finding(finding: Finding) -> Iterator[str]:
     place, message = visible(finding.site.place), visible(finding.message)
     yield from _wrapped("* ", f"{place}: {message} [{finding.rule}, {finding.level.label}]")
     if finding.reason:
-        word = "confirm" if finding.level is Level.REVIEW else "because"
-        yield from _wrapped("  ", f"{word}: {visible(finding.reason)}")
+        yield from _wrapped("  ", f"{word_of_reason(finding)}: {visible(finding.reason)}")
 
 
 def _wrapped(mark: str, text: str) -> list[str]:

@@ -19,8 +19,9 @@ from pathlib import Path
 from codemods.apply.git import GitError, guard
 from codemods.apply.held_signals import Interrupted, held_signals
 from codemods.batches import Batch, Contents, steps
+from codemods.git_environment import without_git
 from codemods.plan import Change
-from codemods.repository import Repository, without_git
+from codemods.repository import Repository
 
 _UNDER_WAY = {
     "MERGE_HEAD": "a merge",
@@ -120,7 +121,7 @@ def _committed(repository: Repository, batch: Batch, changes: Sequence[Change]) 
         head = repository.head()
         if repository.word("write-tree", environment=private) == repository.word("rev-parse", f"{head}^{{tree}}"):
             return None  # the change is one that git's filters undo
-        _git_commit(repository, batch, index)
+        _git_commit(repository, head, batch, index)
     now = repository.head()
     found = _entries(repository, now, paths)
     _put(repository, {**_added_by_hooks(repository, head, now, paths), **found})
@@ -154,8 +155,11 @@ def _private_index(repository: Repository) -> Iterator[Path]:
         yield index
 
 
-def _git_commit(repository: Repository, batch: Batch, index: Path) -> None:
-    """The user's own `git commit`: identity, signature and hooks are theirs. What it says goes to stderr."""
+def _git_commit(repository: Repository, head: str, batch: Batch, index: Path) -> None:
+    """The user's own `git commit` upon `head`: identity, signature and hooks are theirs. What it says goes to stderr.
+
+    Raises GitError when there is no commit. A signal may end git when it is there already, in the last hook.
+    """
     message = f"{batch.subject}\n\n{batch.body}".encode()
     environment = {**without_git(), "GIT_INDEX_FILE": str(index), "GIT_EDITOR": ":"}
     sys.stderr.flush()
@@ -167,7 +171,7 @@ def _git_commit(repository: Repository, batch: Batch, index: Path) -> None:
         stdout=2,
         check=False,
     )
-    if run.returncode:
+    if run.returncode > 0 or (run.returncode and repository.head() == head):
         raise GitError(f"git commit ended with code {run.returncode}; a hook, or git's own message above, says why")
 
 

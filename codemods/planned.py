@@ -12,6 +12,7 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from codemods.batches import changed
 from codemods.plan import Change, Group
 from codemods.saved_plan import AppliedRun, Present, SavedPlan, histories
 from codemods.transformers.compose import ComposeError, compose
@@ -72,16 +73,9 @@ def _content(plan: SavedPlan, path: str, touching: Iterable[Group]) -> bytes | N
 
 def changes(plan: SavedPlan, groups: Iterable[Group], made_before: Iterable[Group] = ()) -> tuple[Change, ...]:
     """The files that change when the groups are made where `made_before` are made already. Raises ComposeError."""
-    chosen, earlier = list(groups), list(made_before)
-    paths = {path for group in chosen for path in group.paths}
-    before = contents(plan, earlier, paths)
-    after = contents(plan, [*earlier, *chosen], paths)
-    found = []
-    for path in sorted(paths):
-        new = after[path]
-        if new is not None and new != before[path]:
-            found.append(Change(path, before[path], new, tuple(group for group in chosen if path in group.paths)))
-    return tuple(found)
+    chosen = list(groups)
+    composed = Composer(plan, (path for group in chosen for path in group.paths), made_before)
+    return changed(composed(()), composed(chosen), chosen)
 
 
 def otherwise(plan: SavedPlan, groups: Iterable[Group]) -> tuple[str, ...]:

@@ -10,12 +10,12 @@ import os
 import subprocess
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
 
 from codemods.apply.git import GitError
+from codemods.git_environment import without_git
 
-__all__ = ["GitError", "Repository", "without_git"]
+__all__ = ["GitError", "Repository"]
 
 # Names as they are, nothing run for us that the user did not ask for.
 _QUIET = ("-c", "core.fsmonitor=false", "-c", "core.hooksPath=/dev/null", "-c", "gc.auto=0")
@@ -62,23 +62,6 @@ class Repository:
             return self.word("rev-parse", "--quiet", "--verify", "HEAD^{commit}")
         except GitError:
             return ""
-
-
-def without_git() -> dict[str, str]:
-    """The environment of this process, without what speaks of a certain repository. Raises GitError."""
-    return {name: value for name, value in os.environ.items() if name not in _local_names()}
-
-
-@cache
-def _local_names() -> frozenset[str]:
-    """Git's own list."""
-    try:
-        run = subprocess.run(
-            ["git", "rev-parse", "--local-env-vars"], stdin=subprocess.DEVNULL, capture_output=True, check=True
-        )
-    except (OSError, subprocess.CalledProcessError) as error:
-        raise GitError("git is not installed, or does not run") from error
-    return frozenset(run.stdout.decode().split())
 
 
 def _git(

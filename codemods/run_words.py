@@ -16,6 +16,7 @@ from codemods.apply.errors import (
     WriteRefused,
 )
 from codemods.review.visible import visible
+from codemods.review.words import counted
 
 if TYPE_CHECKING:
     from codemods.apply.recovery import TakenBack
@@ -77,7 +78,7 @@ def _of_commits(done: Undone, program: str) -> list[str]:
     many = len(short) > 1
     newest_first = " ".join(reversed(short))
     return [
-        f"The commit{'s' * many} of it stand{'s' * (not many)}: {_some(short)}. The files are now as before"
+        f"The commit{'s' * many} of it stand{'s' * (not many)}: {some(short)}. The files are now as before"
         f" {'them' if many else 'it'}: commit that; or take the undo back and revert the commit{'s' * many}:"
         f" {program} undo {done.by} && git revert --no-edit {newest_first}"
     ]
@@ -93,9 +94,9 @@ def why_not(error: RunError | WriteRefused | NotPutBack, done: str) -> str:
     match error:
         case ChangedSince():
             advice = "--force puts them back all the same, and keeps what they hold now"
-            return f"{nothing}: changed since the run: {_some(error.paths)}; {advice}"
+            return f"{nothing}: changed since the run: {some(error.paths)}; {advice}"
         case UnderLaterRuns():
-            return f"{nothing}: later runs wrote the same files, undo them first: {_some(error.runs)}"
+            return f"{nothing}: later runs wrote the same files, undo them first: {some(error.runs)}"
         case Needed():
             if error.stands:
                 return f"{nothing}: {error}, which would be taken back; undo run {error.run} first, or give --force"
@@ -111,9 +112,10 @@ def why_not(error: RunError | WriteRefused | NotPutBack, done: str) -> str:
 
 
 def count(paths: Sequence[str]) -> str:
-    return f"{len(paths)} file{'s' * (len(paths) != 1)}"
+    return counted(len(paths), "file")
 
 
-def _some(names: Sequence[str]) -> str:
-    more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
-    return ", ".join(names[:_NAMED]) + more
+def some(names: Sequence[str], most: int = _NAMED) -> str:
+    """The names in one line; only the first ones, and how many more, where there are many."""
+    more = f" and {len(names) - most} more" if len(names) > most else ""
+    return ", ".join(names[:most]) + more

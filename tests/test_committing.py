@@ -313,6 +313,24 @@ def test_an_interrupt_ends_after_a_whole_commit(root: Path, number: str) -> None
     assert not list((root / ".git").glob("*.lock"))
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="no such signals")
+def test_a_commit_that_was_there_before_a_signal_ended_git_counts(root: Path) -> None:
+    hook(root, "post-commit", "test -e .git/once || { touch .git/once; kill -INT $PPID; sleep 1; }")
+    applied = Applied(root)
+    assert len(applied.commit()) == 4
+    assert len(log(root)) == 4
+    assert git(root, "status", "--porcelain") == b""
+
+
+def test_who_commits_may_be_told_by_the_environment(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("GIT_AUTHOR_NAME", "GIT_COMMITTER_NAME"):
+        monkeypatch.delenv(name)
+    for name, value in {"COUNT": "1", "KEY_0": "user.name", "VALUE_0": "B. Reviewer"}.items():
+        monkeypatch.setenv(f"GIT_CONFIG_{name}", value)
+    Applied(root).commit(By.rule)
+    assert git(root, "show", "-s", "--format=%an", "HEAD") == b"B. Reviewer\n"
+
+
 # --- messages ---------------------------------------------------------------------------------------------------------
 
 

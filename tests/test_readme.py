@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 import re
+import shlex
+import shutil
 import tomllib
 from pathlib import Path
+from typing import Any
 
 import pytest
+from typer.main import get_command
 
-from codemods import settings
+from codemods import __main__, settings
+from codemods.cli.program import app
 from codemods.review.terminal import rule_table
 from codemods.rules import RULES
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
+BLOCKS: list[str] = re.findall(r"^```\w*\n(.*?)^```", README, re.DOTALL | re.MULTILINE)
 HEADINGS = ("What it changes", "Why", "Before", "After", "Leaves alone", "Safety")
 
 
@@ -45,3 +51,49 @@ def test_page_of_a_rule_has_every_heading_in_order(rule: object) -> None:
     page = rule.page  # type: ignore[attr-defined]
     places = [page.index(f"\n{heading}\n") for heading in HEADINGS]
     assert places == sorted(places)
+
+
+def excerpt(beginning: str) -> list[str]:
+    """The lines of the block that holds such a line, from there on, but for what stands for more."""
+    (block,) = (one for one in BLOCKS if beginning in one)
+    lines: list[str] = block[block.index(beginning) :].splitlines()
+    return [line for line in lines if line != "..."]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "beginning"),
+    [
+        (["diff", "--level", "safe", "--select", "session-scope", "app/services/users.py"], "# app/services/users.py"),
+        (["check", "--checklist"], "Checklist: "),
+    ],
+    ids=lambda one: one[0] if isinstance(one, list) else "",
+)
+def test_what_is_shown_of_the_bundled_application_is_what_is_printed(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capfdbinary: pytest.CaptureFixture[bytes],
+    arguments: list[str],
+    beginning: str,
+) -> None:
+    monkeypatch.chdir(shutil.copytree(ROOT / "fixtures/legacy_app", tmp_path / "legacy_app"))
+    assert __main__.main(arguments) == 1
+    printed = iter(capfdbinary.readouterr().out.decode().splitlines())
+    for line in excerpt(beginning):
+        assert line in printed, f"{line!r} is not printed, or not in this order"
+
+
+def commands_of_the_readme() -> list[list[str]]:
+    typed = re.findall(r"^(?:\$ )?session-codemods (.*)", "".join(BLOCKS), re.MULTILINE)
+    return [shlex.split(line.partition(" > ")[0], comments=True) for line in typed]
+
+
+def test_commands_of_the_readme_are_there_with_their_options() -> None:
+    commands = commands_of_the_readme()
+    assert {words[0] for words in commands} >= {"check", "diff", "apply", "review", "report", "undo", "split", "fleet"}
+    for name, *words in commands:
+        command: Any = get_command(app)
+        command = command.commands[name]
+        if name == "scaffold":
+            command = command.commands[words.pop(0)]
+        known = {option for one in command.params for option in (*one.opts, *one.secondary_opts)}
+        assert {word for word in words if re.match("--?[a-z]", word)} <= known, (name, words)

@@ -24,6 +24,7 @@ import pytest
 from codemods import __main__
 from codemods.apply.run_store import State
 from codemods.apply.runs import listed
+from codemods.saving import Moved
 
 DB = """\
 from sqlalchemy.ext.asyncio import async_sessionmaker, create_async_engine
@@ -344,6 +345,8 @@ def test_a_run_that_was_put_back_says_why(project: Path) -> None:
 def test_a_hook_that_says_no_leaves_a_plan_that_knows_and_a_way_back(project: Path, plan: Path, before: int) -> None:
     accept_all(project, plan)
     start = git(project, "rev-parse", "HEAD").strip()
+    (project / "mine.txt").write_text("staged by somebody")
+    git(project, "add", "mine.txt")
     hook = project / ".git/hooks/pre-commit"
     hook.write_text(f"#!/bin/sh\ntest $(git rev-list --count HEAD) -le {before}\n")
     hook.chmod(0o755)
@@ -352,9 +355,10 @@ def test_a_hook_that_says_no_leaves_a_plan_that_knows_and_a_way_back(project: Pa
     (made,) = applied(plan)
     assert len(listed(project)[0][0].commits) == before
     commits = ", 1 commit was made" if before else ""
-    reset = f", then git reset {start[:12]}" if before else ""
+    reset = f"git read-tree -i -m HEAD {start[:12]} && git reset --soft {start[:12]}"
+    then = f", then {reset}" if before else ""
     assert f"the files are written{commits}, then: session-scope: app/" in done.stderr
-    assert f"commit it; or to take it back: session-codemods undo {made}{reset}\n" in done.stderr
+    assert f"commit it; or to take it back: session-codemods undo {made}{then}\n" in done.stderr
     again = run(project, "apply", "--plan", str(plan))
     assert again.returncode == 0
     assert "Nothing to write: all 3 groups are applied.\n" in again.stderr
@@ -363,9 +367,61 @@ def test_a_hook_that_says_no_leaves_a_plan_that_knows_and_a_way_back(project: Pa
     assert back.returncode == 0
     assert ("The commit of it stands: " in back.stderr) == bool(before)
     if before:
-        git(project, "reset", "-q", start[:12])
-    assert git(project, "status", "--short") == ""
+        subprocess.run(reset, shell=True, cwd=project, check=True)
+    assert git(project, "status", "--short") == "A  mine.txt\n", "what is staged besides stays so"
     assert git(project, "rev-parse", "HEAD").strip() == start
+
+
+@pytest.mark.parametrize("more", [(), ("--allow-dirty",)], ids=str)
+def test_commits_over_what_is_not_committed_are_refused_with_advice_that_helps(
+    project: Path, plan: Path, more: tuple[str, ...]
+) -> None:
+    """All three groups are in files of their own; so one of them is made dirty by hand."""
+    accept_all(project, plan)
+    with (project / "app/users.py").open("a") as file:
+        file.write("# mine\n")
+    done = run(project, "apply", "--commit-per", "group", *more)
+    assert done.returncode == 2
+    assert "nothing was written: app/users.py: not saved in git as they are now, and a commit would hold" in done.stderr
+    assert "--allow-dirty" not in done.stderr
+    git(project, "stash", "-q")
+    assert run(project, "apply", "--commit-per", "group").returncode == 0
+
+
+def test_commits_outside_git_are_refused_in_their_own_words(project: Path) -> None:
+    shutil.rmtree(project / ".git")
+    done = run(project, "apply", "--commit-per", "rule")
+    assert done.returncode == 2
+    assert "nothing was written: --commit-per needs a git repository" in done.stderr
+    assert "--allow" not in done.stderr
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no such signals")
+@pytest.mark.parametrize("number", ["INT", "TERM"])
+def test_commits_that_were_made_before_an_interrupt_are_known_to_undo(project: Path, number: str) -> None:
+    hook = project / ".git/hooks/post-commit"
+    hook.write_text(f"#!/bin/sh\nkill -{number} $(ps -o ppid= -p $PPID)\n")  # git's parent
+    hook.chmod(0o755)
+    done = started(project, "apply", "--commit-per", "group")
+    assert done.returncode == (130 if number == "INT" else -signal.SIGTERM), done.stderr
+    (made,) = listed(project)[0]
+    assert made.commits == (git(project, "rev-parse", "HEAD").strip(),)
+    if number == "INT":
+        assert f"The files are written, 1 commit was made; to take it back: session-codemods undo {made.id}\n" in (
+            done.stderr
+        )
+    assert f"The commit of it stands: {made.commits[0][:12]}." in run(project, "undo").stderr
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no such signals")
+def test_a_run_whose_verify_was_killed_with_the_program_is_not_said_to_have_passed(project: Path) -> None:
+    done = started(project, "apply", "--verify", "kill -KILL $PPID; exec true")
+    assert done.returncode == -signal.SIGKILL
+    assert "done, but `kill -KILL $PPID; exec true` has not ended" in run(project, "runs").stdout
+    assert run(project, "undo").returncode == 0
+    assert "has not ended" not in run(project, "runs").stdout
+    assert run(project, "apply", "--verify", "true").returncode == 0
+    assert "has not ended" not in run(project, "runs").stdout
 
 
 def test_commits_are_taken_back_by_git(project: Path) -> None:
@@ -716,3 +772,10 @@ def test_a_plan_that_another_version_would_make_otherwise_is_refused(project: Pa
     assert done.returncode == 3
     assert "app/users.py: this version of the program makes another change there" in done.stderr
     assert [is_changed(project, name) for name in ("orders", "slots", "users")] == [True, True, False]
+
+
+def test_a_file_that_changes_while_a_report_for_programs_is_made_is_no_internal_error(project: Path) -> None:
+    with mock.patch("codemods.saving.saved", side_effect=Moved("app/users.py")):
+        done = run(project, "check", "--output-format", "sarif")
+    assert done.returncode == 2
+    assert done.stderr == "session-codemods: app/users.py changed while it was looked at; run the command again\n"

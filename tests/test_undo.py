@@ -497,7 +497,8 @@ def test_undo_says_which_commits_stand_and_what_to_do(here: Path, capfdbinary: C
         for path in ("app/a.py", "c.py"):
             git(here, "commit", "-qm", path, path)
             commits.append(git(here, "rev-parse", "HEAD").strip())
-        writer.note_commits(run, commits)
+        for commit in commits:
+            writer.commit_notes(run)(commit)
     assert listed(here)[0][0].commits == tuple(commits)
     assert call("undo") == 0
     one, two = (commit[:12] for commit in commits)
@@ -518,7 +519,7 @@ def test_commits_that_are_gone_are_not_spoken_of(here: Path, capfdbinary: Captur
     with RunWriter(here, refuse) as writer:
         run = writer.write([Change("app/a.py", OLD, NEW, ())], RunText())
         git(here, "commit", "-qam", "it")
-        writer.note_commits(run, [git(here, "rev-parse", "HEAD").strip()])
+        writer.commit_notes(run)(git(here, "rev-parse", "HEAD").strip())
     git(here, "reset", "-q", "--hard", "HEAD~1")
     assert call("undo") == 0
     assert b"commit" not in capfdbinary.readouterr().err

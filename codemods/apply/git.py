@@ -12,18 +12,10 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from codemods.git_environment import without_git
+
 _AT_ONCE = 200  # paths per call: command lines have a length limit
 _QUIET = ("-c", "core.fsmonitor=false", "-c", "core.hooksPath=/dev/null", "--no-optional-locks", "--literal-pathspecs")
-_OWN = (
-    "GIT_ALTERNATE_OBJECT_DIRECTORIES",
-    "GIT_COMMON_DIR",
-    "GIT_DIR",
-    "GIT_INDEX_FILE",
-    "GIT_NAMESPACE",
-    "GIT_OBJECT_DIRECTORY",
-    "GIT_PREFIX",
-    "GIT_WORK_TREE",
-)
 
 
 class GitError(Exception):
@@ -162,13 +154,12 @@ def _unsaved(home: Path, names: Sequence[str]) -> list[str]:
 
 
 def _records(home: Path, *command: str) -> list[str]:
-    kept = {name: value for name, value in os.environ.items() if name not in _OWN}
     still = {"GIT_OPTIONAL_LOCKS": "0", "GIT_NO_LAZY_FETCH": "1", "GIT_TERMINAL_PROMPT": "0", "LC_ALL": "C"}
     try:
         run = subprocess.run(
             ["git", *_QUIET, *command],
             cwd=home,
-            env={**kept, **still},
+            env={**without_git(), **still},
             stdin=subprocess.DEVNULL,
             capture_output=True,
             check=True,

@@ -43,14 +43,21 @@ class GroupText:
 @dataclass(frozen=True, slots=True)
 class RunText:
     """What a run does, for people. `plan`: the saved plan that it is of; `why`: what made the program take a run back
-    by itself."""
+    by itself; `verify`: the command that it has to pass."""
 
     groups: tuple[GroupText, ...] = ()
     plan: str = ""
     why: str = ""
+    verify: str = ""
 
     @classmethod
-    def of(cls, groups: Iterable[Group], needs: Mapping[str, Collection[str]] | None = None, plan: str = "") -> RunText:
+    def of(
+        cls,
+        groups: Iterable[Group],
+        needs: Mapping[str, Collection[str]] | None = None,
+        plan: str = "",
+        verify: str = "",
+    ) -> RunText:
         """`needs`: by the id of a group, the ids of those that it cannot be made without."""
         return cls(
             tuple(
@@ -62,6 +69,7 @@ class RunText:
                 for group in groups
             ),
             plan,
+            verify=verify,
         )
 
     @classmethod

@@ -12,7 +12,8 @@ by its sha256. The record's name says what has become of the run:
     undone.json    it was cut off, and taken back
 
 so that each step is one rename, which is whole or did not happen, and needs no space. `commits` may name the commits
-that were made of it. Folders that begin with a dot are being made or taken away.
+that were made of it; `verified` is there when the command that it had to pass has ended. Folders that begin with a dot
+are being made or taken away.
 """
 
 from __future__ import annotations
@@ -39,6 +40,7 @@ _NAME = "session-codemods"
 _CONTENTS = "contents.zip"
 _SEAL = "seal"
 _COMMITS = "commits"
+_VERIFIED = "verified"
 _COMMIT = re.compile(r"[0-9a-f]{40}(?:[0-9a-f]{24})?")
 
 
@@ -86,9 +88,19 @@ class Run:
             return ()
         return tuple(name for name in names if _COMMIT.fullmatch(name))
 
-    def note_commits(self, commits: Iterable[str]) -> None:
-        """Note that these were made of it. Raises OSError."""
-        create(self.folder / _COMMITS, "".join(f"{commit}\n" for commit in commits).encode("ascii"))
+    def note_commit(self, commit: str) -> None:
+        """Note that this one was made of it, after those that are noted. Raises OSError."""
+        with open(self.folder / _COMMITS, "a", encoding="ascii", newline="\n") as commits:
+            commits.write(f"{commit}\n")
+
+    @property
+    def is_unverified(self) -> bool:
+        """Whether the command that it had to pass has not ended, as far as is known."""
+        return bool(self.record.what.verify) and not os.path.exists(self.folder / _VERIFIED)
+
+    def note_verified(self) -> None:
+        """Note that this command has ended. Raises OSError."""
+        create(self.folder / _VERIFIED, b"")
 
     def content(self, checksum: str) -> bytes:
         """A content that the run wrote or replaced. Raises DamagedRun."""

@@ -6,7 +6,7 @@ Touches files of the user through the writer alone.
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import TracebackType
 
@@ -14,7 +14,7 @@ from codemods.apply.errors import TakenBackNow
 from codemods.apply.journal import Journal
 from codemods.apply.recovery import TakenBack, Tell, recovered
 from codemods.apply.run_record import RunText
-from codemods.apply.run_store import RunStore
+from codemods.apply.run_store import Run, RunStore
 from codemods.apply.undo import Undone, undone
 from codemods.apply.writer import write
 from codemods.plan import Change
@@ -60,13 +60,25 @@ class RunWriter:
         """Undo a run that was written by this one; `why` is kept. Raises as `undo.undo`, but for Needed."""
         return undone(self._locked(), RunStore.all_of(self._root), run, why=why)
 
-    def note_commits(self, run: str, commits: Iterable[str]) -> None:
-        """Keep which commits were made of a run, for who undoes it; as far as the system lets us."""
+    def commit_notes(self, run: str) -> Callable[[str], None]:
+        """To be called with each commit that is made of this run: it is kept, for who undoes the run, as far as the
+        system lets us."""
+        written = self._run(run)
+
+        def note(commit: str) -> None:
+            with contextlib.suppress(OSError):
+                written.note_commit(commit)
+
+        return note
+
+    def note_verified(self, run: str) -> None:
+        """Keep that the command which this run had to pass has ended; as far as the system lets us."""
+        with contextlib.suppress(OSError):
+            self._run(run).note_verified()
+
+    def _run(self, run: str) -> Run:
         runs, _ = self._locked().runs()
-        for one in runs:
-            if one.id == run:
-                with contextlib.suppress(OSError):
-                    one.note_commits(commits)
+        return next(one for one in runs if one.id == run)
 
     def _locked(self) -> RunStore:
         if self._store is None:

@@ -39,6 +39,7 @@ class ListedRun:
     plan: str = ""  # the saved plan that it is of, or that the run which it took back is of
     why: str = ""  # what made the program take that back by itself
     commits: tuple[str, ...] = ()  # that were made of it
+    unverified: str = ""  # the command that it had to pass, where that has not ended, as far as is known
 
 
 def listed(root: Path) -> tuple[list[ListedRun], list[DamagedRun]]:
@@ -56,6 +57,7 @@ def listed(root: Path) -> tuple[list[ListedRun], list[DamagedRun]]:
             run.record.what.plan,
             run.record.what.why,
             run.commits,
+            run.record.what.verify if run.is_unverified else "",
         )
         for run in reversed(runs)
         if run.root == root.resolve()

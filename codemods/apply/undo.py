@@ -82,7 +82,7 @@ def undone(
     if heed_needs and not force:
         _refuse_needed(run, runs)
     back, already = _back(run, force)
-    journal = Journal(store, run.root, dataclasses.replace(run.record.what, why=why), run.id)
+    journal = Journal(store, run.root, dataclasses.replace(run.record.what, why=why, verify=""), run.id)
     rewrite(run.root, back, journal)
     return Undone(
         run.id,

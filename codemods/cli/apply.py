@@ -119,7 +119,7 @@ def apply(
     level = level or options.LevelName.safe
     wanted = options.wanted(**locals())
     ways = Ways(allow_dirty, allow_no_vcs, verify, on_fail, commit_per, format_cmd)
-    with stopping.stops(), stopping.plan_stops(), stopping.write_stops():
+    with stopping.stops():
         if plan_file is None:
             return _apply_paths(wanted, ways, output, verbose, color if interactive else None)
         if interactive:
@@ -154,7 +154,7 @@ def _apply_paths(
         groups = accepted
     written = write(saved, groups, (), Path(plan.root), ways, Notes())
     done, shown = written.done, dataclasses.replace(plan, changes=written.changes)
-    with named_when_stopped(lambda: done.run):
+    with named_when_stopped(lambda: done.run, written.commits):
         _put(wanted, ways, shown, written, {}, output)
         streams.tell(wanted, terminal.left_alone(plan, seen) + terminal.held_back(plan, seen) if verbose else "")
         streams.tell(wanted, terminal.not_handled(plan.failures, seen), always=True)
@@ -206,7 +206,7 @@ def _apply_plan(wanted: options.Wanted, ways: Ways, file: Path, output: Path | N
     notes = _InPlan(shared, there, ways.verify or "")
     written = write(saved, groups, made, root, ways, notes) if groups else Written(NOTHING)
     done, seen = written.done, Viewpoint(str(root), os.getcwd())
-    with named_when_stopped(lambda: done.run):
+    with named_when_stopped(lambda: done.run, written.commits):
         _put(wanted, ways, _as_plan(saved, root, written.changes), written, stale, output)
         now = [AppliedRun(done.run, tuple(group.id for group in done.groups))] if done.run else []
         after = dataclasses.replace(shared.plan, applied=(*there.applied, *now))
@@ -300,6 +300,7 @@ def _of_the_plan(saved: SavedPlan, done: Verified, stale: Mapping[str, str], fil
     """What was written and what was not, so that all groups of the plan are counted. `saved` knows of both."""
     from codemods.review.terminal import groups_line
     from codemods.review.visible import visible
+    from codemods.review.words import counted
     from codemods.saved_plan import Verdict
 
     waiting = [group for group in saved.having(Verdict.ACCEPTED) if group.id not in stale]
@@ -311,16 +312,14 @@ def _of_the_plan(saved: SavedPlan, done: Verified, stale: Mapping[str, str], fil
     else:
         lines.append(f"Nothing to write: {all_applied(saved)}.")
     if waiting:
-        lines.append(f"Accepted and still to be written: {_count(len(waiting))}")
+        lines.append(f"Accepted and still to be written: {counted(len(waiting), 'group')}")
     if stale:
         again = shlex.join([PROGRAM, "review", "--rebase", str(file)])
-        lines.append(f"Accepted, but stale: {_count(len(stale))}; to have the plan fit the files again: {again}")
-    lines.append(f"Still open in the plan: {_count(len(saved.having(Verdict.OPEN)))}")
+        lines.append(
+            f"Accepted, but stale: {counted(len(stale), 'group')}; to have the plan fit the files again: {again}"
+        )
+    lines.append(f"Still open in the plan: {counted(len(saved.having(Verdict.OPEN)), 'group')}")
     return "".join(f"{visible(line)}\n" for line in lines)
-
-
-def _count(groups: int) -> str:
-    return f"{groups} group{'s' * (groups != 1)}"
 
 
 def _left_out(done: Verified) -> str:

@@ -95,39 +95,31 @@ def looked_through(request: RunRequest, quiet: bool, memory: Memory | None = Non
 
 
 def settings_for(wanted: Wanted, root: Path) -> Settings:
-    """The project's settings with the command line laid over them: `--select` also revives what settings ignore."""
+    """The project's settings with the command line laid over them. Raises SettingsError."""
     from codemods import settings
     from codemods.rules import RULES
 
     names = [rule.name for rule in RULES]
-    select = settings.check_rules(wanted.select, names, "--select")
-    ignore = settings.check_rules(wanted.ignore, names, "--ignore")
-    exclude = settings.check_globs(wanted.exclude, "--exclude")
-    extend_exclude = settings.check_globs(wanted.extend_exclude, "--extend-exclude")
-    read = settings.load(root, wanted.config, wanted.isolated, rules=names)
-    if select and not set(select) - set(ignore):
-        raise settings.SettingsError("no rule is left: what --select names is what --ignore names too")
-    return dataclasses.replace(
-        read,
-        select=select or read.select,
-        ignore=(*(rule for rule in read.ignore if rule not in select), *ignore),
-        exclude=exclude or read.exclude,
-        extend_exclude=(*read.extend_exclude, *extend_exclude),
-        respect_gitignore=read.respect_gitignore if wanted.respect_gitignore is None else wanted.respect_gitignore,
+    return settings.laid_over(
+        settings.load(root, wanted.config, wanted.isolated, rules=names),
+        names,
+        select=wanted.select,
+        ignore=wanted.ignore,
+        exclude=wanted.exclude,
+        extend_exclude=wanted.extend_exclude,
+        respect_gitignore=wanted.respect_gitignore,
     )
 
 
 def save(plan: Plan, request: RunRequest, file: Path) -> None:
-    """Freeze the dry run. A plan in which somebody decided something is not written over."""
+    """Freeze the dry run. A plan in which somebody decided something is not written over. Raises Stopped, Moved and
+    PlanFileError."""
     from codemods import plan_file, saving
 
-    try:
-        if file.exists() and plan_file.load(file).decisions:
-            what = "holds answers of a review; `review --rebase` carries them over, or name another file"
-            raise Stopped(f"{file}: {what}")
-        plan_file.save(saving.saved(plan, request), file)
-    except (plan_file.PlanFileError, saving.Moved) as error:
-        raise Stopped(str(error)) from error
+    if file.exists() and plan_file.load(file).decisions:
+        what = "holds answers of a review; `review --rebase` carries them over, or name another file"
+        raise Stopped(f"{file}: {what}")
+    plan_file.save(saving.saved(plan, request), file)
 
 
 def formatted(plan: Plan, command: str, wanted: Wanted) -> Plan:

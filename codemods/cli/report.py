@@ -40,7 +40,7 @@ def report(
     verbose: Annotated[bool, typer.Option("-v", "--verbose", help="Tracebacks of errors")] = False,
 ) -> int:
     options.check_output(output, file)
-    with stopping.stops(), stopping.plan_stops():
+    with stopping.stops():
         from codemods import plan_file, planned
         from codemods.plan import Change
         from codemods.review import html_report, progress

@@ -70,7 +70,7 @@ def review(
     if context.args:
         why = "; put the GLOB of --path in quotes, or the shell replaces it by what it finds" if path else ""
         raise stopping.Stopped(f"one PLAN is reviewed at a time, and {context.args[0]!r} is one argument more{why}")
-    with stopping.stops(), stopping.plan_stops():
+    with stopping.stops():
         from codemods.shared_plan import SharedPlan
 
         shared = SharedPlan(file)

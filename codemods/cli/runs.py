@@ -113,9 +113,11 @@ def _table(lines: list[ListedRun], cut_off: Collection[str], *, with_groups: boo
 
 
 def _row(line: ListedRun, was_cut_off: bool) -> tuple[str, str, str, str, str]:
+    from codemods.apply.run_store import State
     from codemods.review.visible import visible
 
     state = "cut off" if was_cut_off else str(line.state)
+    state += f", but `{visible(line.unverified)}` has not ended" if line.unverified and state == State.DONE else ""
     state += f", undid {line.undoes}" if line.undoes else ""
     state += f": {visible(line.why)}" if line.why else ""
     state += f" ({visible(line.plan)})" if line.plan else ""

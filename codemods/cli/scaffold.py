@@ -208,9 +208,8 @@ def _write(wanted: options.Wanted, plan: Plan, allow_dirty: bool, allow_no_vcs: 
     touched = [change.path for change in plan.changes]
     new = [change.path for change in plan.changes if change.before is None]
     guard(Path(plan.root), touched, allow_dirty, allow_no_vcs, new)
-    with stopping.write_stops():
-        what = RunText.of_changes(plan.changes)
-        run = written(Path(plan.root), plan.changes, what=what, tell=tell_taken_back)
+    what = RunText.of_changes(plan.changes)
+    run = written(Path(plan.root), plan.changes, what=what, tell=tell_taken_back)
     if wanted.format is options.OutputFormat.json:
         streams.put(json_report.report(plan, __version__, seen.path, with_changes=True), output)
     else:

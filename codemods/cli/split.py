@@ -44,7 +44,7 @@ def split(
     quiet: options.Quiet = False,
     verbose: Annotated[bool, typer.Option("-v", "--verbose", help="Tracebacks of errors")] = False,
 ) -> int:
-    with stopping.stops(), stopping.plan_stops():
+    with stopping.stops():
         from codemods import plan_file, planned, splitting
         from codemods.apply.git import patch_base
         from codemods.batches import batches
@@ -91,7 +91,9 @@ def split(
 
 
 def _summary(groups: int, mails: Sequence[Mail], top: Path, folder: Path) -> str:
+    from codemods.review.words import counted
+
     keep = ["--keep-cr"] if any(mail.needs_keep_cr for mail in mails) else []
     command = f"{shlex.join(['git', 'am', *keep, str(folder)])}/*.patch"
-    count = f"{len(mails)} patch{'es' * (len(mails) != 1)} of {groups} group{'s' * (groups != 1)}"
+    count = f"{len(mails)} patch{'es' * (len(mails) != 1)} of {counted(groups, 'group')}"
     return f"Wrote {count}. Next, in {top}: {command}\n"

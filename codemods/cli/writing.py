@@ -75,12 +75,9 @@ def write(
 ) -> Written:
     """Write the groups where `made` are made already. Raises Stopped, and what `named_when_stopped` leaves."""
     from codemods import committing, planned
-    from codemods.apply.git import guard
     from codemods.apply.run_writer import RunWriter
-    from codemods.apply.runs import as_written
     from codemods.batches import batches, changed
     from codemods.formatting import Formatter
-    from codemods.repository import GitError
     from codemods.verifying import applying
 
     paths = sorted({path for group in groups for path in group.paths})
@@ -96,38 +93,56 @@ def write(
     def changes(some: Sequence[Group]) -> Sequence[Change]:
         return changed(before, contents(some), some)
 
-    new = [path for path in paths if before[path] is None]
-    here = [path for path in paths if path not in new]
-    guard(root, here, ways.allow_dirty, ways.allow_no_vcs, new=new, kept=as_written(root, here))
-    asking = "--on-fail bisect"
-    try:
-        if ways.verify:
-            applying.ready(root, ways.on_fail)
-        asking = "--commit-per"
-        if ways.commit_per:
-            committing.ready(root, paths, new)
-    except GitError as error:
-        raise stopping.Stopped(f"nothing was written: {asking} needs a git repository: {error}") from error
-    with RunWriter(root, tell_taken_back) as writer, named_when_stopped(lambda: files.run):
-        files = _Files(writer, changes, notes, needs, f"`{ways.verify}` did not pass")
+    _check(root, paths, [path for path in paths if before[path] is None], ways)
+    commits: list[Commit] = []
+    with RunWriter(root, tell_taken_back) as writer, named_when_stopped(lambda: files.run, commits):
+        files = _Files(writer, changes, notes, needs, ways.verify or "")
         if ways.verify:
             tree = applying.Tree(root, files.write, files.take_back, contents, needs, _fence)
             done = applying.verified(groups, ways.verify, ways.on_fail, tree, say_visible)
+            if done.run:
+                writer.note_verified(done.run)
         else:
             done = applying.Verified(True, files.write(groups), tuple(groups))
         if done.left_out:
             notes.left_out(done.left_out)
         if not done.run:
             return Written(done)
-        commits: list[Commit] = []
         if ways.commit_per and not done.stuck:
-            try:
-                committing.commit(root, batches(done.groups, ways.commit_per, needs), contents, commits.append)
-            finally:
-                if commits:
-                    writer.note_commits(done.run, [one.id for one in commits])
+            note = writer.commit_notes(done.run)
+
+            def made_one(one: Commit) -> None:
+                commits.append(one)
+                note(one.id)
+
+            committing.commit(root, batches(done.groups, ways.commit_per, needs), contents, made_one)
         unformatted = formatter.formatted(changed(before, composed(done.groups), ())).kept if formatter else {}
         return Written(done, tuple(changes(done.groups)), unformatted, tuple(commits))
+
+
+def _check(root: Path, paths: Sequence[str], new: Sequence[str], ways: Ways) -> None:
+    """Raises Stopped, and what `guard` and `committing.ready` raise, where these paths cannot be written like this;
+    `new` are those that are not there yet."""
+    from codemods import committing, run_words
+    from codemods.apply.git import DirtyFiles, GitError, NoRepository, guard
+    from codemods.apply.runs import as_written
+    from codemods.verifying import applying
+
+    if ways.commit_per:  # first: what can be allowed of the rest is of no help to it
+        try:
+            committing.ready(root, paths, new)
+        except DirtyFiles as error:
+            what = "not saved in git as they are now, and a commit would hold that, too; commit or stash that first"
+            raise stopping.Stopped(f"nothing was written: {run_words.some(error.paths)}: {what}") from error
+        except (NoRepository, GitError) as error:
+            raise stopping.Stopped(f"nothing was written: --commit-per needs a git repository: {error}") from error
+    here = [path for path in paths if path not in new]
+    guard(root, here, ways.allow_dirty, ways.allow_no_vcs, new=new, kept=as_written(root, here))
+    if ways.verify:
+        try:
+            applying.ready(root, ways.on_fail)
+        except GitError as error:
+            raise stopping.Stopped(f"nothing was written: --on-fail bisect needs a git repository: {error}") from error
 
 
 class _Files:
@@ -139,10 +154,11 @@ class _Files:
         changes: Callable[[Sequence[Group]], Sequence[Change]],
         notes: Notes,
         needs: Needs,
-        why: str,
+        verify: str,
     ) -> None:
-        """`why` a run is taken back that was to be written."""
-        self._writer, self._changes, self._notes, self._needs, self._why = writer, changes, notes, needs, why
+        """`verify`: the command that what is written has to pass, "" for none."""
+        self._writer, self._changes, self._notes, self._needs, self._verify = writer, changes, notes, needs, verify
+        self._why = f"`{verify}` did not pass"  # a run is taken back that was to be written
         self.run = ""
 
     def write(self, groups: Sequence[Group]) -> str:
@@ -153,7 +169,7 @@ class _Files:
 
         changes = self._changes(groups)
         with held_signals():
-            self.run = self._writer.write(changes, RunText.of(groups, self._needs, self._notes.plan))
+            self.run = self._writer.write(changes, RunText.of(groups, self._needs, self._notes.plan, self._verify))
             if self.run:
                 try:
                     self._notes.written(self.run, groups)
@@ -183,13 +199,15 @@ class _Files:
 
 
 @contextlib.contextmanager
-def named_when_stopped(run: Callable[[], str]) -> Iterator[None]:
-    """Whatever ends the block tells which run stands in the files, "" for none. Raises Stopped for what has words."""
+def named_when_stopped(run: Callable[[], str], commits: Sequence[Commit]) -> Iterator[None]:
+    """Whatever ends the block tells which run stands in the files, "" for none, and how many commits were made of it
+    by then. Raises Stopped for what has words."""
     from codemods import run_words
     from codemods.apply.git import GitError
     from codemods.committing import CommitStopped
     from codemods.formatting import FormatError
     from codemods.plan_file import PlanFileError
+    from codemods.review.words import counted
     from codemods.transformers.errors import ComposeError
     from codemods.verifying.applying import NotBack
 
@@ -199,22 +217,23 @@ def named_when_stopped(run: Callable[[], str]) -> Iterator[None]:
     except BaseException as error:
         if not (stands := run()):
             raise
+        so_far = f", {counted(len(commits), 'commit')} {'were' if len(commits) > 1 else 'was'} made" if commits else ""
         how = f"to take it back: {PROGRAM} undo {stands}"
         if not isinstance(error, (*known, *run_words.REFUSALS)):
-            say_visible(f"The files are written; {how}\n")
+            say_visible(f"The files are written{so_far}; {how}\n")
             raise
         if isinstance(error, CommitStopped):
-            raise stopping.Stopped(_half_committed(error, how)) from error
-        raise stopping.Stopped(f"the files are written, then: {error}; {how}") from error
+            how = _half_committed(error, how)
+        raise stopping.Stopped(f"the files are written{so_far}, then: {error}; {how}") from error
 
 
 def _half_committed(error: CommitStopped, how: str) -> str:
-    """`undo` brings the files back, not the branch: its commits are put back upon what they were made."""
-    count = len(error.made)
-    commits = f", {count} commit{'s were' if count != 1 else ' was'} made" if count else ""
-    reset = f", then git reset {error.start[:12]}" if count and error.start else ""
+    """`undo` brings the files back, not the branch: its commits are put back upon what they were made, and out of the
+    index, in which what the user has staged besides stays."""
+    start = error.start[:12]
+    reset = f", then git read-tree -i -m HEAD {start} && git reset --soft {start}" if error.made else ""
     left = "what is not committed stands in the files: mend what keeps it from being committed, then commit it"
-    return f"the files are written{commits}, then: {error}; {left}; or {how}{reset}"
+    return f"{left}; or {how}{reset}"
 
 
 @contextlib.contextmanager

@@ -5,7 +5,6 @@ Top level and plain data both ways, so that every executor can carry it. What is
 
 from __future__ import annotations
 
-import dataclasses
 import functools
 import hashlib
 import importlib.metadata
@@ -70,7 +69,7 @@ def _looked(task: Task, started: float) -> Answer:
         raise saving.Moved(min(moved))
     saved = plan_file.dump(saving.saved(plan, request)).encode()
     result = Result(
-        key=key if all(map(_is_lasting, plan.failures)) else "",
+        key=key if all(one.is_lasting for one in plan.failures) else "",
         tool_version=codemods.__version__,
         root=str(root),
         base=str(base.folder),
@@ -90,42 +89,25 @@ def _places(plan: Plan, level: Level) -> int:
     return sum(len(group.findings) for group in plan.included if group.level is level)
 
 
-def _is_lasting(failure: Failure) -> bool:
-    """Whether a failure comes again on the very same; not so one of time, of memory, of a worker."""
-    return failure.stage == "read" or (failure.stage == "parse" and failure.message.startswith("not valid Python"))
-
-
 def check(options: Options) -> None:
     """Raises SettingsError for options that no repository could obey."""
-    from codemods import settings
+    from codemods.settings import Settings
 
-    select, ignore, _ = _checked(options)
-    if select and not set(select) - set(ignore):
-        raise settings.SettingsError("no rule is left: what --select names is what --ignore names too")
+    _laid_over(Settings(), options)
 
 
 def settings_for(root: Path, options: Options) -> Settings:
-    """The project's settings with the options laid over them, as `diff` does it. Raises SettingsError."""
+    """The project's settings with the options laid over them. Raises SettingsError."""
     from codemods import settings
 
-    select, ignore, extend_exclude = _checked(options)
-    read = settings.load(root, rules=_rules())
-    return dataclasses.replace(
-        read,
-        select=select or read.select,
-        ignore=(*(rule for rule in read.ignore if rule not in select), *ignore),
-        extend_exclude=(*read.extend_exclude, *extend_exclude),
-    )
+    return _laid_over(settings.load(root, rules=_rules()), options)
 
 
-def _checked(options: Options) -> tuple[tuple[str, ...], tuple[str, ...], tuple[str, ...]]:
-    from codemods import settings
+def _laid_over(read: Settings, options: Options) -> Settings:
+    from codemods.settings import laid_over
 
-    return (
-        settings.check_rules(options.select, _rules(), "--select"),
-        settings.check_rules(options.ignore, _rules(), "--ignore"),
-        settings.check_globs(options.extend_exclude, "--extend-exclude"),
-    )
+    select, ignore, globs = options.select, options.ignore, options.extend_exclude
+    return laid_over(read, _rules(), select=select, ignore=ignore, extend_exclude=globs)
 
 
 def _rules() -> Collection[str]:

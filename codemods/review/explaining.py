@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from codemods.plan import UNUSED, End, Entry, Finding, Group, Plan
 from codemods.review.terminal import RuleText, Viewpoint
 from codemods.review.visible import visible
+from codemods.review.words import word_of_reason
 
 _ENDS = {
     End.CHANGED: "to be changed",
@@ -52,7 +53,7 @@ def _entry(entry: Entry, made: tuple[Finding, Group] | None, seen: Viewpoint) ->
     finding, group = made
     yield f"  {finding.level.label}: {visible(finding.message)}"
     if finding.reason:
-        yield f"  confirm: {visible(finding.reason)}"
+        yield f"  {word_of_reason(finding)}: {visible(finding.reason)}"
     for fact in finding.facts:
         yield f"  {seen(fact.path)}:{fact.line}  {visible(fact.text)}"
     for rule, path, line in finding.requires_at:

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 
 from codemods.plan import UNUSED, Entry, Failure, Finding, Level, Plan, Site
 from codemods.review.visible import visible
+from codemods.review.words import counted
 
 SHOWN = 10  # of each kind, for one step
 
@@ -66,7 +67,7 @@ def _surplus(annotations: list[_Annotation]) -> str:
     counts = Counter(one.kind for one in annotations)
     if all(count <= SHOWN for count in counts.values()):
         return ""
-    told = ", ".join(_counted(counts[kind], kind) for kind in ("error", "warning", "notice") if counts[kind])
+    told = ", ".join(counted(counts[kind], kind) for kind in ("error", "warning", "notice") if counts[kind])
     text = f"{told}; GitHub shows about {SHOWN} of each kind for a step, the log of the step names all"
     return f"::notice title=session-codemods::{_data(text)}\n"
 
@@ -99,7 +100,3 @@ def _data(text: str) -> str:
 
 def _property(text: str) -> str:
     return _data(text).replace(":", "%3A").replace(",", "%2C")
-
-
-def _counted(count: int, noun: str) -> str:
-    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"

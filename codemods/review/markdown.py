@@ -8,9 +8,10 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterator
 
-from codemods.plan import UNUSED, End, Entry, Failure, Finding, Group, Level, Plan
+from codemods.plan import UNUSED, End, Entry, Failure, Finding, Group, Plan
 from codemods.review.markdown_text import code, html_code, prose
 from codemods.review.terminal import groups_line
+from codemods.review.words import ENDS, counted, extent, word_of_reason
 
 # GitHub takes 65,536 characters for the text of a pull request; some count as more than one
 LIMIT = 60_000
@@ -63,21 +64,11 @@ class _Page:
 
 def _summary(plan: Plan) -> str:
     counts = plan.ledger.counts()
-    told = ", ".join(f"{count} {_END_WORDS[end]}" for end, count in counts.items() if count)
-    places = f"{_counted(sum(counts.values()), 'place')} looked at" + (f": {told}." if told else ".")
+    told = ", ".join(f"{count} {ENDS[end]}" for end, count in counts.items() if count)
+    places = f"{counted(sum(counts.values()), 'place')} looked at" + (f": {told}." if told else ".")
     failed = len({failure.path for failure in plan.failures})
-    files = f"{_counted(plan.files_read, 'file')} read"
+    files = f"{counted(plan.files_read, 'file')} read"
     return f"{files}, {failed} not handled. {places}" if failed else f"{files}. {places}"
-
-
-_END_WORDS = {
-    End.CHANGED: "to change",
-    End.RIGHT: "already right",
-    End.REFUSED: "left alone",
-    End.HELD_BACK: "held back",
-    End.SUPPRESSED: "suppressed",
-    End.KNOWN: "there before",
-}
 
 
 def _table(plan: Plan) -> str:
@@ -86,7 +77,7 @@ def _table(plan: Plan) -> str:
     names = sorted({name for name, _ in counts})
     if not names:
         return ""
-    words = {end: word for end, word in _END_WORDS.items() if end is not End.KNOWN or plan.ledger.of(end)}
+    words = {end: word for end, word in ENDS.items() if end is not End.KNOWN or plan.ledger.of(end)}
     lines = [f"| rule | {' | '.join(words.values())} |", f"| --- |{' ---: |' * len(words)}"]
     for name in names:
         lines.append(f"| {name} | {' | '.join(str(counts[name, end]) for end in words)} |")
@@ -98,9 +89,7 @@ def _name(entry: Entry) -> str:
 
 
 def _group(group: Group, path: Callable[[str], str]) -> str:
-    edits = _counted(group.edit_count, "edit")
-    files = f" in {len(group.paths)} files" if len(group.paths) > 1 else ""
-    head = f"<details>\n<summary>{html_code(group.id)} · {group.level.label} · {edits}{files}</summary>\n"
+    head = f"<details>\n<summary>{html_code(group.id)} · {group.level.label} · {extent(group)}</summary>\n"
     told = "".join(line for finding in group.findings for line in _finding(finding, path))
     return f"{head}\n{told}\n</details>\n"
 
@@ -109,7 +98,7 @@ def _finding(finding: Finding, path: Callable[[str], str]) -> Iterator[str]:
     place = code(f"{path(finding.site.path)}:{finding.site.line}")
     yield f"- {place} {code(finding.rule)} ({finding.level.label}): {prose(finding.message)}\n"
     if finding.reason:
-        yield f"  - {'confirm' if finding.level is Level.REVIEW else 'because'}: {prose(finding.reason)}\n"
+        yield f"  - {word_of_reason(finding)}: {prose(finding.reason)}\n"
     for fact in finding.facts:
         yield f"  - {code(f'{path(fact.path)}:{fact.line}')} {prose(fact.text)}\n"
 
@@ -124,7 +113,3 @@ def _left_alone(entry: Entry, path: Callable[[str], str]) -> str:
 def _failure(failure: Failure, path: Callable[[str], str]) -> str:
     line = f":{failure.line}" if failure.line else ""
     return f"- {code(path(failure.path) + line)} {failure.stage}: {prose(failure.message)}\n"
-
-
-def _counted(count: int, noun: str) -> str:
-    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"

@@ -11,9 +11,10 @@ import os
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
-from codemods.plan import Change, Finding, Group, Level
+from codemods.plan import Change, Finding
 from codemods.review.matching import Stretch, differing
 from codemods.review.visible import visible
+from codemods.review.words import extent, word_of_reason
 
 _CONTEXT = 3
 _SECTION = re.compile(rb"[ \t]*((?:class|(?:async[ \t]+)?def)[ \t].*)")
@@ -131,7 +132,7 @@ def _explanation(change: Change, path: str, homes: dict[str, str], shown: Callab
         if homes[group.id] != path:
             yield f"{path}  part of {group.id}, explained at {homes[group.id]}"
             continue
-        yield f"{path}  {group.id} · {_extent(group)}"
+        yield f"{path}  {group.id} · {extent(group)}"
         width = max((len(finding.rule) for finding in group.findings), default=0)
         for finding in group.findings:
             yield from _told(finding, change.path, width, shown)
@@ -153,11 +154,6 @@ def _told(finding: Finding, path: str, width: int, shown: Callable[[str], str]) 
     place = f"line {site.line}" if site.path == path else f"{shown(site.path)}:{site.line}"
     yield f"  {finding.rule:{width}}  {finding.level.label:6}  {place}: {finding.message}"
     if finding.reason:
-        yield f"    {'confirm' if finding.level is Level.REVIEW else 'because'}: {finding.reason}"
+        yield f"    {word_of_reason(finding)}: {finding.reason}"
     for fact in finding.facts:
         yield f"    {shown(fact.path)}:{fact.line}  {fact.text}"
-
-
-def _extent(group: Group) -> str:
-    edits = f"{group.edit_count} edit" + ("s" if group.edit_count != 1 else "")
-    return edits if len(group.paths) <= 1 else f"{edits} in {len(group.paths)} files"

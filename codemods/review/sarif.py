@@ -20,6 +20,7 @@ from codemods.review.replacements import NEWLINES, Replacement, Rewriting, rewri
 from codemods.review.rule_page import as_markdown
 from codemods.review.terminal import RuleText
 from codemods.review.visible import encodable, visible
+from codemods.review.words import counted
 
 SCHEMA = "https://json.schemastore.org/sarif-2.1.0.json"
 ROOT = "%SRCROOT%"
@@ -255,7 +256,7 @@ def _fix(group: Group, changes: Iterable[Change], path: Callable[[str], str]) ->
         changed.append({"artifactLocation": where, "replacements": _replacements(rewritten)})
     if not changed:
         return None
-    edits = f"{group.edit_count} edit" + ("s" if group.edit_count != 1 else "")
+    edits = counted(group.edit_count, "edit")
     files = f" in {len(changed)} files" if len(changed) > 1 else ""
     return _Fix({"description": _message(f"{edits}{files}: {group.id}"), "artifactChanges": changed}, encodings)
 

@@ -17,6 +17,7 @@ from typing import Protocol
 from codemods.plan import End, Entry, Failure, Group, Level, Plan, Site
 from codemods.review.visible import visible
 from codemods.review.witnessed import seen_line
+from codemods.review.words import ENDS, counted
 from codemods.witness import Witness
 
 _RED, _GREEN, _CYAN, _BOLD, _RESET = "\x1b[31m", "\x1b[32m", "\x1b[36m", "\x1b[1m", "\x1b[0m"
@@ -145,18 +146,10 @@ def summary(plan: Plan, seconds: float | None = None) -> str:
     counts = plan.ledger.counts()
     took = f" in {seconds:.1f} s" if seconds is not None else ""
     failed = len({failure.path for failure in plan.failures})
-    ends = [
-        f"{counts[End.CHANGED]} to change",
-        f"{counts[End.RIGHT]} already right",
-        f"{counts[End.REFUSED]} left alone",
-        f"{counts[End.HELD_BACK]} held back",
-        f"{counts[End.SUPPRESSED]} suppressed",
-    ]
-    if counts[End.KNOWN]:
-        ends.append(f"{counts[End.KNOWN]} there before")
+    ends = [f"{counts[end]} {word}" for end, word in ENDS.items() if end is not End.KNOWN or counts[end]]
     return (
-        f"{_counted(plan.files_read, 'file')} read{took} · {_counted(failed, 'file')} not handled\n"
-        f"{_counted(sum(counts.values()), 'place')} looked at: {', '.join(ends)}\n"
+        f"{counted(plan.files_read, 'file')} read{took} · {counted(failed, 'file')} not handled\n"
+        f"{counted(sum(counts.values()), 'place')} looked at: {', '.join(ends)}\n"
         f"{groups_line(plan.included)}\n"
     )
 
@@ -169,7 +162,7 @@ def groups_line(groups: Sequence[Group]) -> str:
     files = len({path for group in groups for path in group.paths})
     levels = Counter(group.level for group in groups)
     named = ", ".join(f"{levels[level]} {level.label}" for level in sorted(levels))
-    return f"{_counted(len(groups), 'group')} ({_counted(edits, 'edit')} in {_counted(files, 'file')}): {named}"
+    return f"{counted(len(groups), 'group')} ({counted(edits, 'edit')} in {counted(files, 'file')}): {named}"
 
 
 def statistics(plan: Plan) -> str:
@@ -211,7 +204,7 @@ def next_of_the_new(plan: Plan, command: str) -> str:
 def written(plan: Plan, groups: Sequence[Group] | None = None) -> str:
     """The last lines of an `apply`: what was done and what is left to do. `groups` are those that were written, when
     not all of the plan's level were."""
-    files = _counted(len(plan.changes), "file")
+    files = counted(len(plan.changes), "file")
     made = plan.included if groups is None else groups
     nothing = "Nothing was written.\n" if plan.included else "Nothing to write at this level.\n"
     done = f"Wrote {files}: {groups_line(made)}\n" if plan.changes else nothing
@@ -219,7 +212,7 @@ def written(plan: Plan, groups: Sequence[Group] | None = None) -> str:
     if more:
         done += f"Not written, because they are above --level {plan.level.label}: {groups_line(more)}\n"
     if plan.refused:
-        done += f"Left for a person: {_counted(len(plan.refused), 'place')} (check names them)\n"
+        done += f"Left for a person: {counted(len(plan.refused), 'place')} (check names them)\n"
     return done
 
 
@@ -259,10 +252,6 @@ def _by_place(entry: Entry) -> tuple[str, int, int, str]:
 
 def _place(site: Site) -> tuple[str, int, int]:
     return (site.path, site.line, site.column)
-
-
-def _counted(count: int, noun: str) -> str:
-    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
 
 
 def _bold(text: str, colour: bool) -> str:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Sequence
 from codemods.leak_report import LeakKind
 from codemods.plan import End, Entry
 from codemods.review.visible import visible
+from codemods.review.words import counted
 from codemods.witness import MOVED, LookedAt, Unexplained, Witness
 
 _MEANING = {
@@ -107,7 +108,7 @@ def _said(entries: Iterable[Entry]) -> list[str]:
 
 
 def _sessions(count: int, still_held: int, kind: LeakKind | None = None) -> str:
-    words = f"{count} session{'s' * (count != 1)}"
+    words = counted(count, "session")
     words += f" {_MEANING[kind]}" if kind else ""
     return words + (f" ({still_held} held a connection to the end)" if still_held else "")
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import os
 import stat
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from hashlib import sha256
 from pathlib import Path
@@ -22,7 +22,7 @@ from codemods.run_cache.store import Remembered, Store
 
 if TYPE_CHECKING:
     from codemods.engine import Progress, RunRequest
-    from codemods.plan import Failure, Plan
+    from codemods.plan import Plan
     from codemods.sources import Discovery
 
 _ENVIRONMENT = ("HOME", "PATH", "XDG_CONFIG_HOME", "USERPROFILE")  # where git is, and finds its settings
@@ -94,7 +94,9 @@ class Memory:
         with asked.heard_by(reading):
             plan = engine.run(request, progress, discovery)
         with self._without_errors():
-            _check_lasting(plan.failures)
+            for failure in plan.failures:
+                if not failure.is_lasting:
+                    raise Unusable(f"{failure.path} could not be handled")
             text = plan_json.dump(plan)
             if plan_json.parse(text) != plan:
                 raise Unusable("this plan cannot be remembered")
@@ -145,13 +147,6 @@ def _about(identity: str, request: RunRequest, discovery: Discovery, reading: No
     failures = [[one.path, one.stage, one.message, one.line] for one in discovery.failures]
     found = [str(discovery.root), discovery.files, sorted(discovery.wanted), failures]
     return sha256(json.dumps([identity, asked_for, found, sorted(reading.kinds.items())]).encode()).hexdigest()
-
-
-def _check_lasting(failures: Iterable[Failure]) -> None:
-    """Raises Unusable for a failure that need not come again: of time, of memory, of a worker."""
-    for one in failures:
-        if one.stage != "read" and not (one.stage == "parse" and one.message.startswith("not valid Python")):
-            raise Unusable(f"{one.path} could not be handled")
 
 
 def _as_read(root: str, begun: Mapping[str, Status | None], hashes: Mapping[str, str]) -> Contents:

@@ -18,9 +18,10 @@ from jinja2 import Environment, FunctionLoader, StrictUndefined
 from markupsafe import Markup
 
 from codemods.plan import Change, End, Group
-from codemods.review.html_report.cards import STATES, Pages, state, word_of
+from codemods.review.html_report.cards import STATES, Pages, state
 from codemods.review.html_report.tables import Table, decisions, per_folder, per_rule
 from codemods.review.visible import visible
+from codemods.review.words import extent, word_of_reason
 from codemods.saved_plan import SavedPlan
 
 Composed = Callable[[Sequence[Group]], Sequence[Change]]
@@ -43,7 +44,8 @@ def report(plan: SavedPlan, composed: Composed, *, name: str = "", summaries: Ma
             plan=plan,
             name=name,
             cards=[pages.card(group, composed([group])) for group in plan.groups],
-            word_of=word_of,
+            extent=extent,
+            word_of_reason=word_of_reason,
             decisions=decisions(plan),
             states=[one for one in STATES if any(state(plan, group) == one for group in plan.groups)],
             tables=_tables(plan, told),

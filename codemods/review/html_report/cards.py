@@ -6,12 +6,13 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from codemods.plan import Change, Finding, Group, Level, Site
+from codemods.plan import Change, Finding, Group, Site
 from codemods.review.html_report.colour import Coloured, coloured, recoloured
 from codemods.review.html_report.file_diff import Note, Versions, hunks, written
 from codemods.review.html_report.lines import NONE, Lines, encoded, read
 from codemods.review.matching import Stretch, differing
 from codemods.review.visible import visible
+from codemods.review.words import word_of_reason
 from codemods.saved_plan import Decision, SavedPlan
 
 STATES = ("open", "accepted", "refused", "written", "held back")  # in the order in which they are told
@@ -29,12 +30,6 @@ class Card:
     @property
     def first(self) -> Finding:
         return self.group.findings[0]
-
-    @property
-    def extent(self) -> str:
-        edits, files = self.group.edit_count, len(self.group.paths)
-        told = f"{edits} edit" if edits == 1 else f"{edits} edits"
-        return told if files <= 1 else f"{told} in {files} files"
 
     @property
     def rules(self) -> str:
@@ -146,14 +141,9 @@ def _told(group: Group) -> Iterator[tuple[tuple[str, int], Note]]:
         place = _place(finding.site)
         yield place, Note("why", f"{finding.rule} · {finding.level.label}", finding.message)
         if finding.reason:
-            yield place, Note("confirm", word_of(finding), finding.reason)
+            yield place, Note("confirm", word_of_reason(finding), finding.reason)
         for fact in finding.facts:
             yield (fact.path, fact.line), Note("fact", "fact", fact.text)
-
-
-def word_of(finding: Finding) -> str:
-    """What the reason of a finding is: something to confirm, or why."""
-    return "confirm" if finding.level is Level.REVIEW else "because"
 
 
 def _place(site: Site) -> tuple[str, int]:

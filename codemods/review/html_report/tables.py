@@ -7,16 +7,11 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
 from codemods.plan import End, Entry, Ledger, Level
+from codemods.review import words
 from codemods.review.html_report.cards import STATES, state
 from codemods.saved_plan import SavedPlan
 
-ENDS = {
-    End.CHANGED: "to change",
-    End.RIGHT: "already right",
-    End.REFUSED: "left alone",
-    End.HELD_BACK: "held back",
-    End.SUPPRESSED: "suppressed",
-}
+ENDS = {end: word for end, word in words.ENDS.items() if end is not End.KNOWN}  # a saved plan knows of all
 
 
 @dataclass(frozen=True, slots=True)

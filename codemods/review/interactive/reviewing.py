@@ -10,6 +10,7 @@ from codemods.plan import Group, Level
 from codemods.review.interactive import choosing
 from codemods.review.interactive.commands import Command, Typed
 from codemods.review.visible import visible
+from codemods.review.words import counted
 from codemods.saved_plan import Decision, SavedPlan, Verdict
 
 
@@ -169,7 +170,7 @@ def _accepted(now: Reviewing, groups: Sequence[Group], signature: Signature, whi
 def _counted(groups: Sequence[Group]) -> str:
     levels = [group.level for group in groups]
     named = ", ".join(f"{levels.count(level)} {level.label}" for level in Level if level in levels)
-    return f"{len(groups)} group{'s' if len(groups) != 1 else ''} ({named})"
+    return f"{counted(len(groups), 'group')} ({named})"
 
 
 def _undone(now: Reviewing) -> Step:

@@ -9,12 +9,13 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from codemods.plan import Change, Fact, Finding, Group, Level
+from codemods.plan import Change, Fact, Finding, Group
 from codemods.review import patch, terminal
 from codemods.review.interactive.commands import Command
 from codemods.review.interactive.reviewing import Reviewing
 from codemods.review.terminal import Viewpoint
 from codemods.review.visible import visible
+from codemods.review.words import counted, extent, word_of_reason
 from codemods.saved_plan import Decision, SavedPlan, Verdict
 
 _LINE_END = re.compile(r"\r\n|\r|\n")
@@ -45,7 +46,7 @@ def group(now: Reviewing, shown: Group, changes: Callable[[Group], Sequence[Chan
     """A group as it is asked about: which, where, why, and the diff of all its files."""
     title = f"Group {now.place + 1} of {len(now.order)}: {visible(shown.id)}"
     answer = decision(now.plan.decision(shown))
-    lines = [voice.strong(title), f"  {_extent(shown)}, level {shown.level.label}, {answer}"]
+    lines = [voice.strong(title), f"  {extent(shown)}, level {shown.level.label}, {answer}"]
     needed = [f"{visible(one.id)} ({now.plan.decision(one).verdict})" for one in now.plan.needs(shown)]
     lines += [f"  needs: {', '.join(needed)}"] if needed else []
     for finding in shown.findings:
@@ -108,9 +109,9 @@ def left_out(stale: Sequence[tuple[Group, str]], written: int, command: str) -> 
     """The groups that are not shown because they cannot be written any more, or are written already."""
     out = ""
     if written:
-        out += f"Applied already, not shown: {_groups(written)}.\n"
+        out += f"Applied already, not shown: {counted(written, 'group')}.\n"
     if stale:
-        out += f"Stale, not shown: {_groups(len(stale))}.\n"
+        out += f"Stale, not shown: {counted(len(stale), 'group')}.\n"
         out += "".join(f"  {visible(group.id)}: {visible(reason)}\n" for group, reason in stale[:_NAMED])
         out += f"  and {len(stale) - _NAMED} more\n" if len(stale) > _NAMED else ""
         out += f"To carry the answers over to the present code: {command}\n"
@@ -137,7 +138,7 @@ def summary(plan: SavedPlan, shown: Sequence[str], stale: Mapping[str, str], com
         for verdict in Verdict
     }
     accepted, refused, left = count[Verdict.ACCEPTED], count[Verdict.REFUSED], count[Verdict.OPEN]
-    line = f"{_groups(len(undecided))}: {accepted} accepted, {refused} refused, {left} open"
+    line = f"{counted(len(undecided), 'group')}: {accepted} accepted, {refused} refused, {left} open"
     line += f", {len(written)} applied" if written else ""
     line += f", {len(gone)} stale" if gone else ""
     line += f" ({len(shown)} in this review)" if len(shown) != len(undecided) - len(out) else ""
@@ -155,11 +156,6 @@ def summary(plan: SavedPlan, shown: Sequence[str], stale: Mapping[str, str], com
     return f"{line}\nThe answers are in the plan; no file of the project was written.\n{next_line}"
 
 
-def _extent(shown: Group) -> str:
-    edits = f"{shown.edit_count} edit" + ("s" if shown.edit_count != 1 else "")
-    return edits if len(shown.paths) == 1 else f"{edits} in {len(shown.paths)} files"
-
-
 def _finding(finding: Finding, voice: Voice, plan: SavedPlan | None = None) -> list[str]:
     site = finding.site
     lines = [
@@ -167,7 +163,7 @@ def _finding(finding: Finding, voice: Voice, plan: SavedPlan | None = None) -> l
         f"    {visible(finding.message)}",
     ]
     if finding.reason:
-        lines.append(f"    {'confirm' if finding.level is Level.REVIEW else 'because'}: {visible(finding.reason)}")
+        lines.append(f"    {word_of_reason(finding)}: {visible(finding.reason)}")
     for fact in finding.facts:
         lines.append(f"    {voice.seen(fact.path)}:{fact.line}  {visible(fact.text)}")
         if plan is not None and (source := _source(plan, fact)):
@@ -191,7 +187,3 @@ def _diff(shown: Group, changes: Callable[[Group], Sequence[Change]], voice: Voi
         return f"  cannot be shown: {visible(str(error))}\n"
     named = [replace(change, path=voice.seen.path(change.path)) for change in made]
     return terminal.patch_for_eyes(patch.patch(named, explain=False), voice.colour)
-
-
-def _groups(count: int) -> str:
-    return f"{count} group{'s' if count != 1 else ''}"
