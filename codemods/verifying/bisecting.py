@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from codemods.batches import Contents, Needs
+from codemods.git_environment import without_git
 from codemods.plan import Group
 from codemods.planned import ComposeError
-from codemods.repository import without_git
 from codemods.user_command import Ended, located, run
 from codemods.verifying.culprits import FailsAnyway, culprits
 from codemods.verifying.worktree import Worktree, worktree

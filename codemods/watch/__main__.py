@@ -29,7 +29,7 @@ PROGRAM = "python -m codemods.watch"
 PREFIX = "session-leaks:"
 STARTUP = Path(__file__).with_name("startup")
 INTERVAL = 0.25
-USAGE, NOT_EXECUTABLE, NOT_FOUND = 2, 126, 127
+NOT_EXECUTABLE, NOT_FOUND = 126, 127  # exit codes, as shells have them
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
