@@ -696,7 +696,7 @@ class Project:
             if isinstance(value, UnknownMeaning):
                 value = self._declared_element(definition, outside)
             if is_scope:
-                return self._scope_of(definition, value)
+                return self._scope_of(definition, value, function)
             return GeneratorMeaning(definition.is_async, shared(value))
         result = join([self.meaning(given, place) for given in definition.returns]) if definition.returns else NOTHING
         if isinstance(result, (UnknownMeaning, NothingMeaning)):
@@ -748,14 +748,21 @@ class Project:
             if definition.is_generator:
                 place = Place(function.module, function.qualname)
                 value = join([self.meaning(given, place) for given in definition.yields])
-                return self._scope_of(definition, value)
+                return self._scope_of(definition, value, function)
         return None
 
-    def _scope_of(self, definition: FunctionFacts, value: Meaning) -> ScopeMeaning:
+    def _scope_of(self, definition: FunctionFacts, value: Meaning, function: FunctionMeaning) -> ScopeMeaning:
         lends = definition.lends
         plain = lends is not None and lends.plain and lends.closes and not lends.swallows and not lends.commits
         commits = lends is None or lends.commits
-        return ScopeMeaning(definition.is_async, value, commits=commits, plain=plain)
+        return ScopeMeaning(
+            definition.is_async,
+            value,
+            commits=commits,
+            plain=plain,
+            by=(FunctionMeaning(function.module, function.qualname),),
+            may_not_commit=commits and (lends is None or not _ends_with_commit(lends.after_text)),
+        )
 
     def entered(self, meaning: Meaning) -> Meaning:
         """What `with x as name` binds."""
@@ -773,6 +780,15 @@ class Project:
                 return UNKNOWN
             case _:
                 return UNKNOWN
+
+
+def _ends_with_commit(after: str) -> bool:
+    """Whether the first thing behind the `yield` of a generator is a commit under no condition.
+
+    `after` is that as it is written, or what `ways` says of a `begin()` around the `yield`.
+    """
+    call = after.removeprefix("await ").strip()
+    return call.startswith("the commit at the end of ") or (call.endswith(".commit()") and call.count("(") == 1)
 
 
 def is_annotated(node: Item) -> bool:

@@ -133,8 +133,10 @@ class ScopeMeaning:
 
     is_async: bool
     value: Meaning
-    commits: bool
+    commits: bool  # at its end; or it may
     plain: bool  # only opens, rolls back and closes
+    by: tuple[FunctionMeaning, ...] = ()  # the generators of the project that may be behind it; (): one of a library
+    may_not_commit: bool = False  # `commits` is not certain
 
 
 @dataclass(frozen=True, slots=True)
@@ -253,6 +255,8 @@ def join(meanings: list[Meaning]) -> Meaning:
             join([scope.value for scope in scopes]),
             commits=any(scope.commits for scope in scopes),
             plain=all(scope.plain for scope in scopes),
+            by=tuple(dict.fromkeys(function for scope in scopes for function in scope.by)),
+            may_not_commit=any(scope.may_not_commit or not scope.commits for scope in scopes),
         )
     makers = [meaning for meaning in something if isinstance(meaning, MakerMeaning)]
     if len(makers) == len(something) and len({maker.is_async for maker in makers}) == 1:

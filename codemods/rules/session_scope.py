@@ -51,6 +51,7 @@ from codemods.flow.inline import examine_inline
 from codemods.flow.lent import bound_to, lending_form
 from codemods.flow.lifetime import Closed, Lifetime, Obstacle
 from codemods.flow.made import Made, made
+from codemods.flow.objects.lent_out import doubt_of
 from codemods.flow.optional import made_if_none
 from codemods.flow.ownership import (
     alembic,
@@ -542,6 +543,12 @@ class _Scope:
             if isinstance(item.optional_vars, ast.Name):
                 found = widening(self.scope, statement, item.optional_vars.id, is_async=session.is_async)
                 if found is not None:
+                    doubt = doubt_of(means, node, self.view.project) if isinstance(means, ScopeMeaning) else ""
+                    if doubt:
+                        where = f"`{found.life.name}` is used at line {found.first_line}, after its block has ended"
+                        advice = "open a second block for what follows"
+                        yield self.blocks.manual(node, statement, f"{where}; {doubt}", advice, undecided=True)
+                        continue
                     yield self._widen(statement, item, means, found)
                     continue
                 out = left_open(self.scope, statement, item.optional_vars.id, is_async=session.is_async)
@@ -590,7 +597,8 @@ class _Scope:
         message = f"`{name}` is used at line {line}, after its block has ended: it opens anew and is never closed"
         obstacles = list(found.life.obstacles)
         if isinstance(means, ScopeMeaning) and means.commits:
-            reason = f"{message}; the block commits at its end, a wider one would commit more"
+            commits = "may commit" if means.may_not_commit else "commits"
+            reason = f"{message}; the block {commits} at its end, a wider one would commit more"
             obstacles.insert(0, Obstacle(reason, line, "open a second block for what follows"))
         if len(statement.items) > 1:
             reason = f"{message}; its `with` holds something else open too"

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from codemods.flow.objects import results, selects, statement_parts
+from codemods.flow.objects import harmless_calls, results, selects, statement_parts
 from codemods.flow.objects.collection_calls import FILLING, READING
 from codemods.flow.objects.record import Serialized
 from codemods.flow.objects.values import (
@@ -93,8 +93,8 @@ class Calls:
             found = self._method(node, node.func, base)
             if found is not None:
                 return found
-            if self._only_builds(node):
-                return UNKNOWN
+            if (harmless := self._harmless(node)) is not None:
+                return harmless
             starts = statement_parts.starts_statement(node, self._all.scope)
             if node.func.attr not in READING and not starts:
                 self._all.session_calls.wrote_on(base, node.lineno)
@@ -104,16 +104,26 @@ class Calls:
                 return self._closure(node, value(Bearer(None, numbers)))
             if any(isinstance(one, Closure) for one in held):
                 self._all.session_calls.wrote_somewhere(node.lineno)
-            elif self._only_builds(node):
-                return UNKNOWN
-        elif self._only_builds(node):
-            return UNKNOWN
+            elif (harmless := self._harmless(node)) is not None:
+                return harmless
+        elif (harmless := self._harmless(node)) is not None:
+            return harmless
         return self._function(node)
 
-    def _only_builds(self, node: ast.Call) -> bool:
-        """Whether the call makes a part of a statement, and nothing that it is given makes it do more."""
-        if not statement_parts.only_builds(node, self._all.scope, self._all.value):
-            return False
+    def _harmless(self, node: ast.Call) -> Value | None:
+        """What a call gives that changes nothing; None: it may change something, or is none of these."""
+        scope = self._all.scope
+        if harmless_calls.is_message(node, scope):
+            self.arguments(node)  # what is computed for a message may do anything
+            return PLAIN
+        if statement_parts.only_builds(node, scope, self._all.value):
+            return UNKNOWN if self._is_given_values(node) else None
+        if harmless_calls.computes(node, scope):
+            return PLAIN if self._is_given_values(node) else None
+        return None
+
+    def _is_given_values(self, node: ast.Call) -> bool:
+        """Whether no argument is an entity, a session, or something out of a session: what it does reaches none."""
         for one in self.arguments(node):
             added = any(self._all.number(inner.origin) for inner in objects(one, rows=True))
             if added or self._all.held_by(one) or not statement_parts.is_harmless(one):

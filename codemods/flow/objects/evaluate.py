@@ -39,6 +39,7 @@ from codemods.flow.objects.values import (
     Value,
     awaited,
     elements,
+    holds_others,
     index_of,
     is_doubled,
     listed,
@@ -566,7 +567,7 @@ class Evaluation:
             one.origin == origin
             for given in self.world.names.values()
             for each in given
-            if not isinstance(each, One)
+            if holds_others(each)
             for one in objects(value(each), rows=True)
         )
         if known is None or not held:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 
 from codemods.flow.made import made
 from codemods.flow.objects.evaluate import Evaluation, Summaries
+from codemods.flow.objects.lent_out import doubt_of, is_harmless
 from codemods.flow.objects.narrow import narrowed
 from codemods.flow.objects.record import Exit, Planned, Record, Watched
 from codemods.flow.objects.sight import runs_orm
@@ -35,12 +36,11 @@ from codemods.flow.reaching import captures
 from codemods.flow.scope import Scope
 from codemods.project.expressions import annotation
 from codemods.project.facts import Call, Item
-from codemods.project.link import Place, is_annotated
+from codemods.project.link import is_annotated
 from codemods.project.mapped_classes import mapped
 from codemods.project.sessions import (
     ClassMeaning,
     External,
-    FunctionMeaning,
     GeneratorMeaning,
     InstanceMeaning,
     Ownership,
@@ -432,9 +432,9 @@ class _Runner:
     def _opened(self, node: ast.With | ast.AsyncWith, item: ast.withitem) -> int:
         """The number of the session that an item of a `with` opens; 0: it opens none of its own."""
         means = self.scope.meaning(item.context_expr)
-        commits, plain = False, True
+        commits, plain, may_not = False, True, False
         if isinstance(means, ScopeMeaning):
-            commits, plain, inner = means.commits, means.plain, means.value
+            commits, plain, inner, may_not = means.commits, means.plain, means.value, means.may_not_commit
         else:
             inner = means
         doubt = ""
@@ -457,14 +457,16 @@ class _Runner:
         ):
             return 0
         if isinstance(means, ScopeMeaning):
-            doubt, plain = self._end_of(item.context_expr, plain)
+            doubt = doubt_of(means, item.context_expr, self.scope.project)
+            plain = plain or (not doubt and is_harmless(means, self.scope.project))
         if isinstance(item.context_expr, ast.Call):
             self.all.calls.arguments(item.context_expr)
         name = item.optional_vars.id if isinstance(item.optional_vars, ast.Name) else ""
         if isinstance(means, ScopeMeaning) or doubt:
             inner = replace(inner, ownership=Ownership.FRESH, through="")
-        more = {"doubt": doubt} if doubt else {}
-        number = self.all.session(item.context_expr, inner, name, block=node, commits=commits, plain=plain, **more)
+        more: dict[str, object] = {"doubt": doubt} if doubt else {}
+        more |= {"commits": commits, "plain": plain, "may_not_commit": may_not}
+        number = self.all.session(item.context_expr, inner, name, block=node, **more)
         if number in self.all.world.sessions:
             # another round of a loop: another session, and other objects
             self.all.world.sessions.pop(number)
@@ -487,25 +489,6 @@ class _Runner:
         if item.optional_vars is not None:
             self.all.bind(item.optional_vars, held)
         return session.number
-
-    def _end_of(self, node: ast.expr, plain: bool) -> tuple[str, bool]:
-        """Why it is not told whose session a context manager of the project gives; and whether it just closes it."""
-        call = node.value if isinstance(node, ast.Await) else node
-        called = self.scope.callee(call) if isinstance(call, ast.Call) else None
-        if not isinstance(called, FunctionMeaning):
-            return "", plain
-        definitions = self.scope.project.symbols.functions(called.module, called.qualname)
-        lends = definitions[0].lends if len(definitions) == 1 else None
-        if lends is None or not (lends.made or lends.opens is not None):
-            return f"`{ast.unparse(node)}` may lend a session that someone else holds", plain
-        inside = Place(called.module, called.qualname)
-        for around in lends.enclosing:
-            means = self.scope.project.meaning(around.value, inside)
-            if not isinstance(means, SessionMeaning) and not (isinstance(means, ScopeMeaning) and means.plain):
-                told = f"`{called.qualname}` (line {around.line}) opens something that is not in view"
-                return f"{told}: what that does with the session at its end is not told", plain
-        harmless = not (lends.after or lends.tears_down or lends.odd or lends.commits) and len(lends.enclosing) <= 1
-        return "", plain or harmless
 
     def _begun(self, node: ast.expr, method: str = "begin") -> int | None:
         """The session of `session.begin()`: its block commits."""

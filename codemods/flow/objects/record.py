@@ -23,7 +23,8 @@ class Session:
     own: bool  # made by this very function
     block: ast.With | ast.AsyncWith | ast.For | ast.AsyncFor | None = None  # a loop that is to become a block, too
     doubt: str = ""  # why nothing can be said of its end, or of whose it is
-    commits: bool = False  # its block commits at the end
+    commits: bool = False  # its block commits at the end, or may
+    may_not_commit: bool = False  # ... which is not certain
     plain: bool = True  # its block only opens, rolls back and closes
     statement: ast.stmt | None = None  # the assignment that makes it, when no block does
 

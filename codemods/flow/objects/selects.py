@@ -44,7 +44,7 @@ _PLAIN_FUNCTIONS = frozenset(
         ),
         *("desc", "asc", "label", "type_coerce", "column", "text", "and_", "or_", "not_", "nulls_last", "nulls_first"),
     )
-)
+) | {"sqlmodel.col", "sqlmodel.sql.expression.col"}
 # steps whose arguments may name another source of rows: an implicit join
 _NAMING = frozenset({"where", "filter", "having", "order_by", "group_by", "filter_by"})
 # methods of a column or relationship whose argument is a statement of its own

@@ -1,11 +1,11 @@
 """Which calls only build a part of a SQL statement: `desc(User.name)`, `User.id.in_(ids)`, `selectinload(User.roles)`.
 
 Such a call changes nothing: it makes an element or an option out of what it is given. Measured with SQLAlchemy 2.0 and
-2.1, in a session with an object that is changed and one that is new: none of the functions and methods below (each was
-called; SQLModel has them from there, and its `col` gives back what it is given) sends a statement, changes what is
-new, dirty or deleted in the session, or so much as enters the code of a session or of the state of an object. With an
-object among the arguments (`User.roles.contains(role)`) some enter the latter, though they change nothing that was
-seen: what they are given is for the caller to look at.
+2.1 (tests/test_statement_parts.py), in a session with an object that is changed and one that is new: none of the
+functions and methods below (each was called; SQLModel has them from there, and its `col` gives back what it is given)
+sends a statement, changes what is new, dirty or deleted in the session, or so much as enters the code of a session or
+of the state of an object. With an object among the arguments (`User.roles.contains(role)`) some enter the latter,
+though they change nothing that was seen: what they are given is for the caller to look at.
 
 A name counts by its definition, a method by what it is called on: a column or relationship of a mapped class in view,
 or what another such call makes. Hybrids, synonyms and association proxies run code of the project when they are asked
@@ -27,14 +27,14 @@ from codemods.flow.values import SELECTS
 from codemods.project.facts import Expression
 from codemods.project.link import Project
 from codemods.project.mapped_classes import all_mapped, mapped
-from codemods.project.sessions import External
+from codemods.project.sessions import ClassMeaning, External
 
 Evaluate = Callable[[ast.expr], Value]
 
 _CORE = ("sqlalchemy", "sqlalchemy.sql", "sqlalchemy.sql.expression", "sqlmodel")
 _ORM = ("sqlalchemy.orm", "sqlalchemy.orm.strategy_options")
 _FUNCTIONS = ("sqlalchemy.func.", "sqlalchemy.sql.func.", "sqlalchemy.sql.expression.func.", "sqlmodel.func.")
-_ELEMENTS = frozenset(
+ELEMENTS = frozenset(
     f"{module}.{name}"
     for module in _CORE
     for name in (
@@ -44,16 +44,26 @@ _ELEMENTS = frozenset(
         *("exists", "literal", "bitwise_not"),
     )
 ) | {"sqlmodel.col", "sqlmodel.sql.expression.col"}
-_SETS = frozenset(
+SETS = frozenset(
     f"{module}.{name}"
     for module in _CORE
     for name in ("union", "union_all", "intersect", "intersect_all", "except_", "except_all")
 )
+# types that take nothing which they would call: no `Enum`, `PickleType`, `TypeDecorator`
+TYPES = frozenset(
+    f"{module}.{name}"
+    for module in ("sqlalchemy", "sqlalchemy.types", "sqlalchemy.sql.sqltypes", "sqlmodel")
+    for name in (
+        *("String", "Text", "Unicode", "UnicodeText", "Integer", "SmallInteger", "BigInteger", "Numeric", "Float"),
+        *("Boolean", "Date", "DateTime", "Time", "Interval", "LargeBinary", "Uuid", "JSON", "ARRAY", "Double"),
+        *("CHAR", "VARCHAR", "TEXT", "INTEGER", "BIGINT", "NUMERIC", "DECIMAL", "FLOAT", "TIMESTAMP", "UUID"),
+    )
+) | frozenset(f"sqlalchemy.dialects.postgresql.{name}" for name in ("JSONB", "JSON", "ARRAY", "UUID", "TIMESTAMP"))
 _STRATEGIES = LOADING | {"raiseload", "noload", "defaultload", "lazyload"}
 _OF_COLUMNS = frozenset({"load_only", "defer", "undefer", "undefer_group", "selectin_polymorphic"})
-_OPTIONS = frozenset(f"{module}.{name}" for module in _ORM for name in _STRATEGIES | _OF_COLUMNS | {"Load"})
-_CHAINED = _STRATEGIES | _OF_COLUMNS | {"options"}
-_OPERATORS = frozenset(
+OPTIONS = frozenset(f"{module}.{name}" for module in _ORM for name in _STRATEGIES | _OF_COLUMNS | {"Load"})
+CHAINED = _STRATEGIES | _OF_COLUMNS | {"options"}
+OPERATORS = frozenset(
     {
         *("like", "ilike", "not_like", "notlike", "not_ilike", "notilike", "is_", "is_not", "isnot", "in_", "not_in"),
         *("notin_", "is_distinct_from", "is_not_distinct_from", "isnot_distinct_from", "startswith", "endswith"),
@@ -64,17 +74,18 @@ _OPERATORS = frozenset(
         *("has_any", "has_all", "contained_by", "overlap", "bitwise_and", "bitwise_or", "bitwise_xor"),
     }
 )
-_OF_EXISTS = frozenset({"where", "select_from", "correlate", "correlate_except"})
-_AS_AN_ELEMENT = frozenset({"scalar_subquery", "as_scalar", "exists", "label"})
+OF_EXISTS = frozenset({"where", "select_from", "correlate", "correlate_except"})
+AS_AN_ELEMENT = frozenset({"scalar_subquery", "as_scalar", "exists", "label"})
 _AS_ROWS = frozenset({"subquery", "cte", "alias", "lateral"})
 _OWN_OPERATORS = "comparator_factory"
+_OF_THE_BASE = frozenset({"metadata", "registry", "type_annotation_map"})
 _DEEP = 24  # a chain of more names and calls than this is not followed
 
 
 def only_builds(node: ast.Call, scope: Scope, evaluate: Evaluate) -> bool:
     """Whether the call makes a part of a statement and does nothing else, as long as `is_harmless` of its arguments."""
     reading = _Reading(scope, evaluate)
-    return reading.is_element(node, 0) or reading.is_option(node, 0) or _external(node, scope) in _SETS
+    return reading.is_element(node, 0) or reading.is_option(node, 0) or _external(node, scope) in SETS | TYPES
 
 
 def starts_statement(node: ast.Call, scope: Scope) -> bool:
@@ -129,8 +140,10 @@ class _Reading:
                 return self.is_element(base, deeper) or self._is_column_of_rows(base, deeper)
             case ast.Call(func=function):
                 dotted = _external(node, self._scope)
+                if dotted == "builtins.getattr":
+                    return self._is_named_column(node)
                 if dotted:
-                    return dotted in _ELEMENTS or dotted.startswith(_FUNCTIONS)
+                    return dotted in ELEMENTS or dotted.startswith(_FUNCTIONS)
                 return self._is_called_element(function, deeper)
             case ast.BinOp(left=left, right=right):
                 return self.is_element(left, deeper) or self.is_element(right, deeper)
@@ -149,11 +162,11 @@ class _Reading:
             case ast.Call(func=ast.Attribute(attr="op" | "bool_op")):  # `User.tags.op("&&")(tags)`
                 return self.is_element(function, depth)
             case ast.Attribute(value=base, attr=method):
-                if method in _AS_AN_ELEMENT and self._is_select(base, depth):
+                if method in AS_AN_ELEMENT and self._is_select(base, depth):
                     return True
-                if method in _OF_EXISTS:
+                if method in OF_EXISTS:
                     return self._is_exists(base, depth)
-                return method in _OPERATORS and self.is_element(base, depth)
+                return method in OPERATORS and self.is_element(base, depth)
             case _:
                 return False
 
@@ -162,9 +175,9 @@ class _Reading:
         if depth > _DEEP or not isinstance(node, ast.Call):
             return False
         if dotted := _external(node, self._scope):
-            return dotted in _OPTIONS
+            return dotted in OPTIONS
         function = node.func
-        if not isinstance(function, ast.Attribute) or function.attr not in _CHAINED:
+        if not isinstance(function, ast.Attribute) or function.attr not in CHAINED:
             return False
         base: ast.expr | None = function.value
         if isinstance(base, ast.Name):
@@ -185,6 +198,31 @@ class _Reading:
         if not given or _has_own_operators(self._scope.project):
             return False
         return all(isinstance(one, Class) and self._is_mapped_attribute(one, name) for one in given)
+
+    def _is_named_column(self, node: ast.Call) -> bool:
+        """`getattr(User, order)`, where a class has nothing but what is mapped: it is a column, or an error."""
+        if len(node.args) != 2 or node.keywords or not _is_dotted(node.args[0]) or self._own_operators():
+            return False
+        given = self._evaluate(node.args[0])
+        return bool(given) and all(isinstance(one, Class) and self._has_columns_only(one) for one in given)
+
+    def _has_columns_only(self, one: Class) -> bool:
+        """Whether no attribute of a class runs code when it is asked for or called: no hybrid, no proxy, no manager."""
+        project = self._scope.project
+        known = mapped(one.class_, project)
+        if known is None or known.hybrids or known.proxies or known.synonyms or known.unknown:
+            return False
+        for base in project.bases(one.class_):
+            facts = project.class_facts(base) if isinstance(base, ClassMeaning) else None
+            if facts is None or not isinstance(base, ClassMeaning):
+                continue
+            if project.symbols.functions(base.module, f"{base.qualname}.__getattr__"):
+                return False
+            for attribute in facts.attributes:
+                if not attribute.method and not attribute.name.startswith("__") and attribute.name not in _OF_THE_BASE:
+                    if not self._is_mapped_attribute(one, attribute.name):
+                        return False
+        return True
 
     def _is_mapped_attribute(self, one: Class, name: str) -> bool:
         known = mapped(one.class_, self._scope.project)
@@ -219,7 +257,7 @@ class _Reading:
         if not isinstance(node, ast.Call):
             return False
         if dotted := _external(node, self._scope):
-            return dotted in SELECTS or dotted in _SETS
+            return dotted in SELECTS or dotted in SETS
         return isinstance(node.func, ast.Attribute) and self._is_select(node.func.value, depth + 1)
 
     def _is_exists(self, node: ast.expr, depth: int) -> bool:
@@ -227,11 +265,11 @@ class _Reading:
         if depth > _DEEP or not isinstance(node, ast.Call):
             return False
         if dotted := _external(node, self._scope):
-            return dotted.rpartition(".")[2] == "exists" and dotted in _ELEMENTS
+            return dotted.rpartition(".")[2] == "exists" and dotted in ELEMENTS
         match node.func:
             case ast.Attribute(value=base, attr="exists"):
                 return self._is_select(base, depth + 1)
-            case ast.Attribute(value=base, attr=method) if method in _OF_EXISTS:
+            case ast.Attribute(value=base, attr=method) if method in OF_EXISTS:
                 return self._is_exists(base, depth + 1)
             case _:
                 return False

@@ -283,6 +283,11 @@ def depth(of: Value) -> int:
 _HOLDING = frozenset({Many, Table, Later, Pack, Row})
 
 
+def holds_others(one: Alternative) -> bool:
+    """Whether it is a collection: what is in it are values, too."""
+    return one.__class__ in _HOLDING
+
+
 def parts(one: Alternative) -> tuple[Value, ...]:
     """The values that a collection directly holds."""
     match one:

@@ -151,6 +151,12 @@ class Loads:
                     return _Refused(why)
                 if standing.deleted:
                     return _Refused(f"line {standing.deleted} deletes it")
+        session = self.record.sessions[self.number(found[0][0]) - 1]
+        if session.own and session.doubt and not session.is_async:
+            # a sync session that is open still loads what is read; an async one raises there, too
+            return _Refused(
+                f"it is loaded when it is read, if its session is open then: {session.doubt}", undecided=True
+            )
         for node in ast.walk(self.scope.node):
             if isinstance(node, ast.Attribute) and node.attr == "__dict__":
                 return _Refused(f"line {node.lineno} may fill the object by hand", undecided=True)

@@ -18,7 +18,8 @@ from codemods.project.sessions import ClassMeaning
 class Target:
     """One value that is expunged: the name it has, and in which form.
 
-    `exact`: its class defines its own truth, so `if user:` would not do.
+    `exact`: its class defines its own truth, so `if user:` would not do. `without_none`: a list of which each None has
+    been left out.
     """
 
     name: str
@@ -27,6 +28,7 @@ class Target:
     optional: bool
     guarded: bool
     exact: bool = False
+    without_none: bool = False
 
 
 def code(target: Target, session: str, element: str) -> str:
@@ -34,11 +36,9 @@ def code(target: Target, session: str, element: str) -> str:
     if target.many:
         inner = f"{session}.expunge({element})"
         if target.guarded:
-            return (
-                f"for {element} in {target.name}:\n"
-                f"    if {element} is not None and {element} in {session}:\n"
-                f"        {inner}"
-            )
+            test = f"{element} in {session}"
+            test = test if target.without_none else f"{element} is not None and {test}"
+            return f"for {element} in {target.name}:\n    if {test}:\n        {inner}"
         return f"for {element} in {target.name}:\n    {inner}"
     expunge = f"{session}.expunge({target.name})"
     if target.guarded:

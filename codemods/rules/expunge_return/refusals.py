@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import ast
 from collections.abc import Mapping
 from dataclasses import dataclass
 
 from codemods.flow.objects.record import Record
 from codemods.flow.objects.values import Alternative, How, Origin, Row, Unknown, Value, objects, parts
 from codemods.flow.objects.world import SessionStanding, World
+from codemods.project.link import Project
+from codemods.project.mapped_classes import mapped
 from codemods.rules.expunge_return.origins import own_sessions
 
 
@@ -40,15 +43,36 @@ def _untold(one: Alternative, own: set[int], record: Record) -> Refused | None:
     return next((refused for each in inner if (refused := untold(each, record))), None)
 
 
-def never_added(given: Value, record: Record, world: World) -> Refused | None:
-    """A new object is returned that no session has been given, although one is open."""
+def never_added(given: Value, record: Record, world: World, project: Project) -> Refused | None:
+    """A new object is returned that no session has been given, although one is open; a copy is not meant to be."""
     is_open = any(one.own and not world.sessions.get(one.number, SessionStanding()).left for one in record.sessions)
     for one in sorted(objects(given), key=lambda each: each.origin.place):
         origin, standing = one.origin, world.standing(one.origin)
         if origin.how is How.MADE and origin not in record.added and not standing.may_be_attached and is_open:
+            if is_copy(origin, record, world, project):
+                continue
             # it is in no session, as far as can be seen
             return Refused(f"`{origin.what}` of line {origin.line} is never added to the session", undecided=True)
     return None
+
+
+def is_copy(origin: Origin, record: Record, world: World, project: Project) -> bool:
+    """`User(id=user.id, email=user.email)`: made of nothing but the same columns of another object of its class."""
+    node = record.nodes.get((origin.line, origin.column))
+    known = mapped(origin.class_, project) if origin.class_ is not None else None
+    if origin.how is not How.MADE or not isinstance(node, ast.Call) or known is None or node.args or not node.keywords:
+        return False
+    names = set()
+    for keyword in node.keywords:
+        match keyword.value:
+            case ast.Attribute(value=ast.Name(id=name), attr=attribute) if attribute == keyword.arg:
+                names.add(name)
+            case _:
+                return False
+        if keyword.arg not in known.columns:
+            return False
+    copied = objects(world.names.get(names.pop(), frozenset())) if len(names) == 1 else set()
+    return bool(copied) and all(one.class_ == origin.class_ and not one.names for one in copied)
 
 
 def unfit(own: Mapping[Origin, int], world: World) -> Refused | None:

@@ -20,7 +20,7 @@ from codemods.rules.base import Keys, ModuleView
 from codemods.rules.expunge_return.expunged import is_emptied_above, is_expunged_above
 from codemods.rules.expunge_return.origins import own_origins, own_sessions, session_number
 from codemods.rules.expunge_return.placing import called_there, names_of, shares_line, world_at
-from codemods.rules.expunge_return.refusals import Refused, never_added, untold
+from codemods.rules.expunge_return.refusals import Refused, is_copy, never_added, untold
 from codemods.rules.expunge_return.targets import Leaving, Targets
 from codemods.rules.expunge_return.verdicts import Verdicts
 
@@ -129,7 +129,10 @@ class Returns:
         held = [one for one in objects(given) if one.class_ is not None]
         if any(one.origin.session or one.origin in self._record.added for one in held):
             return verdicts.right("its session is the caller's, and still open")
-        unsure = never_added(given, self._record, left.world) or untold(given, self._record)
+        project = self._view.project
+        unsure = never_added(given, self._record, left.world, project) or untold(given, self._record)
+        if unsure is None and any(is_copy(one.origin, self._record, left.world, project) for one in held):
+            return verdicts.right("it is a copy: no session has ever held it")
         return verdicts.manual(unsure) if unsure is not None and not self._gives_plain() else None
 
     def _unread(self, given: Value) -> list[Result | Query]:

@@ -56,7 +56,7 @@ class Targets:
         """What has to be expunged before the value of the expression leaves."""
         refused = (
             untold(self._given, self._record)
-            or never_added(self._given, self._record, self._world)
+            or never_added(self._given, self._record, self._world, self._project)
             or unfit(self._own, self._world)
         )
         if refused is not None:
@@ -147,7 +147,8 @@ class Targets:
         if class_ is None:
             return None
         if lists:
-            return self._list(name, class_, lists, guarded=self._is_doubtful(held))
+            found = self._list(name, class_, lists, guarded=self._is_doubtful(held))
+            return replace(found, without_none=True) if isinstance(found, Target) and leaves_out_none(node) else found
         known = mapped(class_, self._project)
         exact = known is None or known.own_truth
         return Target(name, class_, many=False, optional=optional, guarded=self._is_doubtful(held), exact=exact)
@@ -179,10 +180,8 @@ class Targets:
         targets = result.targets
         if len(targets) > 2:
             result.everything = True
-        for one in targets:
-            for other in targets:
-                if one is other:
-                    continue
+        elif len(targets) == 2:
+            for one, other in (targets, reversed(targets)):
                 reached = expunge_reaches(one.class_, self._project)
                 if reached is None or other.class_ in reached:
                     result.everything = True
@@ -196,6 +195,23 @@ def copied(node: ast.expr) -> ast.Name | None:
         case ast.Call(func=ast.Name(id="list" | "tuple"), args=[ast.Name() as inner], keywords=[]):
             return inner
     return None
+
+
+def leaves_out_none(node: ast.expr) -> bool:
+    """`[acl.dataset for acl in acls if acl.dataset is not None]`: of names and attributes, so it is the same."""
+    if not isinstance(node, ast.ListComp) or len(node.generators) != 1:
+        return False
+    inner: ast.expr = node.elt
+    while isinstance(inner, ast.Attribute):
+        inner = inner.value
+    if not isinstance(inner, ast.Name):
+        return False
+    tests = [*node.generators[0].ifs]
+    for test in tests:
+        if isinstance(test, ast.BoolOp) and isinstance(test.op, ast.And):
+            tests += test.values
+    wanted = f"{ast.unparse(node.elt)} is not None"
+    return any(ast.unparse(test) == wanted for test in tests)
 
 
 def _topmost(classes: set[ClassMeaning], project: Project) -> ClassMeaning | None:

@@ -50,13 +50,15 @@ class Verdicts:
         reasons: list[str] = []
         if where.commits:
             if wrote:
+                commit = "a commit" if session.may_not_commit else "the commit"
                 reason = (
-                    f"the commit at the end (line {where.commits}) may write what line {wrote} may have changed:"
+                    f"{commit} at the end (line {where.commits}) may write what line {wrote} may have changed:"
                     " expunged, it would be lost"
                 )
                 return self.manual(Refused(reason, "commit before the return"))
+            ends = "may end" if session.may_not_commit else "ends"
             reasons.append(
-                f"the block of line {where.commits} ends with a commit; nothing is left to write then, as far as seen"
+                f"the block of line {where.commits} {ends} with a commit; nothing is left to write then, as far as seen"
             )
         if self.view.settings.expunge == "needed" and not (where.commits and session.expire_on_commit is not False):
             return self.right("the end of the block detaches it: an expunge would change nothing")
