@@ -157,12 +157,13 @@ def _plan(
     right = {(one.rule, one.site.path, one.site.line) for one in examined if isinstance(one, Right) or one.indifferent}
     dropped: dict[str, str] = {}
     impossible: set[str] = set()
+    made: Made = {}
     while True:
         settled = settle(live, dropped, discovery.wanted, cross_paths=request.cross_paths, right=right)
         tell("compose", 0, 1)
-        changes, broken = composed(codebase, settled.groups, request.level)
+        changes, broken = composed(codebase, settled.groups, request.level, made)
         # the safe subset is what `apply` writes by default: it has to stand by itself
-        _, also_broken = composed(codebase, settled.groups, Level.SAFE)
+        _, also_broken = composed(codebase, settled.groups, Level.SAFE, made)
         broken |= also_broken
         impossible |= set(broken)
         if not broken:
@@ -243,7 +244,7 @@ def _scan(codebase: Codebase, paths: Collection[str], tell: Progress) -> None:
             with time_limit(SECONDS_PER_FILE):
                 nesting.check_size(source.text)
                 tree = parse(source)
-                nesting.check(tree)
+                nesting.check(tree, source.text)
                 facts = scan_tree(tree, source)
             codebase.facts[path], codebase.trees[path] = facts, tree
         except SyntaxError as error:
@@ -477,12 +478,24 @@ def _check_scope(settings: Settings, customs: Customs, project: Project) -> None
 # --- composing ------------------------------------------------------------------------------------------------------
 
 
-def composed(codebase: Codebase, groups: Sequence[Group], level: Level) -> tuple[tuple[Change, ...], dict[str, str]]:
-    """The changed files for the groups at or below a level; and the keys of findings that cannot be made, and why."""
+Made = dict[tuple[str, tuple[str, ...]], bytes]
+"""What a file becomes with some findings, by its path and their keys."""
+
+
+def composed(
+    codebase: Codebase, groups: Sequence[Group], level: Level, made: Made | None = None
+) -> tuple[tuple[Change, ...], dict[str, str]]:
+    """The changed files for the groups at or below a level; and the keys of findings that cannot be made, and why.
+
+    `made` is what was composed before of the same findings: it is used, and added to.
+    """
+    made = {} if made is None else made
+    included = [group for group in groups if group.level <= level]
+    if not included:
+        return (), {}  # nothing to edit: libcst, half of the start-up, is not even imported
     from codemods.transformers.compose import ComposeError, compose
     from codemods.transformers.create_file import create
 
-    included = [group for group in groups if group.level <= level]
     by_path: dict[str, list[Group]] = defaultdict(list)
     for group in included:
         for path in group.paths:
@@ -498,9 +511,12 @@ def composed(codebase: Codebase, groups: Sequence[Group], level: Level) -> tuple
             requests = [asked for finding in findings for asked in finding.requests if asked.path == path]
             return create(edits) if source is None else compose(source, edits, requests)
 
+        key = (path, tuple(finding.key for group in by_path[path] for finding in group.findings))
         try:
-            with time_limit(SECONDS_PER_FILE):
-                after = made_with(by_path[path])
+            if key not in made:  # as it is for the second level, of a file whose groups are all of one level
+                with time_limit(SECONDS_PER_FILE):
+                    made[key] = made_with(by_path[path])
+            after = made[key]
         except OutOfTime:
             broken |= {one.key: f"the edit {_TOO_LONG}" for group in by_path[path] for one in group.findings}
             continue

@@ -8,7 +8,8 @@ thousand bytes for each of them.
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
+
+from codemods.project.nodes import FIELDS
 
 LIMIT = 1000
 """Levels of nesting that are still read."""
@@ -43,31 +44,32 @@ def check_size(text: str) -> None:
         raise TooLargeError(len(text))
 
 
-def check(tree: ast.Module) -> None:
-    """Raises TooDeepError for a tree that is nested deeper than LIMIT."""
+def check(tree: ast.Module, text: str | None = None) -> None:
+    """Raises TooDeepError for a tree that is nested deeper than LIMIT.
+
+    With the text that the tree was read from it is told sooner what is too short to be deep.
+    """
+    # the lines of `ast` end at carriage returns, too: they are no longer than these
+    longest = LIMIT + 1 if text is None else max(map(len, text.split("\n"))) + 1
     waiting: list[tuple[ast.AST, int]] = [(tree, 0)]
     while waiting:
         node, depth = waiting.pop()
         if depth > LIMIT:
             raise TooDeepError(getattr(node, "lineno", 0))
-        for child in _inside(node):
-            # of what is short, nothing can be deep: a level takes a character
-            if depth + _length(child) > LIMIT:
-                waiting.append((child, depth + 1))
+        for field in FIELDS[node.__class__]:
+            value = getattr(node, field, None)
+            for child in value if value.__class__ is list else (value,):
+                # of what is short, nothing can be deep: a level takes a character
+                if child is not None and depth + _length(child, longest) > LIMIT:
+                    waiting.append((child, depth + 1))
 
 
-def _inside(node: ast.AST) -> Iterator[ast.AST]:
-    for name in node._fields:
-        value = getattr(node, name, None)
-        if isinstance(value, ast.AST):
-            yield value
-        elif isinstance(value, list):
-            yield from (one for one in value if isinstance(one, ast.AST))
-
-
-def _length(node: ast.AST) -> int:
+def _length(node: ast.AST, longest: int) -> int:
     """How many characters a node takes, at most; more than LIMIT when that is not told."""
-    line, end_line = getattr(node, "lineno", None), getattr(node, "end_lineno", None)
-    if line is None or line != end_line:
+    try:
+        line, end_line = node.lineno, node.end_lineno  # type: ignore[attr-defined]
+        if line == end_line:
+            return int(node.end_col_offset) - int(node.col_offset)  # type: ignore[attr-defined]
+        return int(end_line - line + 1) * longest if line < end_line else LIMIT + 1
+    except (AttributeError, TypeError):
         return LIMIT + 1
-    return int(getattr(node, "end_col_offset", LIMIT + 1)) - int(getattr(node, "col_offset", 0))

@@ -29,7 +29,7 @@ COMMANDS = EVERYTHING_BELOW_ENGINE | {
 ALLOWED: Mapping[str, frozenset[str]] = {
     "syntax": frozenset(),
     "deep_stack": frozenset(),
-    "nesting": frozenset(),
+    "nesting": frozenset({"project"}),
     "plan": frozenset(),
     "settings": frozenset({"gitignore", "declared", "asked"}),
     "declared": frozenset({"project", "requirements", "asked"}),

@@ -38,6 +38,7 @@ class Scope:
         self.place = place
         self.parents = parents
         self.project = project
+        self._callees: dict[ast.Call, Meaning] = {}
         self._uses: dict[str, list[NameUse]] = {}
 
     @cached_property
@@ -141,8 +142,15 @@ class Scope:
         return self.project.meaning(expression(node), self.place)
 
     def callee(self, call: ast.Call) -> Meaning:
-        """What is called."""
-        return self.project.meaning(expression(call.func), self.place)
+        """What is called. Every rule asks it of every call: what is settled is kept with the call."""
+        known = self._callees.get(call)
+        if known is not None:
+            return known
+        called = expression(call.func)
+        found = self.project.meaning(called, self.place)
+        if self.project.is_settled(called, self.place):
+            self._callees[call] = found
+        return found
 
     def watched(self) -> list[ast.AST]:
         """The calls, `with` and `for` statements of this scope, in source order."""

@@ -154,8 +154,7 @@ class Project:
         """What evaluating the expression at this place gives."""
         if node.__class__ is Opaque:
             return UNKNOWN
-        # a name goes by its text: that is hashed without a call, and half of what is asked for are names
-        key = (node.id if isinstance(node, Name) else node, place.path, place.qualname)
+        key = _key(node, place)
         known = self._settled.get(key)
         if known is not None:
             return known
@@ -167,6 +166,10 @@ class Project:
             self._settled[key] = found
         self._reached = min(self._reached, reached)
         return found
+
+    def is_settled(self, node: Expression, place: Place) -> bool:
+        """Whether `meaning` will give the answer that it gave already, whatever is read and asked meanwhile."""
+        return _key(node, place) in self._settled
 
     def _meaning(self, node: Expression, place: Place) -> Meaning:
         match node:
@@ -804,3 +807,8 @@ def _through_generator(value: Meaning) -> Meaning:
 def _named(meaning: Meaning, origin: str) -> Meaning:
     """A maker takes its identity from the name that it was first given."""
     return replace(meaning, origin=origin) if isinstance(meaning, MakerMeaning) and not meaning.origin else meaning
+
+
+def _key(node: Expression, place: Place) -> tuple[Expression | str, str, str]:
+    # a name goes by its text: that is hashed without a call, and half of what is asked for are names
+    return (node.id if isinstance(node, Name) else node, place.path, place.qualname)

@@ -100,36 +100,38 @@ def _goes_to(node: ast.expr, names: set[str], parents: Parents) -> bool:
 
 
 def _occurrences(function: ast.AST, name: str, parents: Parents) -> Iterator[ast.Name]:
-    stack: list[ast.AST] = list(_inside(function))
-    while stack:
-        node = stack.pop()
-        kind = node.__class__
-        if kind is ast.Name:
-            if node.id == name:  # type: ignore[attr-defined]
-                yield node  # type: ignore[misc]
-            continue
-        if kind in _DEFINING and name not in parents.names_within(node):
-            continue  # as with nearly all functions of a module
-        if kind not in _LOOKED_INTO:
-            stack += children(node)
-            continue
-        if isinstance(node, SCOPES):
-            # default values and decorators run outside of the nested function
-            outside: list[ast.AST] = [*node.args.defaults, *(d for d in node.args.kw_defaults if d is not None)]
-            if not isinstance(node, ast.Lambda):
-                outside += node.decorator_list
-                outside += getattr(node, "type_params", ())  # their bounds are read when somebody asks
-            stack += outside
-            if not binds(node, name):
-                stack += list(_inside(node))
-            continue
-        if isinstance(node, COMPREHENSIONS) and any(_targets(generator.target, name) for generator in node.generators):
-            stack.append(node.generators[0].iter)
-            continue
-        stack += children(node)
+    """Where the name stands in the body for this function's own variable, in no order."""
+    return (node for node in parents.named_within(function).get(name, ()) if _is_its_own(node, function, parents))
 
 
-_DEFINING = frozenset(DEFINITIONS)
+def _is_its_own(node: ast.Name, function: ast.AST, parents: Parents) -> bool:
+    """Whether no function or comprehension between the name and the function has a variable of its own by the name."""
+    inner: ast.AST = node  # two steps below `around`
+    below: ast.AST = node
+    for around in parents.chain(node):
+        kind = around.__class__
+        if around is function:
+            return below is around.body if kind is ast.Lambda else isinstance(below, ast.stmt)  # type: ignore[attr-defined]
+        if kind in _LOOKED_INTO:
+            if isinstance(around, SCOPES):
+                if isinstance(below, ast.stmt) or (kind is ast.Lambda and below is around.body):
+                    if binds(around, node.id):
+                        return False
+                elif below is around.args:
+                    # default values, like decorators, run outside of the nested function; annotations are no uses
+                    if isinstance(inner, ast.arg):
+                        return False
+                elif not isinstance(around, ast.Lambda) and below is around.returns:
+                    return False
+            elif isinstance(around, COMPREHENSIONS):
+                first = around.generators[0]
+                if any(_targets(generator.target, node.id) for generator in around.generators):
+                    if below is not first or inner is not first.iter:
+                        return False
+        inner, below = below, around
+    return False
+
+
 _LOOKED_INTO = frozenset({*SCOPES, *COMPREHENSIONS})
 
 

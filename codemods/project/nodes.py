@@ -8,6 +8,7 @@ from __future__ import annotations
 import ast
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from functools import cached_property
 from typing import Any, TypeVar
 
@@ -120,7 +121,7 @@ class Parents:
         self._of_kind: defaultdict[type[ast.AST], list[ast.AST]] = defaultdict(list)
         self._order: list[ast.AST] = []  # what is in a definition stands together, right behind it
         self._span: dict[ast.AST, tuple[int, int]] = {}
-        self._names_in: dict[ast.AST, frozenset[str]] = {}
+        self._named_in: dict[ast.AST, dict[str, list[ast.Name]]] = {}
         self._walk(root)
         self._span[root] = (0, len(self._order))
         for kind in DEFINITIONS:
@@ -178,11 +179,18 @@ class Parents:
         """The nodes of just this class in a function, a class or the tree, in no order."""
         return [one for one in self.within(node) if one.__class__ is kind]
 
-    def names_within(self, node: ast.AST) -> frozenset[str]:
+    def names_within(self, node: ast.AST) -> AbstractSet[str]:
         """Every name in a function, a class or the tree: what is not among them is not used there."""
-        known = self._names_in.get(node)
+        return self.named_within(node).keys()
+
+    def named_within(self, node: ast.AST) -> Mapping[str, Sequence[ast.Name]]:
+        """Where each name stands in a function, a class or the tree, in no order."""
+        known = self._named_in.get(node)
         if known is None:
-            known = self._names_in[node] = frozenset(one.id for one in self.of_kind_within(node, ast.Name))
+            found: dict[str, list[ast.Name]] = {}
+            for one in self.of_kind_within(node, ast.Name):
+                found.setdefault(one.id, []).append(one)
+            known = self._named_in[node] = found
         return known
 
     @cached_property

@@ -73,7 +73,7 @@ def scan_tree(tree: ast.Module, source: Source) -> ModuleFacts:
     if is_test(source.path, tree):
         known = {(one.target, one.line) for one in scanner.replaced}
         scanner.replaced += [
-            Replaced(text, IN_A_TEST, line) for text, line in named_by_text(tree) if (text, line) not in known
+            Replaced(text, IN_A_TEST, line) for text, line in named_by_text(parents) if (text, line) not in known
         ]
     for global_name, values in scanner.globals.items():
         bindings.setdefault(global_name, []).extend(values)

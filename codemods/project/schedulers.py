@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import replace
 from weakref import WeakKeyDictionary
 
@@ -16,6 +17,7 @@ from codemods.project.facts import (
     FunctionFacts,
     HandedOn,
     Literal,
+    ModuleFacts,
     Name,
     Passed,
 )
@@ -114,16 +116,25 @@ def scheduler_words(project: Project) -> frozenset[str]:
     count = len(project.symbols.facts)
     known = _WORDS.get(project)
     if known is None or known[0] != count:
-        found = set(_LAST_NAMES) | {one.rpartition(".")[2] for one in project.schedulers}
-        size = 0
-        while size < len(found):
-            size = len(found)
-            for facts in project.symbols.facts.values():
-                if facts.calls & found:
-                    found |= {one.name for one in facts.functions if one.hands_on is not None or one.suspected_later}
-                    found |= {one.name for one in facts.functions if _passes_on(one, found)}
+        first = set(_LAST_NAMES) | {one.rpartition(".")[2] for one in project.schedulers}
+        seen, found = (0, first) if known is None else (known[0], set(known[1]))
+        every = list(project.symbols.facts.values())
+        # files are only ever added: where those that came since then bring no new name, the others need no look
+        if _have_grown(found, every[seen:]):
+            while _have_grown(found, every):
+                pass
         known = _WORDS[project] = (count, frozenset(found))
     return known[1]
+
+
+def _have_grown(words: set[str], files: Iterable[ModuleFacts]) -> bool:
+    """Adds the names of the functions that may hand something on to what goes by one of the words: whether any came."""
+    size = len(words)
+    for facts in files:
+        if not facts.calls.isdisjoint(words):
+            words |= {one.name for one in facts.functions if one.hands_on is not None or one.suspected_later}
+            words |= {one.name for one in facts.functions if _passes_on(one, words)}
+    return len(words) > size
 
 
 def _passes_on(function: FunctionFacts, words: set[str]) -> bool:

@@ -6,8 +6,6 @@ import ast
 from collections import Counter
 from collections.abc import Iterable, Iterator
 
-import libcst as cst
-
 from codemods import syntax
 from codemods.plan import (
     ChangeArguments,
@@ -33,11 +31,11 @@ from codemods.transformers.physical_lines import comments, split_lines
 def verify_bytes(source: Source, after: bytes, edits: Iterable[Edit] = ()) -> None:
     """Raise ComposeError unless `after` is a sound new version of `source`.
 
-    It decodes with the file's encoding and byte order mark, libcst reads it if it read the original, it compiles if the
-    original did, and it has every comment and string constant of the original. What an edit takes away by name may be
-    missing: the comments of an import that went as a whole, the strings in an annotation or, with `edits`, in what
-    other text replaced: a creation that has another context, the iterator of a loop, a statement, an argument, a
-    parameter, the declared result of a function.
+    It decodes with the file's encoding and byte order mark, it can be read, it compiles if the original did, and it has
+    every comment and string constant of the original. What an edit takes away by name may be missing: the comments of
+    an import that went as a whole, the strings in an annotation or, with `edits`, in what other text replaced: a
+    creation that has another context, the iterator of a loop, a statement, an argument, a parameter, the declared
+    result of a function.
     """
     text = _decoded(source, after)
     with_deep_stack(lambda: _verify(source, text, tuple(edits)))
@@ -56,33 +54,23 @@ def _decoded(source: Source, after: bytes) -> str:
 
 
 def _verify(source: Source, text: str, edits: tuple[Edit, ...]) -> None:
-    unread = _parse_error(text)
-    # there are strings that libcst reads in no file (`t"a" t"b"`); then `syntax` alone answers for both texts
-    if unread is not None and _parse_error(source.text) is None:
-        raise unread
+    try:
+        before_tree = syntax.parse(source.text)
+    except SyntaxError as error:
+        raise ComposeError(f"this Python cannot read the file: {error}") from error
+    try:
+        after_tree = syntax.parse(text)
+    except SyntaxError as error:
+        raise ComposeError(f"the result cannot be parsed: {error.msg}", error.lineno or 0) from error
     if syntax.compile_error(source.text) is None:
         problem = syntax.compile_error(text)
         if problem is not None:
             raise ComposeError(f"the result does not compile: {problem}")
-    try:
-        before_tree, after_tree = syntax.parse(source.text), syntax.parse(text)
-    except SyntaxError as error:
-        raise ComposeError(f"this Python cannot read the file: {error}") from error
     drops = any(isinstance(edit, ChangeArguments | ChangeParameters) for edit in edits)
     _check_comments(source.text, text, before_tree, after_tree, drops=drops)
     lost = _strings(before_tree, _given_up(source.text, before_tree, edits)) - _strings(after_tree, set())
     if lost:
         raise ComposeError(f"the result lacks a string constant: {next(iter(lost))}")
-
-
-def _parse_error(text: str) -> ComposeError | None:
-    try:
-        cst.parse_module(text)
-    except cst.ParserSyntaxError as error:
-        return ComposeError(f"the result cannot be parsed: {error.message}", error.raw_line)
-    except cst.CSTLogicError as error:
-        return ComposeError(f"the result cannot be parsed: {error}")
-    return None
 
 
 def _check_comments(before: str, after: str, before_tree: ast.Module, after_tree: ast.Module, *, drops: bool) -> None:

@@ -90,14 +90,17 @@ def joined(worlds: Iterable[World | None], *, named_only: bool = False, also: It
     if named_only and len(there) > 1:
         there = [_of_names(one, also) for one in there]
     result = there[0].copy()
+    missing = value(Unbound())
     for other in there[1:]:
         for name in result.names.keys() | other.names.keys():
-            missing = value(Unbound())
-            result.names[name] = union([result.names.get(name, missing), other.names.get(name, missing)])
+            this, that = result.names.get(name, missing), other.names.get(name, missing)
+            if this is not that:  # most names hold the very same on both ways
+                result.names[name] = union([this, that])
         for origin, standing in other.objects.items():
             known = result.objects.get(origin)
             # an object that one of the ways does not have is as the other way has it
-            result.objects[origin] = standing if known is None else _either(known, standing)
+            if known is not standing:
+                result.objects[origin] = standing if known is None else _either(known, standing)
         for number, session in other.sessions.items():
             before = result.sessions.get(number)
             both = replace(session, saved=False) if before is None else _either_session(before, session)
