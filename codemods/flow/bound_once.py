@@ -10,6 +10,7 @@ from codemods.flow.reaching import bindings_of
 from codemods.flow.scope import Definition, Scope
 from codemods.project.link import Place
 from codemods.project.name_uses import COMPREHENSIONS
+from codemods.project.nodes import walk
 
 _CHANGING = frozenset({"append", "extend", "insert", "remove", "pop", "clear", "__setitem__", "__iadd__", "reverse"})
 
@@ -50,7 +51,7 @@ def sole_binding(name: str, scope: Scope) -> Bound | str:
         imported = any(isinstance(one, (ast.Import, ast.ImportFrom)) for one in bindings)
         if imported and len(bindings) > 1:
             return f"`{name}` comes from another file"
-        if len(bindings) > 1 or _is_declared_outside(owner.node, name):
+        if len(bindings) > 1 or is_declared_inside(owner.node, name):
             return f"`{name}` is bound more than once"
         if _is_bound_by_star(name, owner, bindings[0]):
             return f"`{name}` may come from a star import"
@@ -89,7 +90,7 @@ def bound_inside(node: ast.AST, name: str, scope: Scope) -> bool:
         elif isinstance(around, Definition) and isinstance(current, ast.stmt) and current in around.body:
             is_class = isinstance(around, ast.ClassDef)
             inner = Scope(around, Place(scope.place.path), scope.parents, scope.project)
-            if not (is_class and enclosed) and binds(inner, name) and not _is_declared_outside(around, name):
+            if not (is_class and enclosed) and binds(inner, name) and not is_declared_inside(around, name):
                 return True
             enclosed = enclosed or not is_class
         current = around
@@ -149,11 +150,11 @@ def owners(scope: Scope) -> Iterable[Scope]:
             yield Scope(around, Place(scope.place.path), scope.parents, scope.project)
 
 
-def _is_declared_outside(owner: ast.AST, name: str) -> bool:
-    """Whether something inside declares the name `global` or `nonlocal`, and so may bind it anew."""
+def is_declared_inside(owner: ast.AST, name: str) -> bool:
+    """Whether something in a node declares the name `global` or `nonlocal`, and so may bind it anew."""
     known: frozenset[str] | None = owner.__dict__.get("_declared_inside")
     if known is None:
-        declaring = [node for node in ast.walk(owner) if isinstance(node, (ast.Global, ast.Nonlocal))]
+        declaring = [node for node in walk(owner) if isinstance(node, (ast.Global, ast.Nonlocal))]
         # kept with the node, which is asked for one name after another
         known = owner.__dict__["_declared_inside"] = frozenset(one for each in declaring for one in each.names)
     return name in known

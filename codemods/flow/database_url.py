@@ -18,6 +18,7 @@ from codemods.flow.url_branches import Branch, branch_of, is_bound_by_expression
 from codemods.project.engines import SERVER_DIALECTS, SQLITE, URL_CLASSES, URL_MAKERS, dialect_of_type
 from codemods.project.expressions import last_name, shown
 from codemods.project.link import Place, Project
+from codemods.project.nodes import walk
 from codemods.project.sessions import ClassMeaning, External, FunctionMeaning, InstanceMeaning, Meaning
 
 _SCHEME = re.compile(r"\s*([A-Za-z][A-Za-z0-9_]*)(?:\+[A-Za-z0-9_]+)?:")
@@ -279,7 +280,7 @@ def sqlite_urls(tree: ast.Module, *, or_its_name: bool = False) -> Iterator[tupl
     """
     pieces: set[ast.AST] = set()  # literals that are only part of a URL
     looked_for: set[ast.AST] = set()
-    for node in ast.walk(tree):
+    for node in walk(tree):
         match node:
             case ast.JoinedStr(values=values) if len(values) > 1:
                 pieces.update(values)
@@ -290,7 +291,7 @@ def sqlite_urls(tree: ast.Module, *, or_its_name: bool = False) -> Iterator[tupl
                     looked_for.update(arguments)
                 elif attr == "format":
                     pieces.add(value)
-    for node in ast.walk(tree):
+    for node in walk(tree):
         if isinstance(node, ast.Constant) and isinstance(node.value, str) and _SQLITE_URL.match(node.value):
             whole = node not in pieces and node not in looked_for
             yield node.lineno, whole and ":" in node.value and _IN_MEMORY.fullmatch(node.value) is not None

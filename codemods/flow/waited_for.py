@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from codemods.flow.scope import Loop, Scope, With
 from codemods.project.expressions import expression, last_name
 from codemods.project.name_uses import COMPREHENSIONS, Role
-from codemods.project.nodes import SCOPES
+from codemods.project.nodes import SCOPES, walk
 
 _READING = frozenset({"result", "exception", "join"})
 _FILLING = frozenset({"append", "appendleft", "add", "extend", "insert", "put_nowait"})
@@ -87,7 +87,7 @@ class _Search:
         self.scope = scope
         self.seen: set[str] = set()
         self.shared = {
-            name for node in ast.walk(scope.node) if isinstance(node, (ast.Global, ast.Nonlocal)) for name in node.names
+            name for node in walk(scope.node) if isinstance(node, (ast.Global, ast.Nonlocal)) for name in node.names
         }
 
     def places(self, node: ast.expr, collected: bool = False) -> Iterator[Waiting]:

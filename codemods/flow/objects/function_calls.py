@@ -37,6 +37,7 @@ from codemods.project.expressions import dotted
 from codemods.project.facts import Item
 from codemods.project.link import Place
 from codemods.project.mapped_classes import mapped
+from codemods.project.nodes import walk
 from codemods.project.sessions import ClassMeaning, FunctionMeaning, InstanceMeaning
 
 if TYPE_CHECKING:
@@ -60,7 +61,7 @@ class FunctionCalls:
         if held and any(one.is_async for one in definitions) and not self._all.is_awaited(node):
             for number in held:
                 self._all.record.escapes.setdefault(number, node.lineno)
-        for name in {inner.id for inner in ast.walk(node) if isinstance(inner, ast.Name)}:
+        for name in {inner.id for inner in walk(node) if isinstance(inner, ast.Name)}:
             for passed in objects(self._all.world.names.get(name, EMPTY)):
                 if not any(passed in objects(each) for each in given.values()):
                     self._all.session_calls.wrote(self._all.number(passed.origin), node.lineno)  # `tag(user.tags)`

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import ast
 
-from codemods.flow.bound_once import bound_inside
+from codemods.flow.bound_once import bound_inside, is_declared_inside
 from codemods.flow.reaching import bindings_of
 from codemods.flow.scope import Scope
 from codemods.project.expressions import LOG_METHODS, expression
@@ -151,7 +151,7 @@ def _is_immutable_name(node: ast.Name, scope: Scope, asked: frozenset[str]) -> b
             return False
     elif not bindings:
         return False
-    if any(isinstance(one, (ast.Global, ast.Nonlocal)) and name in one.names for one in ast.walk(outer)):
+    if is_declared_inside(outer, name):
         return False
     for one in bindings:
         match one:

@@ -38,6 +38,7 @@ from codemods.project.expressions import annotation
 from codemods.project.facts import Call, Item
 from codemods.project.link import is_annotated
 from codemods.project.mapped_classes import mapped
+from codemods.project.nodes import walk
 from codemods.project.sessions import (
     ClassMeaning,
     External,
@@ -214,7 +215,7 @@ class _Runner:
         """A nested function that mentions a session has it, whenever it is called."""
         if getattr(node, "decorator_list", []):
             self.all.session_calls.wrote_somewhere(node.lineno)  # `@event.listens_for(...)`: it may be called by anyone
-        return value(Closure(frozenset(inner.id for inner in ast.walk(node) if isinstance(inner, ast.Name))))
+        return value(Closure(frozenset(inner.id for inner in walk(node) if isinstance(inner, ast.Name))))
 
     def _go(self, world: World | None) -> None:
         """Goes on from there; None: no way leads on."""
@@ -503,7 +504,7 @@ class _Runner:
 def _commits(suite: Sequence[ast.stmt]) -> bool:
     """Whether something in the suite commits: that is what has to be told when it may be left anywhere."""
     return any(
-        isinstance(node, ast.Attribute) and node.attr == "commit" for statement in suite for node in ast.walk(statement)
+        isinstance(node, ast.Attribute) and node.attr == "commit" for statement in suite for node in walk(statement)
     )
 
 
@@ -519,7 +520,7 @@ def _names_none(annotation: ast.expr) -> bool:
         (isinstance(node, ast.Constant) and node.value is None)
         or (isinstance(node, ast.Name) and node.id == "Optional")
         or (isinstance(node, ast.Attribute) and node.attr == "Optional")
-        for node in ast.walk(annotation)
+        for node in walk(annotation)
     )
 
 

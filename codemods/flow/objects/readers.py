@@ -232,7 +232,7 @@ class Readers:
         """The run of a function or module body, remembered."""
         key = (scope.place.path, scope.place.qualname, getattr(scope.node, "lineno", 0))
         if key not in self._runs:
-            self._runs[key] = Run(scope, run(scope, self.summaries))
+            self._runs[key] = Run(scope, self.summaries.record(scope) or run(scope, self.summaries))
         return self._runs[key]
 
     def callers(self, function: FunctionMeaning) -> list[tuple[Run, Origin, int]]:

@@ -31,6 +31,7 @@ class FunctionSummaries:
         self._active: dict[tuple[FunctionMeaning, Lent], int] = {}
         self._met = sys.maxsize  # the outermost of the functions being looked at that the current one ran into
         self._budget = _RUNS
+        self._records: dict[ast.AST, Record] = {}
         self._reaching: dict[str, bool] = {}
         self._with_sessions: dict[str, bool] = {}
 
@@ -80,6 +81,13 @@ class FunctionSummaries:
         else:
             self._met = min(self._met, outer)
         return found
+
+    def record(self, scope: Scope) -> Record | None:
+        """The record of a function without anything lent to it, where it was run already.
+
+        None also where that run met the function itself, or a limit: another one may then tell more.
+        """
+        return self._records.get(scope.node)
 
     def may_reach_sessions(self, path: str) -> bool:
         """Whether something in the file, or in a file of the project that it imports, has to do with sessions."""
@@ -133,6 +141,8 @@ class FunctionSummaries:
         record = run(scope, self, lent=lent)
         if record.stopped:
             return None
+        if not lent and self._met == sys.maxsize:
+            self._records[scope.node] = record
         return _summed(record, scope, facts.is_async, bool(facts.in_class))
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 
-from codemods.flow.objects.values import Origin, Unbound, Value, objects, union, value
+from codemods.flow.objects.values import EMPTY, NOTHING, PLAIN, UNKNOWN, Origin, Unbound, Value, objects, union, value
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,10 +92,12 @@ def joined(worlds: Iterable[World | None], *, named_only: bool = False, also: It
     result = there[0].copy()
     missing = value(Unbound())
     for other in there[1:]:
-        for name in result.names.keys() | other.names.keys():
-            this, that = result.names.get(name, missing), other.names.get(name, missing)
+        for name, that in other.names.items():
+            this = result.names.get(name, missing)
             if this is not that:  # most names hold the very same on both ways
                 result.names[name] = union([this, that])
+        for name in result.names.keys() - other.names.keys():
+            result.names[name] = union([result.names[name], missing])
         for origin, standing in other.objects.items():
             known = result.objects.get(origin)
             # an object that one of the ways does not have is as the other way has it
@@ -112,12 +114,17 @@ def joined(worlds: Iterable[World | None], *, named_only: bool = False, also: It
     return result
 
 
+_BARE = frozenset({EMPTY, NOTHING, PLAIN, UNKNOWN})
+
+
 def _of_names(world: World, also: Iterable[Origin]) -> World:
     held = set(also)
     for given in world.names.values():
-        held |= {one.origin for one in objects(given, rows=True)}
-    for origin in list(held):
-        held |= world.kin(origin)
+        if given not in _BARE:  # which is what most names hold
+            held |= {one.origin for one in objects(given, rows=True)}
+    if world.related:
+        for origin in list(held):
+            held |= world.kin(origin)
     kept = {origin: standing for origin, standing in world.objects.items() if origin in held}
     return World(world.names, kept, world.sessions, world.related)
 

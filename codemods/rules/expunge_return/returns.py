@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from codemods.flow.objects.interpret import run
-from codemods.flow.objects.record import Exit, Session
+from codemods.flow.objects.record import Exit, Planned, Record, Session
 from codemods.flow.objects.sight import has_session
 from codemods.flow.objects.values import Later, Query, Result, Selected, Value, objects
 from codemods.flow.scope import Scope
@@ -39,7 +39,7 @@ class Returns:
         """A finding or a `Right` for every `return` of an entity that was had from a session."""
         if not self._may_say_something():
             return
-        self._record = run(self._scope, self._view.summaries, planned(self._scope, self._view.decided))
+        self._record = self._run()
         for statement, ordinal in self._returns():
             left = self._record.exits.get(statement)
             if left is None or statement.value is None:
@@ -50,6 +50,12 @@ class Returns:
             examined = self._examined(left, statement.value, verdicts)
             if examined is not None:
                 yield examined
+
+    def _run(self) -> Record:
+        changing = planned(self._scope, self._view.decided)
+        if changing == Planned():
+            return self._view.readers.run(self._scope).record  # the readers have run it, nearly always
+        return run(self._scope, self._view.summaries, changing)
 
     def _may_say_something(self) -> bool:
         """Whether something is returned by a function that is no generator, and a session is in sight at all."""
