@@ -5,7 +5,10 @@ from __future__ import annotations
 import re
 import shlex
 import shutil
+import subprocess
+import sys
 import tomllib
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -97,3 +100,14 @@ def test_commands_of_the_readme_are_there_with_their_options() -> None:
             command = command.commands[words.pop(0)]
         known = {option for one in command.params for option in (*one.opts, *one.secondary_opts)}
         assert {word for word in words if re.match("--?[a-z]", word)} <= known, (name, words)
+
+
+def test_hostile_cases_of_the_readme_are_there() -> None:
+    said = {file: int(count) for count, file in re.findall(r"\| (\d+) \| `(tests/\S+\.py)` \|", README)}
+    command = [sys.executable, "-m", "pytest", "--collect-only", "-q", "-p", "no:cacheprovider", *said]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, check=True, text=True)
+    found = Counter(line.partition("::")[0] for line in done.stdout.splitlines() if "::" in line)
+    assert {str(one.relative_to(ROOT)) for one in (ROOT / "tests/hostile").glob("test_*.py")} <= set(said)
+    assert {file: count for file, count in said.items() if found[file] < count} == {}
+    (together,) = re.findall(r"\| all of `tests/hostile` \| (\d+) \|", README)
+    assert int(together) == sum(count for file, count in said.items() if file.startswith("tests/hostile/"))
