@@ -66,6 +66,8 @@ def check(tree: ast.Module, text: str | None = None) -> None:
 
 def _length(node: ast.AST, longest: int) -> int:
     """How many characters a node takes, at most; more than LIMIT when that is not told."""
+    if getattr(node, "decorator_list", None):
+        return LIMIT + 1  # they stand before its first line
     try:
         line, end_line = node.lineno, node.end_lineno  # type: ignore[attr-defined]
         if line == end_line:

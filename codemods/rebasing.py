@@ -25,7 +25,8 @@ from codemods.review.matching import Stretch, differing
 from codemods.saved_plan import OPEN, Decision, SavedPlan, Verdict
 
 _NUMBER = re.compile(r"\d+")
-_AMONG_EQUALS = re.compile(r"(?<=:[0-9a-f]{4})(?:\.\d+)?(?:-\d+)?\Z")  # how the key of a finding ends
+# how the key of a finding ends: the digits of its hash stay
+_AMONG_EQUALS = re.compile(r"(?:(?<=:[0-9a-f]{4})|(?<=:[0-9a-f]{12}))(?:\.\d+)?(?:-\d+)?\Z")
 _NAMED = 3  # files that are named one by one
 
 Alike = tuple[object, ...]

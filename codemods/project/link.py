@@ -252,13 +252,13 @@ class Project:
     def _local(self, name: str, functions: tuple[FunctionFacts, ...], path: str, qualname: str) -> Meaning | None:
         found: list[Meaning] = []
         place = Place(path, qualname)
-        for function in functions:
+        for number, function in enumerate(functions):
             for index, parameter in enumerate(function.parameters):
                 if parameter.name == name:
                     found.append(self._parameter(function, parameter, index, place))
             for binding in function.bindings:
                 if binding.name == name:
-                    key = ("local", path, qualname, name)
+                    key = ("local", path, qualname, name, str(number))
                     values = binding.values
                     found.append(self._remember(key, lambda v=values: join([self.meaning(x, place) for x in v])))  # type: ignore[misc]
         for imported in self.symbols.imports(path, qualname, name):
@@ -699,7 +699,7 @@ class Project:
             if isinstance(value, UnknownMeaning):
                 value = self._declared_element(definition, outside)
             if is_scope:
-                return self._scope_of(definition, value, function)
+                return self._scope_of(definition, self._unless_retained(value, definition, place), function)
             return GeneratorMeaning(definition.is_async, shared(value))
         result = join([self.meaning(given, place) for given in definition.returns]) if definition.returns else NOTHING
         if isinstance(result, (UnknownMeaning, NothingMeaning)):
@@ -707,9 +707,17 @@ class Project:
             told = declared_result.value if isinstance(declared_result, CoroutineMeaning) else declared_result
             if not isinstance(told, UnknownMeaning):
                 result = told
-        if cached:
-            result = shared(result)
+        result = shared(result) if cached else self._unless_retained(result, definition, place)
         return CoroutineMeaning(result) if definition.is_async else result
+
+    def _unless_retained(self, given: Meaning, definition: FunctionFacts, place: Place) -> Meaning:
+        """What the function gives: a session that it leaves with someone else, too, is not its caller's alone."""
+        from codemods.project.retaining import retains  # that asks what we answer
+
+        if isinstance(given, SessionMeaning) and given.ownership is Ownership.FRESH:
+            if retains(definition, place, self):
+                return replace(given, ownership=Ownership.UNKNOWN)
+        return given
 
     def _declared_element(self, definition: FunctionFacts, outside: Place) -> Meaning:
         """What `-> AsyncIterator[AsyncSession]` says of a generator whose yields cannot be followed."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import posixpath
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import TypeVar
@@ -41,6 +41,7 @@ class Symbols:
         self._by_module: dict[str, list[str]] = defaultdict(list)
         self._by_suffix: dict[str, list[str]] = defaultdict(list)
         self._by_folders: dict[str, list[str]] = defaultdict(list)
+        self._named = Counter(name.module for name in self.names.values())
         for path, name in self.names.items():
             # `backend/core/db.py` is also `backend.core.db`, for code that is started at the project's root
             self._by_folders[path.removesuffix(".py").removesuffix("/__init__").replace("/", ".")].append(path)
@@ -115,6 +116,11 @@ class Symbols:
         depth = dotted.count(".") + (2 if self.names[path].is_package else 1)
         folder = "/".join(path.split("/")[:-depth])
         return importer.startswith(f"{folder}/")
+
+    def shares_its_name(self, path: str) -> bool:
+        """Whether another file goes by the same dotted name, or by none, too."""
+        known = self.names.get(path)
+        return known is None or self._named[known.module] > 1
 
     def is_folder(self, dotted: str) -> bool:
         """Whether modules of the project lie below this dotted name (a package, or a folder without `__init__.py`)."""

@@ -78,6 +78,11 @@ class ModuleView:
     def _lines(self) -> list[str]:
         return self.source.text.replace("\r\n", "\n").replace("\r", "\n").split("\n")
 
+    def keys(self, rule: str) -> Keys:
+        """Ids for the findings of the rule in this file, which no other file has."""
+        # `app.db` of two applications in one tree: among hundreds of places four digits are the same by chance
+        return Keys(rule, digits=12 if self.project.symbols.shares_its_name(self.source.path) else 4)
+
     def site(self, node: ast.stmt | ast.expr, scope: Scope) -> Site:
         """The place of a node as people are told of it."""
         dotted = ".".join(part for part in (self.source.module, scope.place.qualname) if part)
@@ -128,14 +133,16 @@ class Keys:
     another of them is changed, so that a recorded decision never jumps to another place (`design.md` 3).
     """
 
-    def __init__(self, rule: str) -> None:
+    def __init__(self, rule: str, *, digits: int = 4) -> None:
+        """`digits` of the hash: four tell apart what stands in one function, more what stands in many files."""
         self._rule = rule
+        self._digits = digits
         self._seen: dict[str, int] = {}
 
     def key(self, site: Site, anchor: ast.AST, ordinal: int = 1) -> str:
         # the path too: two files of a project can go by one dotted name, or by none
         text = f"{site.path}\0{ast.unparse(anchor)}"
-        digest = hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:4]
+        digest = hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[: self._digits]
         key = f"{self._rule}:{site.function}:{digest}" + (f".{ordinal}" if ordinal > 1 else "")
         self._seen[key] = again = self._seen.get(key, 0) + 1
         return key if again == 1 else f"{key}-{again}"

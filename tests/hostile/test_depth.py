@@ -92,10 +92,12 @@ def test_more_levels_than_anyone_writes_are_refused_wherever_they_stand(tmp_path
 def test_how_deep_a_tree_is_does_not_depend_on_lines_or_on_width() -> None:
     with_deep_stack(lambda: nesting.check(ast.parse("x = [" + "1, " * 100_000 + "]")))
     with_deep_stack(lambda: nesting.check(ast.parse("x = (1" + "\n+ 1" * (nesting.LIMIT - 10) + ")")))
-    for text in ("x = (1" + "\n+ 1" * nesting.LIMIT + ")", "x = 1" + " + 1" * nesting.LIMIT):
+    decorated = "@(f" + "\n.a" * nesting.LIMIT + ")\ndef f():\n    pass\n"
+    for text in ("x = (1" + "\n+ 1" * nesting.LIMIT + ")", "x = 1" + " + 1" * nesting.LIMIT, decorated):
         tree = with_deep_stack(lambda text=text: ast.parse(text))  # type: ignore[misc]
-        with pytest.raises(nesting.TooDeepError):
-            nesting.check(tree)
+        for known in (None, text):
+            with pytest.raises(nesting.TooDeepError):
+                nesting.check(tree, known)
 
 
 @pytest.mark.parametrize(

@@ -133,3 +133,21 @@ def test_a_project_of_broken_files_only_names_them_all(tmp_path: Path) -> None:
 
 def test_what_is_cured_is_cured(tmp_path: Path) -> None:
     assert changed(lay(tmp_path, {"a.py": CURED})) == set()
+
+
+def test_findings_of_files_with_one_name_have_ids_of_their_own(tmp_path: Path) -> None:
+    # a file each of hundreds of services: of four digits of a hash, some would be the same by chance
+    services = {f"s{number}/app/{name}": text for number in range(400) for name, text in _SERVICE.items()}
+    lay(tmp_path, services)
+    plan = run(tmp_path, Settings(respect_gitignore=False, select=("engine-pool",)))
+    ids = {finding.key for group in plan.groups for finding in group.findings}
+    assert len(ids) == len(services) // 2
+    assert failed(plan) == {}
+
+
+_SERVICE = {
+    "__init__.py": "",
+    "db.py": """from sqlalchemy.ext.asyncio import create_async_engine
+engine = create_async_engine("postgresql+asyncpg://localhost/shop")
+""",
+}

@@ -15,7 +15,7 @@ from codemods.flow.scope import Scope, scopes
 from codemods.project.link import Place, Project
 from codemods.project.sessions import TRANSPARENT_DECORATORS, External, FunctionMeaning
 
-_DEEP = 8  # a chain of calls longer than this is not followed
+_DEEP = 24  # a chain of calls longer than this is not followed, unless its end is known already
 _RUNS = 300  # more functions than this are not run to answer one question
 Lent = tuple[tuple[str, bool], ...]
 

@@ -33,7 +33,7 @@ from collections.abc import Iterable
 
 from codemods.flow.objects.sight import has_session
 from codemods.plan import Examined
-from codemods.rules.base import Keys, ModuleView
+from codemods.rules.base import ModuleView
 from codemods.rules.eager_load.loads import Loads
 
 NAME = "eager-load"
@@ -52,7 +52,7 @@ class EagerLoad:
 
     def examine(self, view: ModuleView) -> Iterable[Examined]:
         """A finding or a `Right` for every load of which a relationship is read later."""
-        keys = Keys(NAME)
+        keys = view.keys(NAME)
         for scope in view.scopes:
             if scope.is_function and has_session(scope):
                 yield from Loads(view, scope, keys, NAME).examine()

@@ -47,7 +47,7 @@ from collections.abc import Iterable
 
 from codemods.flow.tasks.sharing import WORDS as SHARING_WORDS
 from codemods.plan import Examined
-from codemods.rules.base import Keys, ModuleView
+from codemods.rules.base import ModuleView
 from codemods.rules.engine_pool.engines import examine_engines
 from codemods.rules.engine_pool.look import NAME
 from codemods.rules.engine_pool.makers import examine_makers
@@ -74,7 +74,7 @@ class EnginePool:
 
     def examine(self, view: ModuleView) -> Iterable[Examined]:
         """A finding or a `Right` for every engine and for every maker of async sessions."""
-        keys = Keys(NAME)
+        keys = view.keys(NAME)
         yield from examine_engines(view, keys)
         for scope in view.scopes:
             yield from examine_makers(view, scope, keys)

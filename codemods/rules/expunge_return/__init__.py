@@ -43,7 +43,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from codemods.plan import Examined
-from codemods.rules.base import Keys, ModuleView
+from codemods.rules.base import ModuleView
 from codemods.rules.expunge_return.returns import Returns
 
 NAME = "expunge-return"
@@ -61,7 +61,7 @@ class ExpungeReturn:
 
     def examine(self, view: ModuleView) -> Iterable[Examined]:
         """A finding or a `Right` for every `return` of an entity that was had from a session."""
-        keys = Keys(NAME)
+        keys = view.keys(NAME)
         for scope in view.scopes:
             if scope.is_function:
                 yield from Returns(view, scope, keys, NAME).examine()

@@ -51,7 +51,7 @@ from collections.abc import Iterable
 
 from codemods.flow.driving import driven
 from codemods.plan import Examined
-from codemods.rules.base import Keys, ModuleView
+from codemods.rules.base import ModuleView
 from codemods.rules.session_dependency.driving import Driving
 from codemods.rules.session_dependency.injecting import Injecting
 from codemods.rules.session_dependency.lending import Lending
@@ -72,7 +72,7 @@ class SessionDependency:
 
     def examine(self, view: ModuleView) -> Iterable[Examined]:
         """A finding or a `Right` for every generator that lends a session, and for every place that drives one."""
-        keys = Keys(NAME)
+        keys = view.keys(NAME)
         for scope in view.scopes:
             look = Look(view, scope, keys, tuple(driven(scope)))
             yield from Lending(look).examine()

@@ -36,7 +36,7 @@ from codemods.flow.tasks.carried import Site
 from codemods.flow.tasks.sharing import WORDS, Sharing, sharings
 from codemods.plan import Edit, Examined, Fact, Finding, Level, Request
 from codemods.project.openers import replaced_by
-from codemods.rules.base import Keys, ModuleView
+from codemods.rules.base import ModuleView
 from codemods.rules.own_session.accepted import Refusal
 from codemods.rules.own_session.calls import arguments_changed, block_dissolved, call_text, parameter_dropped
 from codemods.rules.own_session.forms import edits_of
@@ -59,7 +59,7 @@ class SharedSession:
 
     def examine(self, view: ModuleView) -> Iterable[Examined]:
         """A finding for every place at which several tasks get one session."""
-        keys = Keys(NAME)
+        keys = view.keys(NAME)
         counts: dict[str, int] = {}
         for sharing in sharings(view.tasks.sites(view.source.path)):
             first = sharing.sites[0]

@@ -59,7 +59,7 @@ from codemods.project.keeping import parameter_name
 from codemods.project.openers import replaced_by
 from codemods.project.scheduler_names import SUSPECTED
 from codemods.project.sessions import FunctionMeaning
-from codemods.rules.base import Keys, ModuleView
+from codemods.rules.base import ModuleView
 from codemods.rules.own_session.accepted import Accepted, Refusal
 from codemods.rules.own_session.calls import call_edits, call_text
 from codemods.rules.own_session.forms import edits_of, is_taken, name_of
@@ -88,7 +88,7 @@ class TaskArguments:
 class _Examination:
     def __init__(self, view: ModuleView) -> None:
         self.view = view
-        self.keys = Keys(NAME)
+        self.keys = view.keys(NAME)
         self.counts: dict[str, int] = {}
         self.tasks: dict[FunctionMeaning, tuple[Task | Refusal, list[Accepted]]] = {}
 
