@@ -10,7 +10,7 @@ import contextlib
 import gc
 import sys
 from collections import defaultdict
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -168,7 +168,15 @@ def _plan(
         impossible |= set(broken)
         if not broken:
             broken = _not_quiet(
-                codebase, changes, rules, request, discovery.wanted, settled.groups, settled.refused, impossible
+                codebase,
+                changes,
+                rules,
+                request,
+                discovery.wanted,
+                settled.groups,
+                settled.refused,
+                impossible,
+                examined,
             )
         if not broken:
             break
@@ -262,8 +270,10 @@ _TOO_LONG = f"took longer than {SECONDS_PER_FILE:.0f} seconds; split the file or
 
 def _syntax(error: SyntaxError) -> str:
     newest = max(sys.version_info[:2], tuple(map(int, syntax.NEWEST.split("."))))
-    version = ".".join(map(str, newest))
-    return f"not valid Python {version} ({error.msg}); for newer syntax run the tool with the Python it is written for"
+    told = f"not valid Python {'.'.join(map(str, newest))} ({error.msg})"
+    if isinstance(error, IndentationError) or error.msg.startswith("Missing parentheses in call to"):
+        return told  # of no version of Python 3
+    return f"{told}; for newer syntax run the tool with the Python it is written for"
 
 
 def linked(codebase: Codebase, rules: Sequence[Rule], request: RunRequest, tell: Progress) -> Project:
@@ -279,7 +289,10 @@ def linked(codebase: Codebase, rules: Sequence[Rule], request: RunRequest, tell:
 
     while True:
         wanted = {
-            path for path in waiting if not request.prefilter or sources.has_word(codebase.sources[path].data, unseen)
+            path
+            for path in waiting
+            # one without the ending was named by the user, who is to be told when it is no Python
+            if not (request.prefilter and path.endswith(".py")) or sources.has_word(codebase.sources[path].data, unseen)
         }
         _scan(codebase, wanted, tell)
         waiting -= wanted
@@ -469,9 +482,10 @@ def _check_scope(settings: Settings, customs: Customs, project: Project) -> None
     known = {project.dotted(opener.function) for opener in customs.openers}
     if settings.scope not in known:
         there = f"; there are: {', '.join(sorted(known))}" if known else ""
+        where = f"{settings.file}: " if settings.file else ""
         raise SettingsError(
-            f"scope: `{settings.scope}` is no context manager of this project that only opens, rolls back and closes"
-            f" a session{there}"
+            f"{where}scope: `{settings.scope}` is no context manager of this project that only opens, rolls back and"
+            f" closes a session{there}"
         )
 
 
@@ -557,9 +571,11 @@ def _not_quiet(
     groups: Sequence[Group],
     refused: Collection[str],
     impossible: AbstractSet[str],
+    now: Iterable[Examined],
 ) -> dict[str, str]:
     """Looks at the result as a second run would; gives the findings to drop so that such a run offers nothing.
 
+    `now` is what this run says of every place.
     `impossible` are findings whose edits could not be made: a second run cannot make them either, nor what needs them.
     What a second run would still change in a function that this run changes makes both uncertain: neither is made.
     """
@@ -593,13 +609,27 @@ def _not_quiet(
             if old.site.path == new.site.path and _related(
                 old.site.function, new.site.function, after.sources[new.site.path].module
             ):
-                dropped[key] = f"a second run would change the result again ({new.message})"
+                dropped[key] = _halfway(new, now)
     for path, failure in after.failures.items():
         if path not in codebase.failures:
             for key, old in made.items():
                 if path in old.paths:
                     dropped[key] = f"the result could not be read back: {failure.message}"
     return dropped
+
+
+def _halfway(new: Finding, now: Iterable[Examined]) -> str:
+    """Why something is not made that would let a rule change the function once more: in the words of that rule."""
+    told = f"it would only go halfway: after it {new.rule} would change the function again ({new.message})"
+    waiting = [
+        one
+        for one in now
+        if isinstance(one, Finding) and one.level is Level.MANUAL
+        if (one.rule, one.site.path, one.site.function) == (new.rule, new.site.path, new.site.function)
+    ]
+    if len(waiting) != 1:
+        return told
+    return f"{told}, which it cannot do now: {waiting[0].reason} (line {waiting[0].site.line})"
 
 
 def _related(function: str, other: str, module: str) -> bool:

@@ -12,7 +12,7 @@ import re
 import stat
 import tomllib
 from collections.abc import Callable, Collection, Iterable, Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -75,6 +75,7 @@ class Settings:
     driver_files: tuple[tuple[str, str], ...] = ()  # each of `drivers` with the first file that asks for it
     sqlite_in: tuple[str, int] | None = None  # a file that is no Python and names a URL of SQLite, and the line
     unread: tuple[str, ...] = ()  # files in which the project may declare something, too large to be read
+    file: str = field(default="", compare=False)  # where they were read, for messages; "": nowhere
 
     def ignored_in(self, path: str) -> frozenset[str]:
         """The rules that `per-file-ignores` turns off for a file (posix path relative to the root)."""
@@ -82,7 +83,9 @@ class Settings:
 
     def digest(self) -> str:
         """Hex digest of every setting: equal settings, equal digest. A plan made under another one is stale."""
-        return hashlib.sha256(json.dumps(asdict(self), sort_keys=True).encode()).hexdigest()
+        values = asdict(self)
+        del values["file"]  # the same settings, wherever the project lies
+        return hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()
 
 
 def load(root: Path, config: Path | None = None, isolated: bool = False, *, rules: Collection[str]) -> Settings:
@@ -101,6 +104,7 @@ def load(root: Path, config: Path | None = None, isolated: bool = False, *, rule
     if not isolated:
         path = root / "pyproject.toml" if config is None else config
         values = _values(path, named=config is not None, rules=rules)
+        values["file"] = str(path)
     found = declared(root)
     values.setdefault("target_python", found.python)
     values.setdefault("sqlalchemy", found.sqlalchemy)

@@ -62,11 +62,12 @@ def find_root(path: Path) -> Path:
     It is the nearest folder at or above `path` with a `pyproject.toml` or a `.git`; where no folder has one, the
     nearest with what older projects have instead (`setup.py`, `requirements.txt`). Where there is none either, or
     where git ignores the folder of `path` but not that one (a checkout put aside inside another project), the folder
-    is its own root; for a file that is the folder it is in, or the one that holds its outermost package.
+    is its own root; for a file that is the folder it is in, or the one that holds its outermost package. A link to a
+    file belongs to the project that the link lies in.
 
     Raises SourceError when there is no such path.
     """
-    path = _existing(path)
+    path = _placed(path)
     folder = path if path.is_dir() else path.parent
     # `os.path` answers False where `Path.is_file` raises: in a folder that may not be entered (before Python 3.14).
     for candidate in (folder, *folder.parents):
@@ -91,16 +92,23 @@ def discover(root: Path, paths: Sequence[Path], settings: Settings) -> Discovery
     Inside a git work tree they are those that git tracks or would track; elsewhere, those that no .gitignore file
     ignores. Left out are: what `EXCLUDED` and the settings exclude, virtual environments, symbolic links (their
     target, inside the root, has a name of its own), submodules and nested repositories. A file named in `paths`
-    counts always, whatever it is called; in a folder named there, only what is excluded below it is left out.
+    counts however it is ignored or excluded; in a folder named there, only what is excluded below it is left out. One
+    whose name says that it is something else than Python is a failure, as is a link to a file outside the root.
 
     Raises SourceError when one of `paths` does not exist or lies outside the root.
     """
     root = root.resolve()
-    named = [(path, _below(root, path)) for path in map(_existing, paths)]
     excluded = Globs((*EXCLUDED, *settings.exclude, *settings.extend_exclude))
     files: set[str] = set()
     failures: set[Failure] = set()
     wanted: set[str] = set()
+    named: list[tuple[Path, str]] = []
+    for given in paths:
+        path, placed = _existing(given), _placed(given)
+        if path != placed and not path.is_relative_to(root):
+            failures.add(Failure(_below(root, placed), "read", f"a link that leads out of the project, to {path}"))
+        else:
+            named.append((path, _below(root, path)))
 
     for folder in dict.fromkeys((root, *(path for path, _ in named if path.is_dir()))):
         found, failed = _python_files(root, folder, excluded, settings.respect_gitignore)
@@ -111,12 +119,14 @@ def discover(root: Path, paths: Sequence[Path], settings: Settings) -> Discovery
         if path.is_dir():
             prefix = "" if path == root else f"{name}/"
             wanted |= {file for file in files if file.startswith(prefix)}
+        elif path.is_file() and not _may_be_python(path):
+            failures.add(Failure(name, "read", "no Python file, going by its name and its first line"))
         elif path.is_file():
             files.add(name)
             wanted.add(name)
         else:
             failures.add(_not_regular(name))
-    return Discovery(root, tuple(sorted(files)), frozenset(wanted if named else files), tuple(sorted(failures)))
+    return Discovery(root, tuple(sorted(files)), frozenset(wanted if paths else files), tuple(sorted(failures)))
 
 
 def ask_of(root: Path, path: str) -> None:
@@ -167,6 +177,14 @@ def _existing(path: Path) -> Path:
         raise SourceError(f"{path}: no such file or folder") from None
     except (OSError, RuntimeError, ValueError) as error:  # RuntimeError: a loop of symbolic links, before Python 3.13
         raise SourceError(f"{path}: {getattr(error, 'strerror', None) or error}") from error
+
+
+def _placed(path: Path) -> Path:
+    """The path without links, but for one to a file: that one stays what it is called. Raises SourceError."""
+    target = _existing(path)
+    if target.is_dir() or not path.is_symlink():
+        return target
+    return _existing(path.parent) / path.name
 
 
 def _below(root: Path, path: Path) -> str:
@@ -226,6 +244,19 @@ def _python_files(root: Path, top: Path, excluded: Globs, respect_gitignore: boo
 
 def _is_python(name: str) -> bool:
     return name.endswith(".py") and name != ".py"
+
+
+def _may_be_python(path: Path) -> bool:
+    """Whether a file that the user named can be one of Python: `bin/serve` and `a.cgi` that begins `#!python` can."""
+    if path.suffix in ("", ".py", ".pyi", ".pyw"):
+        return True
+    asked.data(path)
+    try:
+        with path.open("rb") as file:
+            first = file.readline(256)
+    except OSError:
+        return True  # whoever reads it says why it cannot be read
+    return first.startswith(b"#!") and b"python" in first
 
 
 def _of_git(top: str, prefix: str, listed: Iterable[str], excluded: Globs) -> Iterator[tuple[str, int]]:

@@ -37,16 +37,20 @@ class Suppressions:
     def __init__(self, sources: Iterable[Source]) -> None:
         self._comments = [comment for source in sources for comment in _comments(source)]
         self._used: set[_Comment] = set()
+        self._meant: dict[_Comment, set[str]] = {}  # of comments that name no rule: those whose findings they stand at
 
     def covers(self, finding: Finding) -> bool:
         """Whether a comment asks to leave this finding alone."""
         covered = False
         for comment in self._comments:
-            if comment.path != finding.site.path or finding.rule not in comment.rules:
+            if comment.path != finding.site.path or (comment.rules and finding.rule not in comment.rules):
                 continue
             first = finding.site.line
             line = comment.line + 1 if comment.alone else comment.line
             if comment.whole_file or line == first or (not comment.alone and first <= line <= finding.site.end_line):
+                if not comment.rules:
+                    self._meant.setdefault(comment, set()).add(finding.rule)
+                    continue
                 self._used.add(comment)
                 covered = True
         return covered
@@ -68,7 +72,7 @@ class Suppressions:
                     f"the rules are: {', '.join(sorted(known))}",
                 )
             elif not comment.rules:
-                text, advice = "this comment names no rule", f"write ignore[{min(known)}]"
+                text, advice = "this comment names no rule", self._named(comment, known)
             elif comment not in self._used and set(comment.rules) <= set(ran.get(comment.path, ())):
                 text, advice = "this comment suppresses nothing", "delete it, or move it to the line of the finding"
             else:
@@ -78,6 +82,13 @@ class Suppressions:
             seen[key] += 1
             key += f".{seen[key]}" if seen[key] > 1 else ""
             yield Entry(End.REFUSED, UNUSED, site, text, key=key, advice=advice)
+
+    def _named(self, comment: _Comment, known: Collection[str]) -> str:
+        """How to write a comment that names no rule: with those whose findings it stands at, where there are any."""
+        word = "ignore-file" if comment.whole_file else "ignore"
+        if meant := self._meant.get(comment):
+            return f"write {word}[{', '.join(sorted(meant))}]"
+        return f"write {word}[RULE]; the rules are: {', '.join(sorted(known))}"
 
 
 def _comments(source: Source) -> Iterator[_Comment]:

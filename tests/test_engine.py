@@ -19,7 +19,7 @@ import pytest
 from codemods import engine
 from codemods.engine import NoPythonFiles, RunRequest, chosen_rules, run
 from codemods.plan import End, Finding, Group, Level, Plan
-from codemods.settings import Settings
+from codemods.settings import Settings, SettingsError, load
 from codemods.sources import SourceError
 
 LEGACY_APP = Path(__file__).parents[1] / "fixtures" / "legacy_app"
@@ -453,6 +453,28 @@ def test_bad_file_with_nothing_of_interest_is_no_clean_file_either(tmp_path: Pat
     assert [failure.path for failure in plan.failures] == ["app/bad.py"]
 
 
+@pytest.mark.parametrize(
+    ("text", "is_of_newer_syntax"),
+    [
+        ("def session():\n\tif 1:\n        x = 1\n", False),
+        ("def session():\nx = 1\n", False),
+        ("print 'session'\n", False),
+        ("session = 1 +\n", True),
+    ],
+    ids=["tabs and spaces", "indentation", "print of Python 2", "anything else"],
+)
+def test_newer_python_is_advised_only_where_it_can_help(text: str, is_of_newer_syntax: bool, tmp_path: Path) -> None:
+    (failure,) = planned(written(tmp_path, {**APP, "app/bad.py": text})).failures
+    assert failure.message.startswith("not valid Python 3.")
+    assert ("for newer syntax" in failure.message) is is_of_newer_syntax
+
+
+def test_named_file_without_the_ending_is_parsed_whatever_words_it_holds(tmp_path: Path) -> None:
+    root = written(tmp_path, {**APP, "Makefile": "all:\n\techo\n"})
+    (failure,) = planned(root, "Makefile").failures
+    assert (failure.path, failure.stage) == ("Makefile", "parse")
+
+
 def test_every_bad_file_is_named(tmp_path: Path) -> None:
     bad = {f"bad_{number}.py": text for number, (text, _) in enumerate(BROKEN.values())}
     plan = planned(written(tmp_path, {**APP, **bad, "app/count.py": COUNT}))
@@ -534,6 +556,25 @@ def test_comment_does_not_suppress(situation: str, tmp_path: Path) -> None:
 def test_comment_that_suppresses_nothing_is_reported(text: str, tmp_path: Path) -> None:
     plan = planned(written(tmp_path, {**APP, "app/count.py": text}))
     assert ["suppresses nothing" in entry.text for entry in plan.refused] == [True]
+
+
+@pytest.mark.parametrize(
+    ("text", "advice"),
+    [
+        (SUPPRESSED["on the line"].replace("[session-scope]", "[]"), "write ignore[session-scope]"),
+        (SUPPRESSED["on the line above"].replace("[session-scope]", ""), "write ignore[session-scope]"),
+        (SUPPRESSED["for the file"].replace("[session-scope]", "[]"), "write ignore-file[session-scope]"),
+        (f"# session-codemods: ignore[]\n{COUNT}", "write ignore[RULE]; the rules are: "),
+        ("# session-codemods: ignore-file[]\nx = 1\n", "write ignore-file[RULE]; the rules are: "),
+    ],
+    ids=["on the line", "without brackets above it", "for the file", "far from it", "in a file without findings"],
+)
+def test_comment_that_names_no_rule_is_told_which_it_means(text: str, advice: str, tmp_path: Path) -> None:
+    plan = planned(written(tmp_path, {**APP, "app/count.py": text}))
+    assert plan.ledger.of(End.SUPPRESSED) == ()
+    assert [(entry.text, entry.advice.startswith(advice)) for entry in plan.refused] == [
+        ("this comment names no rule", True)
+    ]
 
 
 def test_suppressing_one_of_two_sessions_leaves_the_other(tmp_path: Path) -> None:
@@ -708,6 +749,15 @@ def test_scope_setting_chooses_the_context_manager(tmp_path: Path) -> None:
         changed = after(planned(root, settings=Settings(scope=f"app.db.{name}")), "app/count.py")
         assert f"async with {name}() as session" in changed
         assert f"from app.db import {name}\n" in changed
+
+
+def test_scope_setting_that_names_nothing_is_an_error_that_names_the_settings_file(tmp_path: Path) -> None:
+    root = written(tmp_path, {**APP, "app/db.py": DB + SCOPES, "app/count.py": COUNT})
+    text = '[tool.session-codemods]\nscope = "app.db.nope"\n'
+    settings = load(written(root, {"pyproject.toml": text}), rules=())
+    with pytest.raises(SettingsError) as caught:
+        planned(root, settings=settings)
+    assert str(caught.value).startswith(f"{root / 'pyproject.toml'}: scope: `app.db.nope` is no context manager")
 
 
 def test_settings_have_their_part_in_the_hash(tmp_path: Path) -> None:

@@ -162,7 +162,12 @@ def wrong_directions(imports: list[Import]) -> list[str]:
 
 
 # what rules share
-_SHARED = ("codemods.rules.base", "codemods.rules.blocks", "codemods.rules.own_session")
+_SHARED = (
+    "codemods.rules.base",
+    "codemods.rules.blocks",
+    "codemods.rules.object_session",
+    "codemods.rules.own_session",
+)
 
 
 def rules_that_import_rules(imports: list[Import]) -> list[str]:

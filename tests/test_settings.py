@@ -485,6 +485,7 @@ def test_equal_settings_have_one_digest_and_a_changed_one_another() -> None:
     }
     assert len(others) == 10
     assert settings.digest() not in others
+    assert replace(settings, file="elsewhere/pyproject.toml").digest() == settings.digest()
 
 
 def test_the_command_line_can_check_its_own_names_and_globs() -> None:

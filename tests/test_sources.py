@@ -240,6 +240,29 @@ def test_a_named_file_counts_however_it_is_ignored_excluded_or_called(
     assert found.files == ("a.py", "build/excluded.py", "ignored.py", "script")
 
 
+def test_a_named_file_of_another_kind_is_a_failure(outside: Path) -> None:
+    write(outside, "a.py", "notes.txt", "typed.pyi")
+    write(outside, "serve.cgi", text="#!/usr/bin/env python3\n")
+    found = discover(outside, [outside / name for name in ("notes.txt", "serve.cgi", "typed.pyi")], Settings())
+    assert found.wanted == {"serve.cgi", "typed.pyi"}
+    assert [(failure.path, "no Python file" in failure.message) for failure in found.failures] == [("notes.txt", True)]
+
+
+def test_a_named_link_out_of_the_root_is_a_failure_and_one_inside_is_its_target(outside: Path) -> None:
+    root = outside / "project"
+    write(root, "pyproject.toml", "app/a.py")
+    write(outside, "elsewhere/b.py")
+    (root / "out.py").symlink_to(outside / "elsewhere" / "b.py")
+    (root / "second.py").symlink_to("app/a.py")
+    assert find_root(root / "out.py") == find_root(root / "second.py") == root
+    found = discover(root, [root / "out.py", root / "second.py"], Settings())
+    assert found.wanted == {"app/a.py"}
+    (failure,) = found.failures
+    assert failure.path == "out.py"
+    assert str(outside / "elsewhere" / "b.py") in failure.message
+    assert discover(root, [root / "out.py"], Settings()).wanted == frozenset()
+
+
 def test_a_named_folder_counts_though_it_is_ignored_or_excluded(repository: Path, without_or_with_git: None) -> None:
     write(repository, ".gitignore", text="aside/\n*.bak.py\n")
     write(repository, "aside/a.py", "aside/.venv/b.py", "build/c.py", "d.py")

@@ -11,6 +11,7 @@ from codemods.flow.scope import Definition, Scope
 from codemods.project.link import Place
 from codemods.project.name_uses import COMPREHENSIONS
 from codemods.project.nodes import walk
+from codemods.project.symbols import Symbols
 
 _CHANGING = frozenset({"append", "extend", "insert", "remove", "pop", "clear", "__setitem__", "__iadd__", "reverse"})
 
@@ -121,13 +122,20 @@ def _is_bound_by_star(name: str, owner: Scope, binding: ast.stmt) -> bool:
     if binding in owner.node.body:
         stars = [one for one in stars if one.lineno > binding.lineno]  # the binding replaces what came before it
     facts = owner.project.symbols.facts.get(owner.place.path)
-    return bool(stars) and (facts is None or any(_may_give(star, name, owner) for star in facts.stars))
+    symbols, path = owner.project.symbols, owner.place.path
+    return bool(stars) and (facts is None or any(_may_give(star, name, path, symbols) for star in facts.stars))
 
 
-def _may_give(module: str, name: str, owner: Scope) -> bool:
+def stars_giving(name: str, path: str, symbols: Symbols) -> list[str]:
+    """The star-imported files that may bind the name in the file, as paths; "" for one that is not in view."""
+    facts = symbols.facts.get(path)
+    stars = [star for star in facts.stars if _may_give(star, name, path, symbols)] if facts is not None else []
+    return [symbols.module_path(star, path) or "" for star in stars]
+
+
+def _may_give(module: str, name: str, importer: str, symbols: Symbols) -> bool:
     """Whether a star import of the module may bind the name: one that is not in view may bind any."""
-    symbols = owner.project.symbols
-    path = symbols.module_path(module, owner.place.path)
+    path = symbols.module_path(module, importer)
     facts = symbols.facts.get(path) if path is not None else None
     if path is None or facts is None:
         return True

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator, Sequence
 
+from codemods.flow.close_condition import LEAVING, condition_of
 from codemods.flow.lifetime import Closed, Lifetime
 from codemods.flow.quiet import is_quiet
 from codemods.flow.reaching import bindings_inside, binds_directly
@@ -41,7 +42,7 @@ def settled(life: Lifetime) -> bool:
             continue
         statement = life.scope.statement(use.node)
         for guard in _finallies_around(life, statement):
-            if not _one_binding(life, guard) or not _unconditional(life, statement, guard):
+            if not _one_binding(life, guard) or not _unconditional(life, use, guard):
                 continue
             if _all_within(life, guard) and not _opened_again(life, statement):
                 life.guard = guard
@@ -68,13 +69,20 @@ def fill_gap(life: Lifetime) -> None:
         if not is_closing(life, use) or (life.is_async and not use.awaited):
             continue
         guard = _finally_around(life, life.scope.statement(use.node))
-        if guard is None or not _one_binding(life, guard):
+        if guard is None:
+            continue
+        life.condition = condition_of(life, use, guard, is_closing)
+        if not _one_binding(life, guard):
             continue
         members = {id(inner) for inner in inside(guard)}
         outside = [one for one in life.uses if id(life.scope.statement(one.node)) not in members]
         life.guard = guard
+        if life.condition is not None and (not life.condition.active or life.given):
+            return
         if outside and all(one.line < guard.lineno for one in outside) and dissolve(life):
             life.closed = Closed.GAP
+        elif not outside and life.condition is not None and dissolve(life):
+            life.closed = Closed.WHILE_ACTIVE
         return
 
 
@@ -96,6 +104,10 @@ def dissolve(life: Lifetime) -> bool:
     )
     if closes_others:
         return False  # several sessions: one block for each, or none
+    if life.condition is not None and any(
+        isinstance(inner, LEAVING) for statement in guard.finalbody[:-1] for inner in inside(statement)
+    ):
+        return False  # the test that it hangs on is left behind
     if not beside and not alone:
         return False  # handlers, `else` and the rest of `finally` would run after the block
     uses = [use for use in life.uses if life.scope.statement(use.node) in set(inside(close))]
@@ -150,18 +162,27 @@ def _is_closing_block(life: Lifetime, call: ast.Call) -> bool:
 
 
 def _only_closes(life: Lifetime, statement: ast.stmt) -> bool:
-    """`await session.close()`, or that under `if session:` / `if session is not None:`."""
+    """`await session.close()`, or that under `if session:`, `if session is not None and session.is_active:`."""
     match statement:
         case ast.Expr():
             return True
-        case ast.If(test=ast.Name(id=name), body=[ast.Expr()], orelse=[]):
+        case ast.If(test=test, body=[ast.Expr()], orelse=[]):
+            return _asks_for(life, test)
+        case _:
+            return False
+
+
+def _asks_for(life: Lifetime, test: ast.expr) -> bool:
+    """Whether a test only asks whether there is a session, or whether it is active."""
+    match test:
+        case ast.Name(id=name):
             return name == life.name
-        case ast.If(
-            test=ast.Compare(left=ast.Name(id=name), ops=[ast.IsNot()], comparators=[ast.Constant(value=None)]),
-            body=[ast.Expr()],
-            orelse=[],
-        ):
+        case ast.Compare(left=ast.Name(id=name), ops=[ast.IsNot()], comparators=[ast.Constant(value=None)]):
             return name == life.name
+        case ast.Attribute(value=ast.Name(id=name), attr="is_active"):
+            return name == life.name
+        case ast.BoolOp(op=ast.And(), values=values):
+            return all(_asks_for(life, one) for one in values)
         case _:
             return False
 
@@ -196,22 +217,17 @@ def _is_alternative(life: Lifetime, others: set[ast.stmt]) -> bool:
     )
 
 
-def _unconditional(life: Lifetime, close: ast.stmt, guard: ast.Try) -> bool:
-    """A close under an `if` counts only when the test is about the session, or a flag that this function sets."""
-    current = life.scope.owner_statement(close)
-    if isinstance(life.scope.seat(close).owner, ast.ExceptHandler):
+def _unconditional(life: Lifetime, close: NameUse, guard: ast.Try) -> bool:
+    """Whether a close in the `finally` of `guard` runs whenever the session was made, as often as it was."""
+    statement = life.scope.statement(close.node)
+    current: ast.stmt | None = statement
+    if isinstance(life.scope.seat(statement).owner, ast.ExceptHandler):
         return False  # `finally: try: ... except: session.close()`
     while current is not None and current is not guard:
-        if isinstance(current, ast.If):
-            tested = {node.id for node in ast.walk(current.test) if isinstance(node, ast.Name)}
-            set_here = {name for name in tested if bindings_inside(list(life.scope.statements()), name)}
-            flags = {name for name in tested & life.scope.parameters if "own" in name or "close" in name}
-            if not (tested and (life.name in tested or set_here or flags)):
-                return False
-        elif isinstance(current, Loop):
+        if isinstance(current, Loop):
             return False
         current = life.scope.owner_statement(current)
-    return True
+    return condition_of(life, close, guard, is_closing) is None
 
 
 def _all_within(life: Lifetime, *around: ast.stmt) -> bool:
@@ -311,6 +327,9 @@ def _unsettled(life: Lifetime, guard: ast.Try) -> None:
     outside = [use for use in life.uses if id(life.scope.statement(use.node)) not in members]
     # what stands in the way of a block (a test for None, a yield) is not what is wrong here
     life.obstacles.clear()
+    if not outside and life.condition is not None:
+        life.obstacles.append(life.condition.obstacle)
+        return
     if not outside:
         line = life.closing[-1].lineno
         life.stop(f"used again after its close at line {line}: it opens anew, and nothing closes that", line)

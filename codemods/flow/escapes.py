@@ -6,13 +6,14 @@ import ast
 
 from codemods.flow.closing import CLOSES
 from codemods.flow.late_entry import enter
+from codemods.flow.lent_for_a_call import lent_for_a_call
 from codemods.flow.lifetime import HAND_OVER, TO_TASK, Leave, Lifetime
 from codemods.flow.quiet import is_quiet
 from codemods.flow.scope import Scope, With, inside
 from codemods.flow.values import METHODS, SYNC_METHODS
 from codemods.plan import Fact
 from codemods.project.expressions import dotted, expression, last_name
-from codemods.project.keeping import Fate, constructed, handed
+from codemods.project.keeping import TAKING, Fate, constructed, handed
 from codemods.project.name_uses import COMPREHENSIONS, NameUse, Role
 from codemods.project.schedulers import runs_later
 from codemods.project.sessions import ClassMeaning, External, FunctionMeaning
@@ -21,6 +22,8 @@ _ENTERS = frozenset({"__aenter__", "__enter__"})
 _IMMEDIATE = frozenset(
     {"list", "tuple", "set", "dict", "frozenset", "sorted", "sum", "any", "all", "min", "max", "join", "gather"}
 )
+# what containers, and the methods of repositories and clients, go by
+_OF_REPOSITORIES = frozenset({"add", "extend", "insert", "register", "send", "set", "update"})
 
 
 def check_uses(life: Lifetime) -> None:
@@ -43,6 +46,8 @@ def check_uses(life: Lifetime) -> None:
                     use.line,
                     "close it in `finally` around the yield, or yield inside of `async with`",
                 )
+            case Role.STORED | Role.CONTAINED if (lent := lent_for_a_call(life, use)) is not None:
+                life.obstacles.append(lent)
             case Role.STORED | Role.CONTAINED:
                 # an object that enters it may close it in its exit; what is put into a list may be closed from there
                 kept = use.role is Role.CONTAINED or life.scope.place.qualname.rpartition(".")[2] in _ENTERS
@@ -176,7 +181,10 @@ def _argument(life: Lifetime, use: NameUse) -> None:
 def _unfollowed(life: Lifetime, use: NameUse, call: ast.Call, name: str) -> None:
     """A call that is not in view. Awaited it is over with the block, as far as anyone can see; else it may keep it."""
     last = name.rpartition(".")[2]
-    if use.awaited:
+    if isinstance(call.func, ast.Attribute) and last in TAKING and not _works_with(last, use, call):
+        reason = f"`{name}()` at line {use.line} keeps what it is given, as far as its name tells"
+        life.stop(reason, use.line, HAND_OVER, undecided=True)
+    elif use.awaited:
         life.notes.append(Leave(use.line, f"`{name}()` is not in view: it should not keep the session"))
     elif last[:1].isupper():
         # the object that holds it is followed; what else making it does cannot be seen
@@ -188,6 +196,13 @@ def _unfollowed(life: Lifetime, use: NameUse, call: ast.Call, name: str) -> None
             "look whether it keeps the session; if not, open the session with a block by hand",
             undecided=True,
         )
+
+
+def _works_with(name: str, use: NameUse, call: ast.Call) -> bool:
+    """`await users.add(session, user)`: a method that is given the session first, and then what it works on."""
+    if not use.awaited or name not in _OF_REPOSITORIES or use.position != 0:
+        return False
+    return len(call.args) > 1 or bool(call.keywords)
 
 
 def _handed_to_function(life: Lifetime, use: NameUse, called: FunctionMeaning, name: str) -> None:

@@ -58,6 +58,9 @@ def examine(
         reason = f"used before the `try` at line {line} that closes it: an exception there leaves it open"
         advice = "start the `try` directly after the session is made"
         life.obstacles.insert(0, Obstacle(reason, line, advice))
+    elif life.condition is not None and life.obstacles and life.obstacles[0].reason != life.condition.reason:
+        if not life.obstacles[0].undecided:
+            life.obstacles.insert(0, life.condition.obstacle)
     if right and (life.obstacles or life.first is None or (life.leaves and not is_async)):
         life.obstacles.clear()
         life.right = right

@@ -10,7 +10,7 @@ from codemods.flow.reaching import bindings_of, declares_outside
 from codemods.flow.scope import With, inside, own_expressions
 from codemods.flow.values import Carry
 from codemods.project.expressions import dotted, expression, last_name, shown
-from codemods.project.keeping import KEEPING, Fate, handed, starts_later
+from codemods.project.keeping import KEEPING, TAKING, Fate, handed, starts_later
 from codemods.project.name_uses import binds
 from codemods.project.nodes import SCOPES
 from codemods.project.schedulers import runs_later
@@ -172,7 +172,11 @@ def _call_leaves(life: Lifetime, call: ast.Call) -> None:
         when = "runs later" if how == "task" else "may run later"
         reason = f"{what} goes to `{name}()` at line {call.lineno}, which {when}"
         life.stop_for_task(reason, call.lineno, undecided=how != "task")
-    elif last in KEEPING and isinstance(call.func, ast.Attribute) and not isinstance(called, FunctionMeaning):
+    elif (
+        last in (TAKING if given is Carry.HOLDER else KEEPING)
+        and isinstance(call.func, ast.Attribute)
+        and not isinstance(called, FunctionMeaning)
+    ):
         root = _root(call.func.value)
         if root == life.name:
             return  # `session.add(user)`

@@ -27,6 +27,7 @@ class Closed(enum.StrEnum):
     SOME_PATHS = "closed on some paths only"
     REUSED = "used again after it was closed"
     GAP = "closed in `finally`, but left open when something is raised before the `try`"
+    WHILE_ACTIVE = "closed in `finally` only while it is active, which it is not after a failed flush"
     BY_HAND = "closed by hand in `finally`"
     OUTSIDE = "used outside of the block that enters it"
 
@@ -41,6 +42,29 @@ class Obstacle:
     returned: bool = False  # the session is returned, or what holds it
     scheduled: int = 0  # line of the call that runs something later, when that is all that stands in the way
     undecided: bool = False  # it may be closed out of sight, so that nothing may be wrong with it
+
+
+@dataclass(frozen=True, slots=True)
+class Condition:
+    """On what a close in a `finally` hangs: the first test that need not hold whenever the session was made.
+
+    `active`: `session.is_active` is all that is asked beyond that.
+    """
+
+    text: str
+    line: int
+    active: bool
+
+    @property
+    def reason(self) -> str:
+        """What is wrong with a close that hangs on it."""
+        told = f"its close in `finally` runs only if `{self.text}` (line {self.line})"
+        return f"{told}: false after a failed flush, and the connection stays out" if self.active else told
+
+    @property
+    def obstacle(self) -> Obstacle:
+        """It, where no block can be put in its place."""
+        return Obstacle(self.reason, self.line, "close it whenever it was made, or open it with a block")
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +106,7 @@ class Lifetime:
     closing: list[ast.stmt] = field(default_factory=list)
     removed: list[ast.stmt] = field(default_factory=list)
     guard: ast.Try | None = None  # the try whose finally closes it
+    condition: Condition | None = None  # on what that close hangs
     entered: list[ast.With | ast.AsyncWith] = field(default_factory=list)  # blocks over it that give way to their body
     dissolved: tuple[ast.Try, ast.stmt] | None = None  # a try whose finally the block replaces, and the close in it
     closed: Closed = Closed.NEVER

@@ -8,7 +8,7 @@ from codemods.flow.made import Made
 from codemods.flow.scope import Scope
 from codemods.project.expressions import dotted, expression
 from codemods.project.name_uses import Role
-from codemods.project.sessions import ClassMeaning, External, Meaning, ScopeMeaning
+from codemods.project.sessions import CACHES, ClassMeaning, External, Meaning, ScopeMeaning
 
 
 def kept_or_made(scope: Scope, statement: ast.stmt, made: Made) -> str | None:
@@ -71,6 +71,25 @@ def held_by_block(scope: Scope, made: Made) -> bool:
     leaves = any(symbols.functions(class_.module, f"{class_.qualname}.{name}") for name in ("__aexit__", "__exit__"))
     chains = symbols.facts[class_.module].attributes if class_.module in symbols.facts else ()
     return leaves and any(chain.startswith("self.") and chain.endswith((".close", ".aclose")) for chain in chains)
+
+
+def kept_by_cache(scope: Scope) -> str:
+    """The decorator that keeps what the function gives, as it is written: `@lru_cache(maxsize=1)`; "" for none."""
+    for decorator in getattr(scope.node, "decorator_list", ()):
+        means = scope.meaning(decorator.func if isinstance(decorator, ast.Call) else decorator)
+        if isinstance(means, External) and means.dotted in CACHES:
+            return f"@{ast.unparse(decorator)}"
+    return ""
+
+
+def default_of(scope: Scope, node: ast.expr) -> ast.AST | None:
+    """The function or lambda in whose header the expression stands as a default, or as a part of one."""
+    for around in scope.parents.chain(node):
+        if isinstance(around, ast.arguments):
+            return scope.parents.of(around)
+        if isinstance(around, (ast.stmt, ast.Lambda)):
+            return None
+    return None
 
 
 def from_contextlib(callee: Meaning) -> bool:

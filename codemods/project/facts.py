@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Generic, TypeVar
 
 from codemods.project.hashing import Hashed, hashed_once
 
@@ -238,6 +239,7 @@ class GeneratorScope:
     closes: bool
     swallows: bool
     line: int = 0  # of the `yield`
+    closed: int = 0  # line of a close that always runs when the end is reached in order; 0: there is none
     opens: Expression | None = None  # what is called, without arguments, to make what is yielded; None: cannot be told
     awaited: bool = False  # that call is awaited
     made: int = 0  # line of the one call that makes what is yielded, with or without arguments; 0: cannot be told
@@ -254,8 +256,23 @@ class GeneratorScope:
     odd: int = 0  # line of a condition or loop around the yield, or of a `yield` whose value is used
 
 
-class Summary:
-    """What a function does with its parameters, worked out when it is first asked for.
+@dataclass(frozen=True, slots=True)
+class GivenBack:
+    """What a function does, beside giving it back, with a variable of its own that it returns or yields.
+
+    `kept` is the line on which something that is not a call may come to hold it; 0: nowhere.
+    """
+
+    name: str
+    kept: int = 0
+    passed: tuple[Passed, ...] = ()
+
+
+Told = TypeVar("Told")
+
+
+class Summary(Generic[Told]):
+    """What a function does with its parameters, or with what it gives back; worked out when it is first asked for.
 
     Only functions that something of interest is handed to are ever asked about: not one in ten (and working it out
     for all of them was a third of the scan). It compares, and is pickled, as what it is when worked out.
@@ -263,13 +280,13 @@ class Summary:
 
     __slots__ = ("_find", "_uses")
 
-    def __init__(self, find: Callable[[], tuple[ParameterUse, ...]] | tuple[ParameterUse, ...]) -> None:
+    def __init__(self, find: Callable[[], tuple[Told, ...]] | tuple[Told, ...]) -> None:
         """`find` must give the same whenever it is called: it may only read a tree."""
         self._find = None if isinstance(find, tuple) else find
-        self._uses = find if isinstance(find, tuple) else ()
+        self._uses: tuple[Told, ...] = find if isinstance(find, tuple) else ()
 
     @property
-    def uses(self) -> tuple[ParameterUse, ...]:
+    def uses(self) -> tuple[Told, ...]:
         if self._find is not None:
             self._uses = self._find()
             self._find = None
@@ -284,7 +301,7 @@ class Summary:
     def __repr__(self) -> str:
         return f"Summary({self.uses!r})"
 
-    def __reduce__(self) -> tuple[type[Summary], tuple[tuple[ParameterUse, ...]]]:
+    def __reduce__(self) -> tuple[type[Summary[Told]], tuple[tuple[Told, ...]]]:
         return Summary, (self.uses,)
 
 
@@ -333,13 +350,19 @@ class FunctionFacts:
     bindings: tuple[Binding, ...]
     returns: tuple[Expression, ...]
     yields: tuple[Expression, ...]
-    summary: Summary
+    summary: Summary[ParameterUse]
+    gives: Summary[GivenBack]
     returned_as_is: bool  # the body makes one value, and returns it without doing anything with it
     lends: GeneratorScope | None
     streams: int = 0  # line of a call that by its name makes a streaming response
     suspected_later: int = 0  # line of a call in it, nested functions included, that by its name may run things later
     calls: frozenset[str] = frozenset()  # last names of everything called in it, nested functions included
     hands_on: HandedOn | None = None  # a callable that it takes, with all its arguments, goes to one call as it came
+
+    @property
+    def given_back(self) -> tuple[GivenBack, ...]:
+        """What the function does, beside giving it back, with each variable that it may give back."""
+        return self.gives.uses
 
     @property
     def uses(self) -> tuple[ParameterUse, ...]:

@@ -27,6 +27,8 @@ KEEPING = frozenset(
     {"append", "appendleft", "add", "extend", "extendleft", "insert", "put", "put_nowait", "set", "setdefault"}
     | {"update", "register", "push", "heappush"}
 )
+# methods that, awaited or not, by their names hand what they are given to whoever takes it out again
+TAKING = KEEPING | {"enqueue", "send", "send_nowait", "submit"}
 
 
 class Fate(enum.IntEnum):
@@ -219,6 +221,8 @@ def _passed(
             owner = getattr(function_around, "value", None)
             if owner is None or not isinstance(project.meaning(owner, place), SessionMeaning):
                 return Handed(Fate.KEPT, fact)
+    if last_name(passed.function) in TAKING - KEEPING and not isinstance(called, FunctionMeaning):
+        return Handed(Fate.UNKNOWN, fact)
     if isinstance(called, External) and called.dotted in ("functools.partial", "builtins.setattr"):
         return Handed(Fate.CAPTURED, fact)
     if passed.result_kept and not isinstance(called, FunctionMeaning):

@@ -26,6 +26,7 @@ def lending(function: Function) -> GeneratorScope | None:
         closes=_closes(nodes, name),
         swallows=ways.swallows,
         line=yields[0].lineno,
+        closed=ways.closed,
         opens=None if ways.opens is None else expression(ways.opens.func),
         awaited=ways.awaited,
         made=ways.made,

@@ -414,6 +414,10 @@ class Project:
             case _:
                 return UNKNOWN
 
+    def below(self, class_: ClassMeaning) -> tuple[ClassMeaning, ...]:
+        """The classes that inherit from the class."""
+        return tuple(self._subclasses.get(class_, ()))
+
     def _instance_attribute(self, class_: ClassMeaning, name: str) -> Meaning:
         """An attribute of an object that may be of a subclass: what those set under the name counts too."""
         found = [self._class_attribute(class_, name, unbound=False)]

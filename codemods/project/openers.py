@@ -20,6 +20,7 @@ from codemods.project.facts import (
     Replaced,
 )
 from codemods.project.link import Place, Project
+from codemods.project.registries import are_removed
 from codemods.project.sessions import (
     External,
     FunctionMeaning,
@@ -146,6 +147,10 @@ class Customs:
                     if isinstance(given, SessionMeaning) and given.ownership is Ownership.FRESH:
                         found.add(definition.name)
         return frozenset(found)
+
+    @cached_property
+    def registries_are_removed(self) -> bool:
+        return are_removed(self._project)
 
     @cached_property
     def dependencies(self) -> Dependencies:

@@ -33,6 +33,7 @@ from codemods.project.facts import (
 )
 from codemods.project.field_expressions import class_attributes, field_value, returned_value, type_expression
 from codemods.project.fixed_names import fixed_names
+from codemods.project.given_back import given_back
 from codemods.project.handing_on import handed_on
 from codemods.project.lending import lending
 from codemods.project.name_uses import Function, NameUse, Role, name_uses
@@ -251,6 +252,7 @@ class _Scanner:
         yields = self.yields(node, own)
         calls = self.parents.of_kind_within(node, ast.Call)
         called = frozenset([called_name(call.func) for call in calls])
+        given = [*(s.value for s in own if isinstance(s, ast.Return)), *yields]
         self.functions.append(
             FunctionFacts(
                 qualname=qualname,
@@ -270,6 +272,7 @@ class _Scanner:
                 ),
                 yields=tuple(expression(value) for value in yields),
                 summary=Summary(lambda: tuple(self.summary(node))),
+                gives=Summary(lambda: tuple(given_back(node, given, self.parents, self.passed))),
                 returned_as_is=_returned_as_is(node.body),
                 lends=lending(node) if yields else None,
                 streams=_first_call(node, called & STREAMING),

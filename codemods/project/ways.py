@@ -17,6 +17,7 @@ from codemods.project.name_uses import Function
 
 CLOSING = frozenset({"close", "aclose"})
 _HARMLESS = CLOSING | {"rollback", "remove"}
+_UNDER_CONDITION = (ast.IfExp, ast.BoolOp, ast.Lambda, ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp)
 _Path = list[tuple[Sequence[ast.stmt], int, ast.AST]]
 
 
@@ -32,6 +33,7 @@ class Ways:
     after: int = 0
     after_text: str = ""
     swallows: bool = False
+    closed: int = 0
     translates: int = 0
     translates_text: str = ""
     handles: int = 0
@@ -49,6 +51,7 @@ def ways_around(function: Function, yielded: ast.Yield, name: str) -> Ways:
         for earlier in suite[:index]:
             _before(ways, earlier, name)
         for later in suite[index + 1 :]:
+            ways.closed = ways.closed or (0 if ways.after else _closes(later, name))
             _after(ways, later, name)
         _owner(ways, owner, suite, name)
     statement: ast.stmt | None = path[0][0][path[0][1]] if path else None
@@ -126,6 +129,7 @@ def _owner(ways: Ways, owner: ast.AST, suite: Sequence[ast.stmt], name: str) -> 
             for handler in handlers:
                 _handler(ways, handler, name)
             for statement in finalbody:
+                ways.closed = ways.closed or _closes(statement, name)
                 _final(ways, statement, name)
         case ast.With(items=items) | ast.AsyncWith(items=items):
             for item in items:
@@ -183,9 +187,28 @@ def _final(ways: Ways, statement: ast.stmt, name: str) -> None:
     ways.tears_down = ways.tears_down or statement.lineno
 
 
+def _closes(statement: ast.stmt, name: str) -> int:
+    """The line on which the statement closes the variable, under no condition but that there is something to close."""
+    suites: list[list[ast.stmt]] = []
+    match statement:
+        case ast.Expr(value=value):
+            # `await shield(session.close())`, but not `create_task(session.close())`
+            parts = list(ast.walk(value)) if isinstance(value, ast.Await) else [value]
+            closes = any(is_call_of(part, *CLOSING, of=name) for part in parts)
+            return statement.lineno if closes and not any(isinstance(part, _UNDER_CONDITION) for part in parts) else 0
+        case ast.If(test=test, body=body) if _is_about(test, name):
+            suites = [body]
+        case ast.Try(body=body, finalbody=finalbody):
+            suites = [body, finalbody]
+        case ast.With(body=body) | ast.AsyncWith(body=body):
+            suites = [body]  # shielded from being cancelled, or what it raises is suppressed
+    return next((line for suite in suites for inner in suite if (line := _closes(inner, name))), 0)
+
+
 def _item(ways: Ways, item: ast.withitem, name: str) -> None:
     node, target = item.context_expr, item.optional_vars
     if is_name(node, name) or (target is not None and is_name(target, name)):
+        ways.closed = ways.closed or node.lineno
         if is_call_of(node, "begin"):
             _committing(ways, node)
         else:

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from codemods.flow.inline import free_name
-from codemods.flow.lifetime import Lifetime, Obstacle
+from codemods.flow.lifetime import HAND_OVER, Lifetime, Obstacle
 from codemods.flow.made import Made
 from codemods.flow.moving import movable
 from codemods.flow.opening import AS_WRITTEN, Opening, Openings
@@ -34,6 +34,7 @@ from codemods.project.name_uses import Role
 from codemods.project.openers import replaced_by
 from codemods.project.sessions import FunctionMeaning, Ownership
 from codemods.rules.base import Keys, ModuleView
+from codemods.rules.object_session import object_session_reader
 
 _WHOSE = "see what it gives: one that it makes belongs into a block, one that someone else holds does not"
 TASKS = "task-arguments"  # the rule that takes the session from tasks
@@ -90,15 +91,15 @@ class Blocks:
     def judged(self, life: Lifetime, made: Made, statement: ast.stmt) -> Examined | Block:
         """A block, unless something stands in the way of one."""
         scope, session = self.scope, made.session
-        text = made.called or "what makes it"
+        text = f"`{made.called}()`" if made.called else "what makes it"
         if session.own_exit:
             reason = f"its class has a `{session.own_exit}()` of its own, which would run at the end of a block"
             life.obstacles.insert(0, Obstacle(reason, statement.lineno))
         if session.optional and any(use.role is not Role.METHOD for use in life.uses):
-            life.obstacles.insert(0, Obstacle(f"`{text}()` may give None instead of a session", statement.lineno))
+            life.obstacles.insert(0, Obstacle(f"{text} may give None instead of a session", statement.lineno))
         if session.ownership is Ownership.UNKNOWN:
             life.obstacles.insert(
-                0, Obstacle(f"`{text}()` may give a session that someone else holds", statement.lineno, _WHOSE)
+                0, Obstacle(f"{text} may give a session that someone else holds", statement.lineno, _WHOSE)
             )
         version = self.view.settings.sqlalchemy
         if version is not None and version < (1, 4):
@@ -108,8 +109,12 @@ class Blocks:
             life.obstacles.insert(0, Obstacle(reason, statement.lineno, "close it in `finally`"))
         stopped_early = bool(life.obstacles) and life.values is None
         if session.is_async and not scope.is_async and not stopped_early:
-            reason = "an async session in a function that is not async: it cannot be awaited here"
-            life.obstacles.insert(0, Obstacle(reason, statement.lineno, "make the function async"))
+            away = next((one for one in life.obstacles if one.advice == HAND_OVER), None)
+            if away is not None:  # closing it is not up to this function, async or not
+                life.obstacles.insert(0, away)
+            else:
+                reason = "an async session in a function that is not async: it cannot be awaited here"
+                life.obstacles.insert(0, Obstacle(reason, statement.lineno, "make the function async"))
         if not life.obstacles and life.first is None:
             reason = "never used: it holds no connection"
             life.obstacles.append(Obstacle(reason, statement.lineno, "delete the line"))
@@ -120,8 +125,11 @@ class Blocks:
                 " in a block they no longer would"
             )
             life.obstacles.append(Obstacle(reason, leave.line, "load what is read later, then open a block by hand"))
-        if life.leaves and (reader := self._object_session_reader()):
-            reason = f"its objects leave the function, and {reader} asks an object for its session"
+        if life.leaves and (reader := object_session_reader(view=self.view, scope=scope, life=life)):
+            reason = (
+                f"its objects leave the function, and {reader} asks an object for its session: one that left a"
+                " block has none, and it is not told that none of these gets there"
+            )
             life.obstacles.append(Obstacle(reason, life.leaves[0].line, "load eagerly what is read there"))
         if life.obstacles:
             worst = life.obstacles[0]
@@ -158,16 +166,6 @@ class Blocks:
             if isinstance(node, ast.Call)
             and (node.lineno, node.col_offset, node.end_lineno, node.end_col_offset) == place
         )
-
-    def _object_session_reader(self) -> str:
-        """A place that reads the session of an entity behind its back, in a module that calls this function (C7)."""
-        name = self.scope.place.qualname.rpartition(".")[2]
-        symbols = self.view.project.symbols
-        for path in symbols.paths():
-            facts = symbols.facts[path]
-            if facts.object_session_lines and (path == self.view.source.path or name in facts.calls):
-                return f"{path}:{facts.object_session_lines[0]}"
-        return ""
 
     def right(self, node: ast.expr, why: str) -> Right:
         return Right(self.rule, self.view.site(node, self.scope), why, self.aspect(node))

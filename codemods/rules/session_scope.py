@@ -41,26 +41,31 @@ Safety
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from functools import cached_property
 
+from codemods.flow.close_condition import only_while_active
+from codemods.flow.closed_by_holder import Through, closed_by_holder
 from codemods.flow.driving import Form, driven
 from codemods.flow.examine import examine
+from codemods.flow.handed_makers import handed_maker
 from codemods.flow.inline import examine_inline
 from codemods.flow.lent import bound_to, lending_form
-from codemods.flow.lifetime import Closed, Lifetime, Obstacle
+from codemods.flow.lifetime import HAND_OVER, Closed, Lifetime, Obstacle
 from codemods.flow.made import Made, made
 from codemods.flow.objects.lent_out import doubt_of
 from codemods.flow.optional import made_if_none
 from codemods.flow.ownership import (
     alembic,
     closes_in,
+    default_of,
     exit_stack,
     from_contextlib,
     given_to_exit_stack,
     held_by_block,
     is_never_left,
+    kept_by_cache,
     kept_or_made,
 )
 from codemods.flow.scope import Scope, With
@@ -77,8 +82,10 @@ from codemods.plan import (
     Right,
     WidenBlock,
 )
+from codemods.project.link import Place
 from codemods.project.name_uses import Role
 from codemods.project.nodes import SCOPES
+from codemods.project.retaining import retains
 from codemods.project.sessions import (
     External,
     FunctionMeaning,
@@ -87,6 +94,7 @@ from codemods.project.sessions import (
     Ownership,
     ScopeMeaning,
     SessionMeaning,
+    UnknownMeaning,
 )
 from codemods.rules.base import Keys, ModuleView
 from codemods.rules.blocks import IN_A_BLOCK, TASKS, Block, Blocks
@@ -110,7 +118,7 @@ class SessionScope:
 
     def examine(self, view: ModuleView) -> Iterable[Examined]:
         """A finding or a `Right` for every session that the file makes."""
-        keys = Keys(NAME)
+        keys = view.keys(NAME)
         for scope in view.scopes:
             yield from _Scope(view, scope, keys).examine()
 
@@ -146,6 +154,9 @@ class _Scope:
                         blocks.append(found)
                     else:
                         yield found
+                elif found_made is None and (handed := self._handed(node)) is not None:
+                    seen.add(self.scope.statement(node))
+                    yield handed
             elif isinstance(node, With):
                 yield from self._with(node)
             elif isinstance(node, (ast.For, ast.AsyncFor)):
@@ -286,7 +297,7 @@ class _Scope:
 
     def _place(self, statement: ast.stmt, made: Made) -> Examined | Block:
         """What becomes of one session, by where it is made."""
-        settled = self._not_ours(statement, made) or self._chosen(statement, made)
+        settled = self._a_default(statement, made) or self._not_ours(statement, made) or self._chosen(statement, made)
         if settled is not None:
             return settled
         parent = self.scope.parents.of(made.node)
@@ -302,6 +313,11 @@ class _Scope:
                 return self._stored(made, statement, ast.unparse(target))
             case ast.AnnAssign(target=ast.Attribute() as target, value=value) if value is made.node:
                 return self._stored(made, statement, ast.unparse(target))
+            case ast.Assign(targets=[_, _, *_] as targets, value=value) if value is made.node and (
+                kept := next((one for one in targets if isinstance(one, (ast.Attribute, ast.Subscript))), None)
+            ):
+                reason = f"stored on `{ast.unparse(kept)}`: it outlives the function"
+                return self.blocks.manual(made.node, statement, reason, HAND_OVER, undecided=True)
             case ast.Return(value=value) if value is made.node:
                 return self._returned(made, statement)
             case ast.Return(value=ast.Tuple(elts=elements)) if made.node in elements:
@@ -334,16 +350,87 @@ class _Scope:
         reason = "made in a form that cannot be followed"
         return self.blocks.manual(made.node, statement, reason, IN_A_BLOCK, undecided=True)
 
+    def _handed(self, call: ast.Call) -> Examined | None:
+        """A session that a parameter makes, or an attribute, which is a maker as far as calls in view tell."""
+        scope = self.scope
+        if not scope.is_function or call.args or call.keywords or not isinstance(scope.callee(call), UnknownMeaning):
+            return None
+        maker = handed_maker(call.func, scope, self._scopes_of)
+        outer: ast.expr = call
+        above = scope.parents.of(call)
+        if maker is None or maker.awaited != isinstance(above, ast.Await):
+            return None
+        if isinstance(above, ast.Await):
+            outer, above = above, scope.parents.of(above)
+        made = Made(outer, call, SessionMeaning(maker.is_async, Ownership.FRESH))
+        by_contextlib = isinstance(above, ast.Call) and from_contextlib(scope.callee(above))
+        if by_contextlib or isinstance(above, (ast.withitem, ast.Return, ast.Lambda)):
+            return None
+        statement = scope.statement(call)
+        by = f"handed over at {maker.where}" if maker.where else "unless it is given another maker"
+        known = f"`{ast.unparse(call.func)}()` makes a session of `{maker.maker}` ({by})"
+        name, value = bound_to(statement)
+        if value is outer:
+            life = examine(scope, statement, name, is_async=maker.is_async)
+            if life.right:
+                return self.blocks.right(outer, life.right)
+            if _only_returned(life):
+                return self.blocks.right(outer, "a factory: its callers own the session")
+            if life.obstacles and self._left_by_exit(life):
+                return self.blocks.right(outer, "closed when the object is left")
+            what = life.obstacles[0].reason if life.obstacles else f"it is {life.closed}"
+            opened = f"{'async ' if maker.is_async else ''}with {ast.unparse(outer)} as {name}:"
+            advice = life.obstacles[0].advice if life.obstacles else f"open it with `{opened}`"
+        else:
+            found = self._place(statement, made)
+            if isinstance(found, Right):
+                return found
+            if isinstance(found, Finding) and found.level is Level.MANUAL:
+                reason = f"{known}: {found.reason}"
+                return replace(found, message=reason, reason=reason, undecided=found.undecided or not maker.only)
+            what, advice = "nothing closes it", IN_A_BLOCK
+        return self.blocks.manual(outer, statement, f"{known}: {what}", advice, undecided=not maker.only)
+
+    def _scopes_of(self, path: str) -> Sequence[Scope]:
+        there = self.view.beside(path)
+        return there.scopes if there is not None else ()
+
     def _made_if_none(self, made: Made, statement: ast.stmt) -> Finding:
         reason = "made only when none is given: who has to close it depends on the caller"
         advice = "split the function, or use `nullcontext`"
+        return self.blocks.manual(made.node, statement, reason, advice, undecided=True)
+
+    def _a_default(self, statement: ast.stmt, made: Made) -> Examined | None:
+        """`def f(session=F())`"""
+        function = default_of(self.scope, made.node)
+        if function is None or made.session.through or made.session.ownership is Ownership.SHARED:
+            return None
+        when = f"each time `{self.scope.place.qualname}()` runs" if self.scope.is_function else "once, at import"
+        reason = f"made as a default {when}: all calls share one session"
+        advice = "let the default be None, and open a session with a block in the function"
+        return self.blocks.manual(made.node, statement, reason, advice)
+
+    def _not_removed(self, statement: ast.stmt, made: Made) -> Examined | None:
+        """A session of a scoped registry, where nothing in view tells the registry to let go of it."""
+        if made.session.through != "registry" or isinstance(statement, (ast.Return, With)):
+            return None
+        name, value = bound_to(statement)
+        if self.view.customs.registries_are_removed or not self.scope.is_function:
+            return None
+        if value is made.node and examine(self.scope, statement, name, is_async=made.session.is_async).right:
+            return None
+        reason = (
+            "belongs to a scoped registry, which keeps it until its `remove()` is called: nothing in view calls that"
+        )
+        remove = f"{'await ' if made.session.is_async else ''}{made.called or 'the registry'}.remove()"
+        advice = f"call `{remove}` where the request or the job ends, or open a session of a maker with a block"
         return self.blocks.manual(made.node, statement, reason, advice, undecided=True)
 
     def _not_ours(self, statement: ast.stmt, made: Made) -> Examined | None:
         """Sessions that no block belongs around, whatever stands around them."""
         scope, session = self.scope, made.session
         if session.through:
-            return self._of_others(made.node, statement, session)
+            return self._not_removed(statement, made) or self._of_others(made.node, statement, session)
         if held_by_block(scope, made):
             return self.blocks.right(made.node, "closed by the object that holds it, when its block is left")
         stack = exit_stack(scope, made)
@@ -385,6 +472,9 @@ class _Scope:
             return self.blocks.right(made.node, "closed when the object is left")
         for node in ast.walk(self.scope.node):
             if isinstance(node, ast.Try) and closes_in(node.finalbody, target):
+                if condition := only_while_active(node.finalbody, target):
+                    asks = condition.obstacle
+                    return self.blocks.manual(made.node, statement, asks.reason, asks.advice)
                 return self.blocks.right(made.node, "closed in `finally`")
         reason = f"stored on `{target}`: it outlives the function"
         advice = "keep the factory instead of the session, and open a block where the session is used"
@@ -420,7 +510,30 @@ class _Scope:
             return self.blocks.manual(
                 made.node, statement, reason, "make it a generator: `async with ... as s: yield s`"
             )
+        if cache := kept_by_cache(self.scope):
+            kept = f"self.{self.scope.place.qualname.rpartition('.')[2]}"
+            if self._closed_on_exit(kept):
+                return self.blocks.right(made.node, "closed when the object is left")
+            reason = f"`{cache}` keeps it: whoever asks again gets the same session"
+            advice = "keep the maker instead, and open a session with a block where one is used"
+            # a method may close it
+            around = getattr(self.scope.parents.of(self.scope.node), "body", [])
+            return self.blocks.manual(made.node, statement, reason, advice, undecided=closes_in(around, kept))
         return self.blocks.right(made.node, "a factory: its callers own the session")
+
+    def _is_left_elsewhere(self) -> bool:
+        """Whether something else may hold what the function returns: a factory that is not its caller's alone."""
+        return self._retains(self.scope.place)
+
+    def _may_be_held(self, means: Meaning) -> bool:
+        """Whether someone else may still hold a session whose block has ended, and commit what is done with it then."""
+        if isinstance(means, ScopeMeaning):
+            return any(self._retains(Place(one.module, one.qualname)) for one in means.by)
+        return isinstance(means, SessionMeaning) and means.ownership is not Ownership.FRESH
+
+    def _retains(self, place: Place) -> bool:
+        project = self.view.project
+        return any(retains(one, place, project) for one in project.symbols.functions(place.path, place.qualname))
 
     def _bound(self, statement: ast.stmt, name: str, made: Made) -> Examined | Block:
         scope, session = self.scope, made.session
@@ -431,10 +544,15 @@ class _Scope:
         life = examine(scope, statement, name, is_async=session.is_async, tidy=self.view.settings.tidy)
         if life.right:
             return self.blocks.right(made.node, life.right)
-        if _only_returned(life):
+        if _only_returned(life) and not self._is_left_elsewhere():
             return self._returned(made, statement)
         if life.obstacles and self._left_by_exit(life):
             return self.blocks.right(made.node, "closed when the object is left")
+        given = [use for use in life.uses if use.role is not Role.TESTED]
+        if len(given) == 1 and given[0].role is Role.ARGUMENT:
+            through = self._closed_by_holder(life, self.scope.statement(given[0].node), given[0].node, made)
+            if through is not None:
+                return through
         return self._without_tasks(life, statement, made) or self.blocks.judged(life, made, statement)
 
     def _without_tasks(self, life: Lifetime, statement: ast.stmt, made: Made) -> Examined | Block | None:
@@ -503,7 +621,22 @@ class _Scope:
         life = examine_inline(self.scope, statement, made)
         if life.right:
             return self.blocks.right(made.node, life.right)
-        return self.blocks.judged(life, made, statement)
+        through = self._closed_by_holder(life, statement, made.node, made)
+        return through or self.blocks.judged(life, made, statement)
+
+    def _closed_by_holder(self, life: Lifetime, holding: ast.stmt, given: ast.expr, made: Made) -> Examined | None:
+        """`repo = Repo(F())`, and `await repo.session.close()`: what `holding` makes of the session closes it."""
+        found = closed_by_holder(self.scope, holding, given, is_async=made.session.is_async)
+        if found is None or life.closed is not Closed.NEVER:
+            return None
+        if found.through is Through.ALWAYS:
+            return self.blocks.right(made.node, f"closed in `finally` through `{found.holder}` (line {found.line})")
+        if found.through is Through.PERHAPS:
+            reason = f"`{found.holder}`, which holds it, is closed at line {found.line}: it may close it, too"
+            advice = "see what it closes: a session that it leaves open belongs into a block"
+            return self.blocks.manual(made.node, life.statement, reason, advice, undecided=True)
+        life.closed = Closed.HAPPY_PATH if found.through is Through.HAPPY_PATH else Closed.SOME_PATHS
+        return None
 
     # --- with --------------------------------------------------------------------------------------------------
 
@@ -544,6 +677,9 @@ class _Scope:
                 found = widening(self.scope, statement, item.optional_vars.id, is_async=session.is_async)
                 if found is not None:
                     doubt = doubt_of(means, node, self.view.project) if isinstance(means, ScopeMeaning) else ""
+                    if not doubt and self._may_be_held(means):
+                        how = "lend" if isinstance(means, ScopeMeaning) else "give"
+                        doubt = f"`{self.view.text(node)}` may {how} a session that someone else holds"
                     if doubt:
                         where = f"`{found.life.name}` is used at line {found.first_line}, after its block has ended"
                         advice = "open a second block for what follows"

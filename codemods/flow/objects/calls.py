@@ -8,6 +8,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from codemods.flow.objects import harmless_calls, results, selects, statement_parts
+from codemods.flow.objects.asking import DICTS, STATES, asked, asked_of_state
 from codemods.flow.objects.collection_calls import FILLING, READING
 from codemods.flow.objects.record import Serialized
 from codemods.flow.objects.values import (
@@ -44,7 +45,7 @@ from codemods.flow.objects.values import (
 )
 from codemods.flow.objects.world import Standing, stand
 from codemods.flow.values import SELECTS
-from codemods.project.expressions import expression, is_logging
+from codemods.project.expressions import called_name, expression, is_logging
 from codemods.project.mapped_classes import mapped
 from codemods.project.models import is_schema
 from codemods.project.sessions import (
@@ -69,7 +70,14 @@ _CASTS = frozenset({"typing.cast", "typing_extensions.cast"})
 _GATHERING = frozenset({"asyncio.gather"})
 _AWAITING = frozenset({"asyncio.wait_for", "asyncio.shield", "asyncio.create_task", "asyncio.ensure_future"})
 _TAKING_OUT = frozenset({"expunge", "expunge_all", "close", "aclose", "reset", "invalidate"})
+CLOSING = frozenset({"contextlib.closing", "contextlib.aclosing"})
 _PASSING = frozenset({"random.choice", "random.sample", "copy.copy", "copy.deepcopy", "functools.reduce"})
+_SETTERS = {  # with whether nothing is written for it
+    "sqlalchemy.orm.attributes.set_committed_value": True,
+    "sqlalchemy.orm.attributes.set_attribute": False,
+    "builtins.setattr": False,
+}
+_STATES_AND_SETTERS = frozenset(name.rpartition(".")[2] for name in [*_SETTERS, *STATES, *DICTS])
 _VALIDATING = frozenset({"model_validate", "from_orm", "parse_obj", "validate"})
 
 
@@ -80,6 +88,8 @@ class Calls:
         self._all = evaluation
 
     def call(self, node: ast.Call) -> Value:
+        if called_name(node.func) in _STATES_AND_SETTERS and self._is_set(node):
+            return PLAIN
         if isinstance(node.func, ast.Attribute):
             base = self._all.value(node.func.value)
             if node.func.attr in _TAKING_OUT and not any(isinstance(one, SessionValue) for one in base):
@@ -95,8 +105,15 @@ class Calls:
                 return found
             if (harmless := self._harmless(node)) is not None:
                 return harmless
+            if self._all.functions.is_of_the_base(node):
+                return self._all.functions.initialized_by_base(node)
+            self._keeper_called(node, node.func.value)
             starts = statement_parts.starts_statement(node, self._all.scope)
-            if node.func.attr not in READING and not starts:
+            # what a method of a class of the project does is not told by its name
+            reads = node.func.attr in READING and not any(
+                isinstance(one, Unknown) and (one.holds or one.keeps) for one in base
+            )
+            if not reads and not starts:
                 self._all.session_calls.wrote_on(base, node.lineno)
         elif isinstance(node.func, ast.Name):
             held = self._all.world.names.get(node.func.id, EMPTY)
@@ -108,19 +125,73 @@ class Calls:
                 return harmless
         elif (harmless := self._harmless(node)) is not None:
             return harmless
+        elif numbers := self._all.held_by(self._all.value(node.func)):
+            return self._closure(node, value(Bearer(None, numbers)))  # `(lambda: session.close())()`
         return self._function(node)
+
+    def _keeper_called(self, node: ast.Call, owner: ast.expr) -> None:
+        """A method is called on something of which an attribute was set here: it has what that is."""
+        if not isinstance(owner, ast.Name):
+            return
+        start = f"{owner.id}."
+        kept = [given for name, given in self._all.world.names.items() if name.startswith(start)]
+        for number in sorted({number for one in kept for number in self._all.held_by(one)}):
+            self._all.session_calls.unknown(number, node.lineno)
+        for origin in {one.origin for each in kept for one in objects(each)}:
+            self._all.session_calls.touched(origin, node.lineno)
+
+    def _is_set(self, node: ast.Call) -> bool:
+        """Whether a call only sets an attribute of an object; one that tells what is loaded is noted."""
+        called = self._all.scope.callee(node)
+        if not isinstance(called, External) or not node.args:
+            return False
+        if called.dotted in STATES or called.dotted in DICTS:
+            for held in objects(self._all.value(node.args[0])):
+                found = asked_of_state(self._all.scope, node, held)
+                if called.dotted in DICTS:
+                    found = asked(self._all.scope, node, held)
+                if found is not None:
+                    self._all.record.asked[found] = None
+            return False
+        if called.dotted not in _SETTERS or len(node.args) < 3 or node.keywords:
+            return False
+        base, _, given = (self._all.value(argument) for argument in node.args[:3])
+        name = node.args[1].value if isinstance(node.args[1], ast.Constant) else None
+        for one in base:
+            if not isinstance(one, One):
+                continue
+            known = mapped(one.class_, self._all.project) if one.class_ is not None else None
+            if not one.names and isinstance(name, str) and (known is None or name in known.relationships):
+                self._all.session_calls.given(one.origin, name)
+                for other in objects(given):
+                    self._all.world.relate(one.origin, other.origin)
+        return _SETTERS[called.dotted] and all(isinstance(one, (One, Nothing)) for one in base)
 
     def _harmless(self, node: ast.Call) -> Value | None:
         """What a call gives that changes nothing; None: it may change something, or is none of these."""
         scope = self._all.scope
         if harmless_calls.is_message(node, scope):
-            self.arguments(node)  # what is computed for a message may do anything
+            given = self.arguments(node)  # what is computed for a message may do anything
+            if self._are_called(node, given):
+                return None
             return PLAIN
         if statement_parts.only_builds(node, scope, self._all.value):
             return UNKNOWN if self._is_given_values(node) else None
         if harmless_calls.computes(node, scope):
             return PLAIN if self._is_given_values(node) else None
         return None
+
+    def _are_called(self, node: ast.Call, given: list[Value]) -> bool:
+        """Whether something among the arguments of a message may be called by it: `opt(lazy=True).info("{}", note)`."""
+        arguments = [*node.args, *(keyword.value for keyword in node.keywords)]
+        named = [one for one in arguments if isinstance(one, (ast.Name, ast.Attribute))]
+        for inner in union(given):
+            if isinstance(inner, Closure) or (isinstance(inner, Bearer) and inner.class_ is None):
+                return True
+        if any(isinstance(self._all.scope.meaning(one), FunctionMeaning) for one in named):
+            return True
+        told = all(isinstance(one, (ast.Constant, ast.JoinedStr, ast.Lambda)) for one in arguments)
+        return not told and harmless_calls.is_lazy(node)
 
     def _is_given_values(self, node: ast.Call) -> bool:
         """Whether no argument is an entity, a session, or something out of a session: what it does reaches none."""
@@ -264,6 +335,8 @@ class Calls:
                 return found
         if dotted in _CASTS and len(given) > 1:
             return given[1]
+        if dotted in CLOSING and len(given) == 1 and any(isinstance(one, SessionValue) for one in given[0]):
+            return given[0]  # it gives what it closes at its end
         if dotted in _GATHERING:
             gathered = tuple(awaited(one) for one in given)
             if any(self._all.number(one.origin) for each in gathered for one in objects(each)):
@@ -315,6 +388,8 @@ class Calls:
             source = self._all.iterable(given[0])
             return value(Many(elements(listed(source)), is_doubled(source), lazy=name in ("reversed", "iter")))
         if name in _FIRSTS and given:
+            if any(one.arg in ("key", None) and not isinstance(one.value, ast.Lambda) for one in node.keywords):
+                self._all.session_calls.wrote_somewhere(node.lineno)
             return (
                 union([self._all.each(given[0]), *given[1:2]]) if name == "next" else self._all.each(union(given[:1]))
             )
@@ -332,6 +407,11 @@ class Calls:
                 if isinstance(each, One):
                     self._all.touched(each, node.lineno)
             return PLAIN
+        if name == "getattr" and given and (held := self._all.held_by(given[0])):
+            # `getattr(session, "expunge_all")`: whoever has a method has the session
+            for number in held:
+                self._all.session_calls.unknown(number, node.lineno)
+            return value(Bearer(None, held))
         if name == "getattr" and given:
             return self._passed_on(node, given[:1]) if len(node.args) > 1 else UNKNOWN
         return None
@@ -363,13 +443,14 @@ class Calls:
             return PLAIN
         if (made := self.made_session(node)) is not None:
             return made
+        self._all.functions.initialized(node, class_, given_values)
         held = frozenset(number for one in given_values for number in sessions(one))
         if held:
             return value(Bearer(class_, held))
         for one in {inner for each in given_values for inner in objects(each)}:
             if self.is_own(number := self._all.number(one.origin)):
                 return value(Unknown(f"{ast.unparse(node.func)}(...)", number, holds=True))
-        return UNKNOWN
+        return value(Unknown(keeps=True)) if any(objects(one) for one in given_values) else UNKNOWN
 
     def _unknown(self, node: ast.Call) -> Value:
         """Something that is not in view is called."""
@@ -379,7 +460,10 @@ class Calls:
             schema = owner if isinstance(owner, ClassMeaning) else None
             if schema is not None and node.func.attr in _VALIDATING and is_schema(schema, self._all.project):
                 for one in {inner for each in given for inner in objects(self._all.iterable(each))}:
-                    found = Serialized(one, schema, node.lineno, self._all.is_left(one.origin.session))
+                    self._all.noted_where_caught(node, one)
+                    by_hand = self._all.world.standing(one.origin).loaded
+                    left = self._all.is_left(one.origin.session)
+                    found = Serialized(one, schema, node.lineno, left, by_hand, self._all.world.tested)
                     self._all.record.serialized[found] = None
                 return PLAIN
             base = self._all.value(node.func.value)

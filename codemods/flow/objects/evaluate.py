@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import ast
 from dataclasses import replace
+from functools import cached_property
 from typing import Protocol
 
 from codemods.flow.objects import results
+from codemods.flow.objects.asking import asked, caught
 from codemods.flow.objects.calls import Calls
 from codemods.flow.objects.collection_calls import CollectionCalls
 from codemods.flow.objects.function_calls import FunctionCalls
 from codemods.flow.objects.narrow import may_be, narrowed
-from codemods.flow.objects.record import Passed, Read, Record, Seen, Session, Summary, Watched
+from codemods.flow.objects.record import Asked, Passed, Read, Record, Seen, Session, Summary, Watched
 from codemods.flow.objects.session_calls import SessionCalls
 from codemods.flow.objects.values import (
     EMPTY,
@@ -45,6 +47,7 @@ from codemods.flow.objects.values import (
     listed,
     objects,
     sessions,
+    unguarded,
     union,
     value,
 )
@@ -52,6 +55,7 @@ from codemods.flow.objects.world import SessionStanding, Standing, World, joined
 from codemods.flow.scope import Scope
 from codemods.flow.values import METHODS
 from codemods.project.mapped_classes import mapped
+from codemods.project.nodes import walk
 from codemods.project.sessions import (
     ClassMeaning,
     CoroutineMeaning,
@@ -63,6 +67,7 @@ from codemods.project.sessions import (
 )
 from codemods.syntax import nodes
 
+_FROM_ELSEWHERE = frozenset({How.GIVEN, How.CALLED})
 _WAITING = frozenset({"asyncio.wait_for", "asyncio.shield", "asyncio.gather"})
 
 
@@ -102,6 +107,7 @@ class Evaluation:
         self.session_calls = SessionCalls(self)
         self.collections = CollectionCalls(self)
         self.functions = FunctionCalls(self)
+        self.bound = _bound_again(scope)
         self.loops: list[set[One]] = []  # the loops around, each with the objects that it meets once
 
     # --- expressions -------------------------------------------------------------------------------------------
@@ -285,6 +291,8 @@ class Evaluation:
         match target:
             case ast.Name(id=name):
                 self.world.names[name] = given
+                if name in self._outer_names:
+                    self.escaped(given, target.lineno)
             case ast.Tuple(elts=targets) | ast.List(elts=targets):
                 self._unpack(targets, given)
             case ast.Starred(value=inner):
@@ -313,6 +321,19 @@ class Evaluation:
                     self.value(inner)
                     self.session_calls.wrote_somewhere(target.lineno)
 
+    @cached_property
+    def _outer_names(self) -> frozenset[str]:
+        """The names that the function binds for others, too: `global current`."""
+        declared = [one for one in self.scope.statements() if isinstance(one, (ast.Global, ast.Nonlocal))]
+        return frozenset(name for one in declared for name in one.names)
+
+    def escaped(self, given: Value, line: int) -> None:
+        """Something is put where other functions find it."""
+        if objects(given):
+            self.session_calls.wrote_somewhere(line)
+        for number in self.held_by(given):
+            self.session_calls.kept(number, line)
+
     def _unpack(self, targets: list[ast.expr], given: Value) -> None:
         found: list[list[Value]] = [[] for _ in targets]
         starred = any(isinstance(target, ast.Starred) for target in targets)
@@ -338,10 +359,11 @@ class Evaluation:
                 continue
             known = mapped(one.class_, self.project) if one.class_ is not None else None
             self.touched(one, line, writes=known is None or bool(one.names) or known.may_have(attribute))
+            if one.class_ is None and not one.names:
+                self.session_calls.given(one.origin, attribute)  # it may be a relationship
             if known is not None and attribute in known.relationships:
                 if not one.names:
-                    standing = self.world.standing(one.origin)
-                    stand(self.world, one.origin, loaded=standing.loaded | {attribute})
+                    self.session_calls.given(one.origin, attribute)
                 for other in objects(given):
                     self.tie(one.origin, other.origin, line)
 
@@ -397,6 +419,10 @@ class Evaluation:
                         found.append(union(inner) if inner else PLAIN)
                 case Row():
                     found.append(UNKNOWN)
+                case Bearer(class_=ClassMeaning()) if (
+                    held := self.functions.attribute(node, one, attribute)
+                ) is not None:
+                    found.append(held)
                 case Plain() | Result() | Query():
                     found.append(PLAIN)
                 case _:
@@ -407,35 +433,45 @@ class Evaluation:
         if attribute == "awaitable_attrs" or (one.names and one.names[-1] == "awaitable_attrs"):
             return self._awaitable(one, attribute)
         known = mapped(one.class_, self.project) if one.class_ is not None else None
-        read = Read(
-            one, attribute, node.lineno, node.col_offset, ast.unparse(node), self.is_left(self.number(one.origin))
-        )
+        if attribute == "__dict__":
+            self.record.asked[asked(self.scope, node, one)] = None
+        by_hand = self.world.standing(one.origin).loaded
+        left = self.is_left(self.number(one.origin))
+        read = Read(one, attribute, node.lineno, node.col_offset, ast.unparse(node), left, by_hand, self.world.tested)
         if known is None:
             if one.class_ is not None:
                 return UNKNOWN
-            self.record.reads[read] = None
-            return value(One(one.origin, (*one.names, attribute)))
+            self._read(node, read)
+            return value(One(one.origin, (*one.names, attribute), guards=one.guards))
         relationship = known.relationships.get(attribute)
         if relationship is None:
             if attribute in known.proxies:
-                self.record.reads[read] = None
+                self._read(node, read)
                 return UNKNOWN
             self._property(one, attribute, node.lineno)
             plain = attribute in known.columns or attribute in known.column_properties
             return PLAIN if plain else UNKNOWN
         above = self.scope.parents.of(node)
-        given = one.origin.how in (How.GIVEN, How.CALLED)
         if not (relationship.lazy == "write_only" and isinstance(above, ast.Attribute)):
             # `user.orders.select()` makes a statement, and works without a session
-            if not (given and attribute in self.record.loaded_here.get(one.origin, ()) and not one.names):
-                self.record.reads[read] = None
+            self._read(node, read)
         session = self.session_of(self.number(one.origin))
         if session is not None and not session.is_async and not one.names and not read.left:
             self.session_calls.loaded(one.origin, attribute)  # it loads lazily
-        other = One(one.origin, (*one.names, attribute), relationship.target)
+        other = One(one.origin, (*one.names, attribute), relationship.target, one.guards)
         if relationship.to_many is None:
             return value(replace(other, class_=None))
         return value(Many(value(other), relation=True)) if relationship.to_many else value(other, Nothing())
+
+    def _read(self, node: ast.Attribute, read: Read) -> None:
+        self.record.reads[read] = None
+        self.noted_where_caught(node, read.one, read.attribute)
+
+    def noted_where_caught(self, node: ast.expr, one: One, attribute: str = "") -> None:
+        """Something of a detached object is read: it is noted where the code does something else if that raises."""
+        if self.is_left(self.number(one.origin)) or one.origin.how in _FROM_ELSEWHERE:
+            if text := caught(self.scope, node):
+                self.record.asked[Asked(one, attribute, node.lineno, text)] = None
 
     def _property(self, one: One, attribute: str, line: int) -> None:
         """`user.home_city`, where that is a property of the class: it gets the object."""
@@ -446,7 +482,8 @@ class Evaluation:
                 if len(self.project.symbols.functions(base.module, name)) == 1:
                     left = self.is_left(one.origin.session)
                     function = FunctionMeaning(base.module, name, bound=True)
-                    self.record.passed[Passed(one, function, 0, None, line, left)] = None
+                    by_hand = self.world.standing(one.origin).loaded
+                    self.record.passed[Passed(one, function, 0, None, line, left, by_hand, self.world.tested)] = None
                     return
 
     def _awaitable(self, one: One, attribute: str) -> Value:
@@ -460,7 +497,7 @@ class Evaluation:
             return value(Later(UNKNOWN))
         if not owner.names and not self.is_left(self.number(one.origin)):
             self.session_calls.loaded(one.origin, attribute)
-        other = One(one.origin, (*owner.names, attribute), relationship.target)
+        other = One(one.origin, (*owner.names, attribute), relationship.target, one.guards)
         return value(Later(value(Many(value(other))) if relationship.to_many else value(other, Nothing())))
 
     def _item(self, base: Value, key: ast.expr) -> Value:
@@ -571,7 +608,9 @@ class Evaluation:
             for one in objects(value(each), rows=True)
         )
         if known is None or not held:
-            self.world.objects[origin] = Standing(attached=True, may_be_attached=True)
+            session = self.world.sessions.get(self.number(origin))
+            doubt = session.kept if session is not None else 0
+            self.world.objects[origin] = Standing(attached=True, may_be_attached=True, may_be_expunged=doubt)
 
     def each(self, given: Value) -> Value:
         """What iterating over the value gives."""
@@ -602,8 +641,19 @@ class Evaluation:
                 self.world.names.pop(name, None)
         if table:
             return value(Table(values[1]))
-        others = {one for one in objects(values[0]) - source if one.origin.how is not How.MADE or one.names}
+        met = {unguarded(one) for one in source}
+        others = {one for one in objects(values[0]) if unguarded(one) not in met}
+        others = {one for one in others if one.origin.how is not How.MADE or one.names}
         return value(Many(values[0], doubled or bool(others), lazy))
+
+
+def _bound_again(scope: Scope) -> frozenset[str]:
+    """The names that the function binds itself: a parameter among them need not be what was given."""
+    return frozenset(
+        node.id
+        for node in walk(scope.node)
+        if isinstance(node, ast.Name) and isinstance(node.ctx, (ast.Store, ast.Del))
+    )
 
 
 def _targets(target: ast.expr) -> list[str]:

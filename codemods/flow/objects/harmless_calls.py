@@ -14,9 +14,10 @@ from __future__ import annotations
 
 import ast
 
-from codemods.flow.bound_once import bound_inside, is_declared_inside
+from codemods.flow.bound_once import bound_inside, is_declared_inside, stars_giving
 from codemods.flow.reaching import bindings_of
 from codemods.flow.scope import Scope
+from codemods.project.assigned import is_assigned, is_assigned_somewhere
 from codemods.project.expressions import LOG_METHODS, expression
 from codemods.project.facts import Attribute, Call, Expression, Name
 from codemods.project.link import Place, Project
@@ -94,6 +95,16 @@ def is_message(node: ast.Call, scope: Scope) -> bool:
     if isinstance(root, ast.Name) and bound_inside(node, root.id, scope):
         return False
     return _is_logger(expression(function.value), scope.place, scope.project, _DEEP)
+
+
+def is_lazy(node: ast.Call) -> bool:
+    """`logger.opt(lazy=True).info("{}", count)`: what the message is given is called for what it says."""
+    inner: ast.expr = node.func
+    while isinstance(inner, (ast.Attribute, ast.Call)):
+        if isinstance(inner, ast.Call) and any(one.arg in ("lazy", None) for one in inner.keywords):
+            return True
+        inner = inner.func if isinstance(inner, ast.Call) else inner.value
+    return False
 
 
 def computes(node: ast.Call, scope: Scope) -> bool:
@@ -273,6 +284,10 @@ def _is_member(path: str, name: str, project: Project, depth: int) -> bool:
     values, imported = symbols.binding(path, name), symbols.imports(path, "", name)
     if symbols.functions(path, name) or symbols.class_(path, name) or depth == 0 or not (values or imported):
         return False
+    if is_assigned(path, name, project) or not all(
+        _is_member(star, name, project, depth - 1) for star in stars_giving(name, path, symbols)
+    ):
+        return False
     for one in imported:
         module = symbols.module_path(one.module, path)
         if module is None and one.attribute is not None:
@@ -286,7 +301,9 @@ def _is_member(path: str, name: str, project: Project, depth: int) -> bool:
 def _is_logger_attribute(class_: ClassMeaning, name: str, project: Project, depth: int) -> bool:
     """`self.logger`, where every assignment to it in the class and its bases is one of a logger."""
     values = []
-    for base in project.bases(class_):
+    if is_assigned_somewhere(name, project):
+        return False
+    for base in [*project.bases(class_), *project.below(class_)]:
         facts = project.class_facts(base) if isinstance(base, ClassMeaning) else None
         if facts is None or not isinstance(base, ClassMeaning):
             continue

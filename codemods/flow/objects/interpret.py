@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 
 from codemods.flow.made import made
+from codemods.flow.objects.calls import CLOSING
 from codemods.flow.objects.evaluate import Evaluation, Summaries
 from codemods.flow.objects.lent_out import doubt_of, is_harmless
-from codemods.flow.objects.narrow import narrowed
+from codemods.flow.objects.narrow import narrowed, of_class
 from codemods.flow.objects.record import Exit, Planned, Record, Watched
 from codemods.flow.objects.sight import runs_orm
 from codemods.flow.objects.values import (
@@ -17,6 +18,7 @@ from codemods.flow.objects.values import (
     NOTHING,
     PLAIN,
     UNKNOWN,
+    Bearer,
     Closure,
     How,
     Many,
@@ -25,13 +27,14 @@ from codemods.flow.objects.values import (
     Origin,
     SessionValue,
     Value,
+    agreed,
     awaited,
     is_doubled,
     objects,
     union,
     value,
 )
-from codemods.flow.objects.world import World, joined, same
+from codemods.flow.objects.world import World, joined, of_names, same
 from codemods.flow.reaching import captures
 from codemods.flow.scope import Scope
 from codemods.project.expressions import annotation
@@ -50,6 +53,7 @@ from codemods.project.sessions import (
 )
 
 _ROUNDS = 6
+_TRANSACTIONS = frozenset({"begin", "begin_nested"})
 
 
 @dataclass(slots=True)
@@ -58,6 +62,18 @@ class _Loop:
 
     breaks: list[World | None] = field(default_factory=list)
     continues: list[World | None] = field(default_factory=list)
+    depth: int = 0  # how many statements with something to do at their end are around the loop
+
+
+@dataclass(slots=True)
+class _Ending:
+    """The ways that leave a statement which has something to do at its end, before that is done.
+
+    Each is kept with where it leads: a `return` with what it gives and how things stand there, or the list of a loop.
+    """
+
+    returns: list[tuple[ast.Return, Value, World, World]] = field(default_factory=list)
+    jumps: list[tuple[_Loop, list[World | None], World]] = field(default_factory=list)
 
 
 def run(
@@ -92,6 +108,7 @@ class _Runner:
         self.record = evaluation.record
         self.loops: list[_Loop] = []
         self.raising: list[list[World | None]] = []
+        self.endings: list[_Ending] = []
         self.dead = False  # no way leads to where we are
         self.optional: set[str] = set()  # the parameters that are None unless they are given
 
@@ -194,11 +211,11 @@ class _Runner:
                 self._match(node)
             case ast.Break():
                 if self.loops:
-                    self.loops[-1].breaks.append(self.all.world)
+                    self._jump(self.loops[-1], self.loops[-1].breaks)
                 self.dead = True
             case ast.Continue():
                 if self.loops:
-                    self.loops[-1].continues.append(self.all.world)
+                    self._jump(self.loops[-1], self.loops[-1].continues)
                 self.dead = True
             case ast.Delete(targets=targets):
                 for target in targets:
@@ -242,13 +259,41 @@ class _Runner:
     def _leave(self, node: ast.Return, given: Value) -> None:
         given = awaited(given) if isinstance(node.value, ast.Await) else given
         world = self.all.world.copy()
+        self._left(node, given, world, world)
+
+    def _left(self, node: ast.Return, given: Value, world: World, after: World) -> None:
+        """A `return` leads out of what is around it: `after` is how things stand by now."""
+        if self.endings:
+            self.endings[-1].returns.append((node, given, world, after))
+            return
         known = self.record.exits.get(node)
         if known is not None:
-            held = {one.origin for one in objects(union([known.value, given]), rows=True)}
-            both = joined([known.world, world], named_only=True, also=held)
-            assert both is not None
-            given, world = union([known.value, given]), both
-        self.record.exits[node] = Exit(node, given, world)
+            same_end = world is after and known.world is known.after
+            world = _of_both((known.value, known.world), (given, world))
+            after = world if same_end else _of_both((known.value, known.after), (given, after))
+            given = agreed(union([known.value, given]))
+        self.record.exits[node] = Exit(node, given, world, after)
+
+    def _jump(self, loop: _Loop, way: list[World | None]) -> None:
+        if len(self.endings) > loop.depth:
+            self.endings[-1].jumps.append((loop, way, self.all.world))
+        else:
+            way.append(self.all.world)
+
+    def _ended(self, ending: _Ending, finish: Callable[[], None]) -> None:
+        """Lets each way out of a statement do what is to be done at its end, and go on from there."""
+        before, dead = self.all.world, self.dead
+        for node, given, world, after in ending.returns:
+            self._go(after.copy())
+            finish()
+            if not self.dead:
+                self._left(node, given, world, self.all.world)
+        for loop, way, world in ending.jumps:
+            self._go(world.copy())
+            finish()
+            if not self.dead:
+                self._jump(loop, way)
+        self.all.world, self.dead = before, dead
 
     # --- ways that part ------------------------------------------------------------------------------------------
 
@@ -275,8 +320,19 @@ class _Runner:
         subject = self.all.value(node.subject)
         start = self.all.world
         ends: list[World | None] = [start]
+        tested = node.subject.id if isinstance(node.subject, ast.Name) else ""
         for case in node.cases:
             world = start.copy()
+            if tested and (classes := _matched(case.pattern)):
+                taken = of_class(tested, ast.Tuple(classes, ast.Load()), True, world, self.all)
+                if _takes_all(case):
+                    start = of_class(tested, ast.Tuple(classes, ast.Load()), False, start, self.all) or start
+                    ends[0] = start
+                if taken is None:
+                    continue
+                world, subject = taken, taken.names.get(tested, subject)
+            elif tested:
+                subject = start.names.get(tested, subject)
             for name in captures(case.pattern):
                 world.names[name] = UNKNOWN
             if isinstance(case.pattern, ast.MatchAs) and case.pattern.name is not None:
@@ -295,7 +351,7 @@ class _Runner:
                 return
         given = self.all.iterable(self.all.value(node.iter))
         start = self.all.world
-        loop = _Loop()
+        loop = _Loop(depth=len(self.endings))
         self.loops.append(loop)
         met = {inner for each in given if isinstance(each, Many) for inner in objects(each.element)}
         self.all.loops.append(set() if is_doubled(given) else met)
@@ -326,7 +382,7 @@ class _Runner:
         self._go(joined([last, *loop.breaks], named_only=True))
 
     def _while(self, node: ast.While) -> None:
-        loop = _Loop()
+        loop = _Loop(depth=len(self.endings))
         self.loops.append(loop)
         self.all.loops.append(set())
         entry: World | None = self.all.world
@@ -350,6 +406,11 @@ class _Runner:
     def _try(self, node: ast.Try | ast.TryStar) -> None:
         start = self.all.world.copy()
         points: list[World | None] = [start]
+        ending, thrown = _Ending(), list[World | None]()
+        outside = self.raising
+        if node.finalbody:
+            self.endings.append(ending)
+            self.raising = [thrown]  # what is raised gets further out only behind the `finally`
         self.raising.append(points)
         end = self._branch(start, node.body)
         self.raising.pop()
@@ -366,11 +427,21 @@ class _Runner:
             ends.append(self._branch(world, handler.body))
         self._go(joined(ends, named_only=True))
         if node.finalbody:
-            if self.dead:
-                self._branch(raised, node.finalbody)
-                self.dead = True
-            else:
+            self.endings.pop()
+            self.raising = outside
+            self._ended(ending, lambda: self.suite(node.finalbody))
+            after = self._thrown([start, *thrown], node.finalbody)
+            for waiting in self.raising:
+                waiting.append(after)
+            if not self.dead:
                 self.suite(node.finalbody)
+
+    def _thrown(self, points: Sequence[World | None], suite: Sequence[ast.stmt]) -> World | None:
+        """How things stand behind a `finally` that is run because something is raised."""
+        before, dead = self.all.world, self.dead
+        end = self._branch(joined(points, named_only=True), suite)
+        self.all.world, self.dead = before, dead
+        return end
 
     def _entered(self, node: ast.For | ast.AsyncFor, name: str, means: SessionMeaning) -> None:
         """A loop that is to become a block."""
@@ -388,6 +459,7 @@ class _Runner:
         opened: list[int] = []
         committing: list[int] = []
         flushing: list[int] = []
+        lent: list[Value] = []
         for item in node.items:
             number = self._opened(node, item) or self._closed(node, item)
             if number:
@@ -398,6 +470,8 @@ class _Runner:
             if (saved := self._begun(item.context_expr, "begin_nested")) is not None:
                 flushing.append(saved)
             given = self.all.value(item.context_expr)
+            if begun is None and saved is None:
+                lent += self._lent(item.context_expr, given)
             if item.optional_vars is not None:
                 entered = [one for one in given if isinstance(one, SessionValue)]
                 self.all.bind(item.optional_vars, frozenset(entered) if entered else UNKNOWN)
@@ -407,7 +481,32 @@ class _Runner:
         suppresses = _commits(node.body) and any(self._suppresses(item.context_expr) for item in node.items)
         if suppresses:
             self.raising.append(points)
+        line = node.end_lineno or node.lineno
+        someone_elses = [one for one in committing if not self._is_own(one)]
+
+        def finish() -> None:
+            for number in flushing:
+                self.all.session_calls.flush(number)
+            for number in committing:
+                self.all.session_calls.commit(number, line)
+            self.all.functions.doubt(lent, line)
+
+        if framed := bool(someone_elses or lent):
+            ending, thrown, outside = _Ending(), list[World | None](), self.raising
+            self.endings.append(ending)
+            self.raising = [*outside, thrown] if lent else outside
         self.suite(node.body)
+        if framed:
+            self.endings.pop()
+            self.raising = outside
+            self._ended(ending, finish)
+            if lent and thrown and outside:
+                before, dead = self.all.world, self.dead
+                self._go(joined(thrown, named_only=True))
+                self.all.functions.doubt(lent, line)
+                for waiting in outside:
+                    waiting.append(self.all.world)
+                self.all.world, self.dead = before, dead
         if suppresses:
             # what it raises does not get further: every statement may be the last one
             self.raising.pop()
@@ -415,15 +514,27 @@ class _Runner:
         if self.dead:
             return
         self.record.ends[node] = joined([self.record.ends.get(node), self.all.world]) or self.all.world
-        for number in flushing:
-            self.all.session_calls.flush(number)
-        for number in committing:
-            self.all.session_calls.commit(number, node.end_lineno or node.lineno)
+        finish()
         for number in reversed(opened):
             session = self.all.session_of(number)
             if session is not None and session.commits:
                 self.all.session_calls.commit(number, node.end_lineno or node.lineno)
             self.all.session_calls.emptied(number, node.end_lineno or node.lineno, ends=True)
+
+    def _is_own(self, number: int) -> bool:
+        session = self.all.session_of(number)
+        return session is not None and session.own
+
+    def _lent(self, node: ast.expr, given: Value) -> list[Value]:
+        """The sessions and objects that a context manager has: at its end it may do anything to them."""
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr in _TRANSACTIONS:
+            if all(isinstance(one, Bearer) and one.class_ is None for one in given):
+                return []
+        found = [given]
+        for argument in [*node.args, *(one.value for one in node.keywords)] if isinstance(node, ast.Call) else ():
+            if isinstance(argument, (ast.Name, ast.Attribute)):
+                found.append(self.all.value(argument))
+        return [one for one in found if self.all.held_by(one) or objects(one)]
 
     def _suppresses(self, node: ast.expr) -> bool:
         """`contextlib.suppress(...)`."""
@@ -432,6 +543,8 @@ class _Runner:
 
     def _opened(self, node: ast.With | ast.AsyncWith, item: ast.withitem) -> int:
         """The number of the session that an item of a `with` opens; 0: it opens none of its own."""
+        if self._closes_another(item.context_expr):
+            return 0
         means = self.scope.meaning(item.context_expr)
         commits, plain, may_not = False, True, False
         if isinstance(means, ScopeMeaning):
@@ -477,6 +590,16 @@ class _Runner:
             self.all.bind(item.optional_vars, value(SessionValue(number)))
         return number
 
+    def _closes_another(self, node: ast.expr) -> bool:
+        """`aclosing(session)`, where that is a session of another block, or of someone else."""
+        called = self.scope.callee(node) if isinstance(node, ast.Call) else None
+        if not isinstance(called, External) or called.dotted not in CLOSING or not isinstance(node, ast.Call):
+            return False
+        if len(node.args) != 1 or not isinstance(node.args[0], (ast.Name, ast.Attribute)):
+            return False
+        held = [self.all.session_of(number) for number in self.all.held_by(self.all.value(node.args[0]))]
+        return any(one is not None and (one.block is not None or not one.own) for one in held)
+
     def _closed(self, node: ast.With | ast.AsyncWith, item: ast.withitem) -> int:
         """`async with session:`, where the function has made it: the number of the session."""
         if not isinstance(item.context_expr, ast.Name):
@@ -499,6 +622,36 @@ class _Runner:
                 numbers = [one.number for one in held if isinstance(one, SessionValue)]
                 return numbers[0] if len(numbers) == 1 else None
         return None
+
+
+def _matched(pattern: ast.pattern) -> list[ast.expr]:
+    """The classes of which one has to be the class of what the pattern matches; [] where it need not."""
+    match pattern:
+        case ast.MatchClass(cls=class_):
+            return [class_]
+        case ast.MatchAs(pattern=ast.pattern() as inner):
+            return _matched(inner)
+        case ast.MatchOr(patterns=patterns):
+            found = [_matched(one) for one in patterns]
+            return [class_ for one in found for class_ in one] if all(found) else []
+        case _:
+            return []
+
+
+def _takes_all(case: ast.match_case) -> bool:
+    """Whether whatever is of its classes goes into the case."""
+    every = [one for one in ast.walk(case.pattern) if isinstance(one, ast.MatchClass)]
+    return case.guard is None and not any(one.patterns or one.kwd_patterns for one in every)
+
+
+def _of_both(*ways: tuple[Value, World]) -> World:
+    """How things stand on one of two ways to a `return`, each with what it gives.
+
+    How an object stands on a way that does not return it, as in another round of a loop, says nothing of it.
+    """
+    both = joined(of_names(there, {one.origin for one in objects(given, rows=True)}) for given, there in ways)
+    assert both is not None
+    return both
 
 
 def _commits(suite: Sequence[ast.stmt]) -> bool:

@@ -40,21 +40,16 @@ def _doubt_of(function: FunctionMeaning, scope: ScopeMeaning, text: str, project
     if lends is None or not (lends.made or lends.opens is not None) or depth == 0:
         return someone_elses
     inside = Place(function.module, function.qualname)
-    opened = False
     for around in lends.enclosing:
         means = project.meaning(around.value, inside)
-        if isinstance(means, SessionMeaning):
-            opened = True
-        elif isinstance(means, ScopeMeaning) and _doubt(means, text, project, depth - 1):
+        if isinstance(means, ScopeMeaning) and _doubt(means, text, project, depth - 1):
             return someone_elses
-        elif isinstance(means, ScopeMeaning) and means.plain:
-            opened = True
-        else:
+        if not isinstance(means, SessionMeaning) and not (isinstance(means, ScopeMeaning) and means.plain):
             told = f"`{function.qualname}` (line {around.line}) opens something that is not in view"
             return f"{told}: what that does with the session at its end is not told"
     fresh = isinstance(scope.value, SessionMeaning) and scope.value.ownership is Ownership.FRESH
-    if not fresh and not opened and not (lends.closes and not lends.tears_down):
-        return someone_elses  # `session = current.get()`, and nothing closes it
+    if not fresh and not lends.closed:
+        return someone_elses  # `session = current.get()`, and nothing closes it for certain
     return ""
 
 

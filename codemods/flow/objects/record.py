@@ -7,8 +7,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from codemods.flow.objects.values import One, Origin, Value
-from codemods.flow.objects.world import Standing, World
+from codemods.flow.objects.world import Holds, Standing, Tested, World
 from codemods.project.sessions import ClassMeaning, FunctionMeaning
+
+Constants = frozenset[tuple[int | str, frozenset[Holds] | None]] | None
+"""The arguments of a call by place or keyword, each with what holds of it if it is a constant; None: there may be more
+arguments than are written."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -39,6 +43,8 @@ class Read:
     column: int
     text: str
     left: bool
+    loaded: frozenset[str] = frozenset()  # relationships of the origin that were loaded or set by hand before
+    tested: frozenset[Tested] = frozenset()  # what holds of the parameters there
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +57,22 @@ class Passed:
     keyword: str | None
     line: int
     left: bool
+    loaded: frozenset[str] = frozenset()  # as of `Read`
+    tested: frozenset[Tested] = frozenset()  # as of `Read`
+    constants: Constants = None
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """The code does one thing where an attribute of the object is loaded, and another where it is not.
+
+    `attribute` is "" where it cannot be told which one; `text` tells how that is asked.
+    """
+
+    one: One
+    attribute: str
+    line: int
+    text: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,15 +83,22 @@ class Serialized:
     schema: ClassMeaning
     line: int
     left: bool
+    loaded: frozenset[str] = frozenset()  # as of `Read`
+    tested: frozenset[Tested] = frozenset()  # as of `Read`
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Exit:
-    """A `return`: what it gives, and how things stand there."""
+    """A `return`: what it gives, and how things stand there.
+
+    `after` is how things stand when the function is left: behind the `finally` clauses, and the ends of context
+    managers that the function has been given or makes of what it has been given.
+    """
 
     statement: ast.Return
     value: Value
     world: World
+    after: World
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +111,7 @@ class Effects:
     writes: int = 0
     saves: bool = False  # it surely commits
     uncommitted: int = 0  # something that is written, and not committed when the function ends
+    keeps: int = 0  # the session is put where other functions find it
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +132,7 @@ class Summary:
     is_bound: bool = False  # its first parameter is the object whose method it is
     parameters: tuple[str, ...] = ()
     lends: bool = False  # it was seen to do something with a session that it was given
+    may_write: bool = False  # it may change something, and it is not followed what
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,6 +173,7 @@ class Record:
     reads: dict[Read, None] = field(default_factory=dict)
     passed: dict[Passed, None] = field(default_factory=dict)
     serialized: dict[Serialized, None] = field(default_factory=dict)
+    asked: dict[Asked, None] = field(default_factory=dict)
     exits: dict[ast.Return, Exit] = field(default_factory=dict)
     end: World | None = None  # how things stand where the function ends without a `return`; None: it does not
     ends: dict[ast.stmt, World] = field(default_factory=dict)  # how things stand at the end of a `with` or `try` body
@@ -150,11 +182,11 @@ class Record:
     options: dict[tuple[int, int], ast.Call] = field(default_factory=dict)  # the calls of `options`, by their ends
     executed: dict[tuple[int, int], set[tuple[tuple[int, int], ...]]] = field(default_factory=dict)
     """By the position of a `select` or `query`: the options of every statement that is made of it and run."""
-    loaded_here: dict[Origin, set[str]] = field(default_factory=dict)  # relationships that this function loads by hand
     added: dict[Origin, int] = field(default_factory=dict)  # new objects: the session that they were added to
     lenders: set[str] = field(default_factory=set)  # names of objects that a `with` of this function is open for
     escapes: dict[int, int] = field(default_factory=dict)  # sessions of which a method is handed on: the line
     entered: dict[int, ast.With | ast.AsyncWith] = field(default_factory=dict)  # `async with session:`
     refreshed: dict[Origin, int] = field(default_factory=dict)  # line of the last `refresh`
     seen: dict[ast.expr, Seen] = field(default_factory=dict)  # of the expressions that were to be watched
+    may_write: bool = False  # something may be changed of which it is not followed what it is
     stopped: str = ""  # why the function could not be run to its ends

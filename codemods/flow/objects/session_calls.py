@@ -145,9 +145,9 @@ class SessionCalls:
         for one in given[0] if given else EMPTY:
             selection: Selection | None
             match one:
-                case Selection(selected=(), deletes=gone):  # insert, update, delete: rows of nothing
+                # an INSERT, UPDATE or DELETE is run at once: no object has a change that has yet to be written then
+                case Selection(selected=(), deletes=gone):  # rows of nothing
                     selection = None
-                    self.wrote(number, node.lineno)
                     self.unsaved(number, node.lineno)
                     for origin, _ in self._in(number) if gone is not None else ():
                         if origin.class_ == gone:
@@ -155,8 +155,6 @@ class SessionCalls:
                 case Selection():
                     selection = one
                     self._all.record.executed.setdefault(one.anchor, set()).add(one.options)
-                    if one.writes:
-                        self.wrote(number, node.lineno)
                     if one.writes or one.locks:
                         self.unsaved(number, node.lineno)
                 case Plain():
@@ -258,6 +256,7 @@ class SessionCalls:
 
     def wrote_somewhere(self, line: int) -> None:
         """Something is changed, and it is not followed of what session it may be."""
+        self._all.record.may_write = True
         for session in self._all.record.sessions:
             self.wrote(session.number, line)
 
@@ -274,17 +273,26 @@ class SessionCalls:
 
     def loaded(self, origin: Origin, name: str) -> None:
         """A relationship is loaded by hand: of every object of that origin, unless it is one of several."""
-        many = any(
+        met = bool(self._all.loops) and any(one.origin == origin for one in self._all.loops[-1])
+        if met or self.is_alone(origin):
+            stand(self._all.world, origin, loaded=self._all.world.standing(origin).loaded | {name})
+
+    def is_alone(self, origin: Origin) -> bool:
+        """Whether no collection holds objects of that origin: what is done to one is done to all of them."""
+        return not any(
             one.origin == origin
             for held in self._all.world.names.values()
             for each in held
             if not isinstance(each, One)
             for one in objects(value(each))
         )
-        met = bool(self._all.loops) and any(one.origin == origin for one in self._all.loops[-1])
-        if not many or met:
+
+    def given(self, origin: Origin, name: str) -> None:
+        """A relationship is set: as `loaded`, but what is made or met in a loop is the object of this very round."""
+        if origin.how is How.MADE or self._all.loops:
             stand(self._all.world, origin, loaded=self._all.world.standing(origin).loaded | {name})
-            self._all.record.loaded_here.setdefault(origin, set()).add(name)
+        else:
+            self.loaded(origin, name)
 
     def _doubtful(self, number: int, line: int) -> None:
         """Something has left the session, and may have taken any of its objects along."""
@@ -375,7 +383,8 @@ class SessionCalls:
             standing = self._all.world.standing(one.origin)
             self._all.record.refreshed[one.origin] = node.lineno
             if chosen is None or (isinstance(chosen, ast.Constant) and chosen.value is None):
-                stand(self._all.world, one.origin, expired=0, expired_by="", changed=0)
+                # what was loaded or set by hand is not loaded any more
+                stand(self._all.world, one.origin, expired=0, expired_by="", changed=0, loaded=frozenset())
             else:
                 for name in names:
                     self.loaded(one.origin, name)
@@ -443,9 +452,16 @@ class SessionCalls:
             note(self._all.world, number, saved=True, uncommitted=0)
         if effects.uncommitted:
             self.unsaved(number, line)
+        if effects.keeps:
+            self.kept(number, line)
         if effects.detaches:
             note(self._all.world, number, detached=line)
             self._doubtful(number, line)
+
+    def kept(self, number: int, line: int) -> None:
+        """The session is put where other functions find it: they may do anything to it, from here on."""
+        self.unknown(number, line)
+        note(self._all.world, number, kept=line)
 
     def handed_back(self, origin: Origin, after: Standing, line: int, number: int) -> None:
         """How an object stands that was handed to a function, which leaves it as `after` says."""

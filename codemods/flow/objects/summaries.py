@@ -126,8 +126,10 @@ class FunctionSummaries:
 
     def _summary(self, function: FunctionMeaning, lent: Lent) -> Summary | None:
         definitions = self.project.symbols.functions(function.module, function.qualname)
-        if len(definitions) != 1 or self.project.overrides(function):
+        if len(definitions) != 1:
             return None
+        if not function.qualname.endswith(".__init__") and self.project.overrides(function):
+            return None  # which class is made is known where it is made
         facts = definitions[0]
         for decorator in facts.decorators:
             means = self.project.meaning(decorator, _outside(function))
@@ -151,7 +153,7 @@ def _summed(record: Record, scope: Scope, is_async: bool, is_bound: bool) -> Sum
     if record.end is not None:
         values.append(value(Nothing()))
     given = union(values)
-    world = joined([*(one.world for one in record.exits.values()), record.end])
+    world = joined([*(one.after for one in record.exits.values()), record.end])
     standings: dict[Origin, Standing] = dict(world.objects) if world is not None else {}
     origins = tuple(sorted({one.origin for one in objects(given)}, key=_place))
     handed = {origin.what: standing for origin, standing in standings.items() if origin.how is How.GIVEN}
@@ -166,6 +168,7 @@ def _summed(record: Record, scope: Scope, is_async: bool, is_bound: bool) -> Sum
                 effects.writes or session.wrote,
                 effects.saves or session.saved,
                 effects.uncommitted or session.uncommitted,
+                effects.keeps or session.kept,
             )
     node = scope.node
     arguments = node.args if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)) else None
@@ -181,6 +184,7 @@ def _summed(record: Record, scope: Scope, is_async: bool, is_bound: bool) -> Sum
         is_bound,
         tuple(names),
         any(not one.own for one in record.sessions),
+        record.may_write,
     )
 
 

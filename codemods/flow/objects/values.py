@@ -76,12 +76,25 @@ class Plain:
 class Unknown:
     """Something of which nothing is known. `why`: the text by which it was had through a session, its `session`.
 
-    `holds`: it is an object of the project's own that was made with an entity.
+    `holds`: it is an object of the project's own that was made with an entity. `keeps`: with what may be one.
     """
 
     why: str = ""
     session: int = 0
     holds: bool = False
+    keeps: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Guard:
+    """What a test has said of the object that `names` lead to, counted from the object of the origin.
+
+    With `classes`: it is of one of them, or (not `truth`) of none. Without: what `names` lead to is false, or None.
+    """
+
+    names: tuple[str, ...]
+    classes: frozenset[ClassMeaning] = frozenset()
+    truth: bool = False
 
 
 @hashed_once
@@ -89,12 +102,13 @@ class Unknown:
 class One(Hashed):
     """An object. With `names` it is the one that these attributes lead to from the object of that origin.
 
-    `class_` is the mapped class, if that is known.
+    `class_` is the mapped class, if that is known; `guards` is what holds of it, or of what it was had from, here.
     """
 
     origin: Origin
     names: tuple[str, ...] = ()
     class_: ClassMeaning | None = None
+    guards: frozenset[Guard] = frozenset()
 
 
 @hashed_once
@@ -266,6 +280,37 @@ def union(values: Iterable[Value]) -> Value:
         )
         every = (every - set(many)) | {merged}
     return every if depth(every) <= _DEEP else UNKNOWN
+
+
+def agreed(of: Value) -> Value:
+    """The value with only those guards on its objects that hold of each of them in every case."""
+    if any(one.__class__ in _HOLDING for one in of) and any(one.guards for one in objects(of)):
+        of = frozenset(_agreed_inside(one) for one in of)
+    if not any(isinstance(one, One) and one.guards for one in of):
+        return of
+    guards: dict[One, frozenset[Guard]] = {}
+    for one in of:
+        if isinstance(one, One):
+            bare = unguarded(one)
+            guards[bare] = guards[bare] & one.guards if bare in guards else one.guards
+    return frozenset(
+        replace(unguarded(one), guards=guards[unguarded(one)]) if isinstance(one, One) else one for one in of
+    )
+
+
+def _agreed_inside(one: Alternative) -> Alternative:
+    match one:
+        case Many(element=inner):
+            return replace(one, element=agreed(inner))
+        case Table(values=inner):
+            return Table(agreed(inner))
+        case _:
+            return one
+
+
+def unguarded(one: One) -> One:
+    """The object, whatever was tested."""
+    return replace(one, guards=frozenset()) if one.guards else one
 
 
 def depth(of: Value) -> int:

@@ -2,10 +2,24 @@
 
 from __future__ import annotations
 
+import enum
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 
-from codemods.flow.objects.values import EMPTY, NOTHING, PLAIN, UNKNOWN, Origin, Unbound, Value, objects, union, value
+from codemods.flow.objects.values import (
+    EMPTY,
+    NOTHING,
+    PLAIN,
+    UNKNOWN,
+    How,
+    Origin,
+    Unbound,
+    Value,
+    agreed,
+    objects,
+    union,
+    value,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +60,25 @@ class SessionStanding:
     rolled_back: int = 0
     saved: bool = False  # it has surely been committed
     uncommitted: int = 0  # line of the first thing since the last commit that is, or may be, to be written
+    kept: int = 0  # line on which it is put where other functions find it: any call may reach it
     scheduled: int = 0  # line of the last call that runs something later
+
+
+class Holds(enum.StrEnum):
+    """What a test says of a value."""
+
+    TRUE = "true"
+    FALSE = "false"
+    NONE = "None"
+    SOME = "not None"
+
+
+Tested = tuple[str, Holds]  # a parameter, as it was given, and what holds of it
+
+
+def of_constant(given: object) -> frozenset[Holds]:
+    """All that holds of a constant."""
+    return frozenset({Holds.TRUE if given else Holds.FALSE, Holds.NONE if given is None else Holds.SOME})
 
 
 @dataclass(slots=True)
@@ -57,9 +89,10 @@ class World:
     objects: dict[Origin, Standing] = field(default_factory=dict)
     sessions: dict[int, SessionStanding] = field(default_factory=dict)
     related: dict[Origin, frozenset[Origin]] = field(default_factory=dict)  # to what `add` cascades from each
+    tested: frozenset[Tested] = frozenset()  # what surely holds of parameters here
 
     def copy(self) -> World:
-        return World(dict(self.names), dict(self.objects), dict(self.sessions), dict(self.related))
+        return World(dict(self.names), dict(self.objects), dict(self.sessions), dict(self.related), self.tested)
 
     def standing(self, origin: Origin) -> Standing:
         return self.objects.get(origin, Standing())
@@ -88,27 +121,30 @@ def joined(worlds: Iterable[World | None], *, named_only: bool = False, also: It
     if not there:
         return None
     if named_only and len(there) > 1:
-        there = [_of_names(one, also) for one in there]
+        there = [of_names(one, also) for one in there]
     result = there[0].copy()
     missing = value(Unbound())
     for other in there[1:]:
         for name, that in other.names.items():
             this = result.names.get(name, missing)
             if this is not that:  # most names hold the very same on both ways
-                result.names[name] = union([this, that])
+                result.names[name] = agreed(union([this, that]))
         for name in result.names.keys() - other.names.keys():
             result.names[name] = union([result.names[name], missing])
         for origin, standing in other.objects.items():
             known = result.objects.get(origin)
             # an object that one of the ways does not have is as the other way has it
             if known is not standing:
-                result.objects[origin] = standing if known is None else _either(known, standing)
+                result.objects[origin] = _unfilled(origin, standing) if known is None else _either(known, standing)
+        for origin in result.objects.keys() - other.objects.keys():
+            result.objects[origin] = _unfilled(origin, result.objects[origin])
         for number, session in other.sessions.items():
             before = result.sessions.get(number)
             both = replace(session, saved=False) if before is None else _either_session(before, session)
             result.sessions[number] = both
         for number in result.sessions.keys() - other.sessions.keys():
             result.sessions[number] = replace(result.sessions[number], saved=False)
+        result.tested &= other.tested
         for origin, tied in other.related.items():
             result.related[origin] = result.related.get(origin, frozenset()) | tied
     return result
@@ -117,7 +153,8 @@ def joined(worlds: Iterable[World | None], *, named_only: bool = False, also: It
 _BARE = frozenset({EMPTY, NOTHING, PLAIN, UNKNOWN})
 
 
-def _of_names(world: World, also: Iterable[Origin]) -> World:
+def of_names(world: World, also: Iterable[Origin]) -> World:
+    """The world without the objects that no name holds any more, but for `also` and what these lead to."""
     held = set(also)
     for given in world.names.values():
         if given not in _BARE:  # which is what most names hold
@@ -126,7 +163,12 @@ def _of_names(world: World, also: Iterable[Origin]) -> World:
         for origin in list(held):
             held |= world.kin(origin)
     kept = {origin: standing for origin, standing in world.objects.items() if origin in held}
-    return World(world.names, kept, world.sessions, world.related)
+    return World(world.names, kept, world.sessions, world.related, world.tested)
+
+
+def _unfilled(origin: Origin, standing: Standing) -> Standing:
+    """How a parameter stands where nothing was done to it on the other way: there it is as it was given."""
+    return replace(standing, loaded=frozenset()) if origin.how is How.GIVEN and standing.loaded else standing
 
 
 def _either(one: Standing, other: Standing) -> Standing:
@@ -165,6 +207,7 @@ def _either_session(one: SessionStanding, other: SessionStanding) -> SessionStan
         rolled_back=one.rolled_back or other.rolled_back,
         saved=one.saved and other.saved,
         uncommitted=one.uncommitted or other.uncommitted,
+        kept=one.kept or other.kept,
         scheduled=one.scheduled or other.scheduled,
     )
 
@@ -172,11 +215,12 @@ def _either_session(one: SessionStanding, other: SessionStanding) -> SessionStan
 def same(one: World | None, other: World | None) -> bool:
     if one is None or other is None:
         return one is other
-    return (one.names, one.objects, one.sessions, one.related) == (
+    return (one.names, one.objects, one.sessions, one.related, one.tested) == (
         other.names,
         other.objects,
         other.sessions,
         other.related,
+        other.tested,
     )
 
 

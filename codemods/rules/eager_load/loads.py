@@ -8,13 +8,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from codemods.flow.loader_options import Missing, loaded_by, missing
+from codemods.flow.objects.guards import led_to
 from codemods.flow.objects.readers import Reading, Run
 from codemods.flow.objects.record import Exit, Record
 from codemods.flow.objects.values import How, Origin, objects
 from codemods.flow.objects.world import Standing
 from codemods.flow.scope import Scope
 from codemods.flow.session_end import is_closed, needed_block
-from codemods.plan import Examined
+from codemods.plan import Examined, Finding
 from codemods.project.mapped_classes import mapped
 from codemods.project.sessions import ClassMeaning
 from codemods.rules.base import Keys, ModuleView
@@ -87,35 +88,35 @@ class Loads:
         origin = found[0][0]
         class_ = origin.class_
         assert class_ is not None
-        readings = sorted({one for _, each in found for one in each}, key=lambda one: (one.path, one.line, one.names))
-        readings = [one for one in readings if not self._is_never_loaded(class_, one.names)]
+        every = sorted({one for _, each in found for one in each}, key=lambda one: (one.path, one.line, one.names))
+        asks = [one for one in every if one.asks]
+        readings = [one for one in every if not one.asks and not self._is_never_loaded(class_, one.names)]
         if not readings:
             return
-        stopped = next((one for one in readings if one.stopped), None)
-        if stopped is not None:
-            yield self.verdicts.manual(node, [stopped], stopped.stopped, undecided=True)
+        near = [one for one in readings if not one.far]
+        wanting = self._lacking(node, found, near, class_) if near else []
+        if isinstance(wanting, Finding):
+            yield wanting
             return
-        lacking: dict[tuple[str, ...], Missing] = {}
-        for each, read in found:
-            loaded = loaded_by(self._arguments(each), class_, self.scope)
-            if loaded.unknown:
-                why = f"its options cannot be told: {loaded.unknown}"
-                yield self.verdicts.manual(node, readings, why, undecided=True)
+        below = [one for one in readings if one.far and any(_is_below(one, each) for each in wanting)]
+        if below or (not wanting and len(near) < len(readings)):
+            deep = self._lacking(node, found, [*near, *(below or [one for one in readings if one.far])], class_)
+            if isinstance(deep, Finding):
+                yield deep
                 return
-            paths = [one.names for one in read if one in readings]
-            by_hand = self._by_hand(each)
-            wanted = [path for path in paths if path[0] not in by_hand]
-            lacking |= {one.path: one for one in missing(wanted, class_, loaded, self.view.project)}
-            if below := self._below_by_hand(class_, [path for path in paths if path[0] in by_hand]):
-                why = f"`{below}` is loaded by hand here, and what is read below it is not"
-                yield self.verdicts.manual(node, readings, why)
+            if {one.path for one in deep} != {one.path for one in wanting}:
+                why = "that is many calls away, and it is not followed whether something on the way loads it"
+                yield self.verdicts.manual(node, of(readings, deep), why, undecided=True)
                 return
-        wanting = list(lacking.values())
         if not wanting:
             if origin.how is not How.MADE or origin in self.record.refreshed:
                 yield self.verdicts.right(node)
             return
-        readings = of(readings, wanting)
+        readings = of(near, wanting)
+        if asked := next((one for one in asks if any(_is_about(one, each) for each in wanting)), None):
+            why = f"{asked.path}:{asked.line} {asked.text}, and would do something else where it is loaded"
+            yield self.verdicts.manual(node, readings, why, "look at what it does where it is loaded", undecided=True)
+            return
         if refused := self._refused(found, wanting):
             yield self.verdicts.manual(node, readings, refused.why, undecided=refused.undecided)
             return
@@ -130,6 +131,33 @@ class Loads:
         else:
             loads = Loaded(node, tuple(each for each, _ in found))
             yield options_added(self.view, self.scope, self.record, self.verdicts, loads, wanting, readings, requires)
+
+    def _lacking(
+        self, node: ast.expr, found: list[tuple[Origin, list[Reading]]], readings: list[Reading], class_: ClassMeaning
+    ) -> list[Missing] | Finding:
+        """What of the readings is not loaded; or a finding that says why that cannot be told."""
+        stopped = next((one for one in readings if one.stopped), None)
+        if stopped is not None:
+            return self.verdicts.manual(node, [stopped], stopped.stopped, undecided=True)
+        lacking: dict[tuple[str, ...], Missing] = {}
+        for each, read in found:
+            loaded = loaded_by(self._arguments(each), class_, self.scope)
+            if loaded.unknown:
+                why = f"its options cannot be told: {loaded.unknown}"
+                return self.verdicts.manual(node, readings, why, undecided=True)
+            by_hand = self._by_hand(each)
+            # how much of each path is loaded by hand
+            paths = {
+                one.names: one.by_hand or (one.names[:1] if one.names[0] in by_hand else ())
+                for one in sorted(read, key=lambda one: one.by_hand, reverse=True)
+                if one in readings
+            }
+            wanted = [path for path, front in paths.items() if not front]
+            lacking |= {one.path: one for one in missing(wanted, class_, loaded, self.view.project)}
+            if below := self._below_by_hand(class_, paths):
+                why = f"`{below}` is loaded by hand here, and what is read below it is not"
+                return self.verdicts.manual(node, [one for one in readings if one.by_hand != one.names], why)
+        return list(lacking.values())
 
     def _refused(self, found: list[tuple[Origin, list[Reading]]], wanting: list[Missing]) -> _Refused | None:
         """Why nothing that is added to the load would help, or why it would do harm."""
@@ -226,13 +254,24 @@ class Loads:
         loaded = [standing.loaded for standing in self._standings(origin)]
         return set(frozenset.intersection(*loaded)) if loaded else set()
 
-    def _below_by_hand(self, class_: ClassMeaning, paths: list[tuple[str, ...]]) -> str:
+    def _below_by_hand(self, class_: ClassMeaning, paths: dict[tuple[str, ...], tuple[str, ...]]) -> str:
         """A relationship that is loaded by hand, and of which something is read that is not loaded."""
-        known = mapped(class_, self.view.project)
-        for path in paths:
-            relationship = known.relationships.get(path[0]) if known is not None else None
-            if len(path) > 1 and relationship is not None and relationship.target is not None:
-                nothing = loaded_by([], relationship.target, self.scope)
-                if missing([path[1:]], relationship.target, nothing, self.view.project):
-                    return path[0]
+        for path, front in paths.items():
+            below = path[len(front) :]
+            target = led_to(class_, front, self.view.project)
+            if front and below and target is not None:
+                nothing = loaded_by([], target, self.scope)
+                if missing([below], target, nothing, self.view.project):
+                    return front[-1]
         return ""
+
+
+def _is_below(far: Reading, one: Missing) -> bool:
+    """Whether more may be read of what the missing relationship leads to."""
+    return far.names[: len(one.path)] == one.path and (bool(far.stopped) or len(far.names) > len(one.path))
+
+
+def _is_about(asked: Reading, one: Missing) -> bool:
+    """Whether what is asked may be whether the relationship, or one before it, is loaded."""
+    names = asked.names[: len(one.path)]
+    return names == one.path[: len(names)] and (asked.asks != "?" or len(asked.names) < len(one.path))

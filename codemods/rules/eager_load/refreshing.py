@@ -7,7 +7,7 @@ import ast
 from codemods.flow.loader_options import Missing
 from codemods.flow.objects.readers import Reading
 from codemods.flow.objects.record import Exit, Record
-from codemods.flow.objects.values import One, Origin, objects
+from codemods.flow.objects.values import One, Origin, objects, unguarded
 from codemods.flow.scope import Scope, With, inside
 from codemods.plan import Finding, InsertAfter
 from codemods.rules.base import ModuleView
@@ -120,6 +120,8 @@ def _name(record: Record, origin: Origin) -> str:
         name
         for left in _exits(record, origin)
         for name, held in left.world.names.items()
-        if held == frozenset({One(origin, (), origin.class_)}) and "." not in name
+        if frozenset(unguarded(one) if isinstance(one, One) else one for one in held)
+        == frozenset({One(origin, (), origin.class_)})
+        and "." not in name
     }
     return found.pop() if len(found) == 1 else ""

@@ -11,6 +11,8 @@ from codemods.flow.scope import Scope
 from codemods.plan import Edit, Fact, Finding, Level, Request, Right
 from codemods.rules.base import Keys, ModuleView
 
+_SHOWN = 6  # that many readings are told one by one
+
 
 class Verdicts:
     """Speaks for the rule in one function."""
@@ -81,12 +83,15 @@ class Verdicts:
 
 
 def _facts(readings: Iterable[Reading]) -> tuple[Fact, ...]:
-    return tuple(Fact(one.path, one.line, f"reads `{one.text}`") for one in readings)
+    """The first of the readings, one for each place; the message says how many more there are."""
+    every = dict.fromkeys(Fact(one.path, one.line, _does(one)) for one in readings)
+    return tuple(every)[:_SHOWN]
 
 
 def of(readings: list[Reading], wanting: list[Missing]) -> list[Reading]:
     """The readings for the sake of which something is missing, those of the last step first."""
     paths = [one.path for one in wanting]
+    readings = [one for one in readings if one.by_hand != one.names] or readings
     exact = [one for one in readings if one.names in paths]
     front = [one for one in readings if one not in exact and any(path[: len(one.names)] == one.names for path in paths)]
     return [*exact, *front] or readings
@@ -97,4 +102,8 @@ def told(readings: list[Reading]) -> str:
     first = readings[0]
     more = len({(one.path, one.line, one.text) for one in readings}) - 1
     others = f" (and {more} more {'read' if more == 1 else 'reads'})" if more else ""
-    return f"{first.path}:{first.line} reads `{first.text}`{others}"
+    return f"{first.path}:{first.line} {_does(first)}{others}"
+
+
+def _does(one: Reading) -> str:
+    return f"hands it to `{one.text[:-5]}`" if one.text.endswith("(...)") else f"reads `{one.text}`"

@@ -19,6 +19,7 @@ from codemods.project.engines import (
     OPTIONS,
     PLAIN_POOLS,
     QUEUE_POOLS,
+    SQLITE,
     WAITING,
     maker_behind,
     pool_name,
@@ -27,6 +28,7 @@ from codemods.project.expressions import expression, shown
 from codemods.project.sessions import External, Meaning, NothingMeaning, UnknownMeaning
 from codemods.rules.base import Keys, ModuleView
 from codemods.rules.engine_pool.alternatives import alternatives
+from codemods.rules.engine_pool.connect_args import only_for_sqlite
 from codemods.rules.engine_pool.from_config import examine_from_config
 from codemods.rules.engine_pool.kept_url import kept_sqlite
 from codemods.rules.engine_pool.look import NAME, Look
@@ -148,6 +150,9 @@ def _judged(look: Look, call: ast.Call, scope: Scope, makers: list[str]) -> _Eng
         reason = f"the URL and the options are not in view: `{look.shown(starred)}` hands them over"
         return look.left_alone(call, scope, reason, "write them out, or see that the pool's are set", undecided=True)
     url, told = _told_url(look, call, scope, options)
+    if told.family is Family.UNKNOWN and not told.not_sqlite:
+        if only_for_sqlite(options.get("connect_args"), look.module_scope):
+            told = DatabaseUrl(Family.SQLITE, SQLITE)
     if told.family is Family.SQLITE and (told.in_memory or pool not in QUEUE_POOLS):
         return look.right(call, scope, "SQLite: its pools take no size, or hold the database in a connection")
     lacking = [name for name in wanted(view) if options.get(name) is None]

@@ -11,9 +11,14 @@ from collections.abc import Iterator
 from codemods.flow.database_url import DatabaseUrl, Family, database_url
 from codemods.flow.only_factory import is_test_path
 from codemods.flow.scope import Scope
+from codemods.project.nodes import Parents
+from codemods.project.sessions import ClassMeaning
 from codemods.rules.engine_pool.look import Look
+from codemods.rules.engine_pool.set_otherwise import set_otherwise
 
 _Stored = tuple[ast.expr | None, Scope]  # None: what is stored cannot be told
+_BY_NAME = frozenset({"setattr", "__setattr__", "delattr", "__delattr__"})
+_NAMING = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.ExceptHandler, ast.MatchAs, ast.MatchStar)
 
 
 def kept_sqlite(node: ast.expr, scope: Scope, look: Look) -> DatabaseUrl | None:
@@ -26,10 +31,12 @@ def kept_sqlite(node: ast.expr, scope: Scope, look: Look) -> DatabaseUrl | None:
     for value, owner in _stored(node.attr, look):
         if isinstance(value, ast.Constant) and value.value in ("", None):
             continue  # stands there until the URL does
-        if value is None:
+        told = database_url(value, None, owner, look.module_scope) if value is not None else None
+        if told is None or told.family is not Family.SQLITE:
             return None
-        found.append(database_url(value, None, owner, look.module_scope))
-    if not found or any(one.family is not Family.SQLITE for one in found):
+        found.append(told)
+    class_ = ClassMeaning(scope.place.path, scope.place.qualname.rpartition(".")[0])
+    if not found or set_otherwise(node.attr, class_, look):
         return None
     return DatabaseUrl(Family.SQLITE, found[0].text, any(one.in_memory for one in found))
 
@@ -39,37 +46,41 @@ def _stored(name: str, look: Look) -> Iterator[_Stored]:
     for there in look.mentioning(name):
         if is_test_path(there.source.path):
             continue
-        for scope in there.scopes:
-            in_class = isinstance(scope.node, ast.ClassDef)
-            for statement in scope.statements():
-                yield from _by(statement, name, scope, in_class=in_class)
+        scopes = {scope.node: scope for scope in there.scopes}
+        parents = there.scopes[0].parents
+        for target in _targets(name, there.scopes[0]):
+            owner = next(scopes[one] for one in parents.chain(target) if one in scopes)
+            in_class = isinstance(owner.node, ast.ClassDef)
+            if in_class or isinstance(target, (ast.Attribute, ast.Constant)):
+                yield from _by(target, owner, parents, in_class=in_class)
 
 
-def _by(statement: ast.stmt, name: str, scope: Scope, *, in_class: bool) -> Iterator[_Stored]:
-    if isinstance(statement, (ast.FunctionDef, ast.AsyncFunctionDef)):
-        if in_class and statement.name == name:
-            yield None, scope  # a property: what it gives is told where it is read
-        return
-    targets: list[ast.expr]
-    value: ast.expr | None
-    if isinstance(statement, ast.Assign):
-        targets, value = statement.targets, statement.value
-    elif isinstance(statement, ast.AnnAssign):
-        # a field of a dataclass, or of a model, is filled by whoever makes the object
-        targets, value = [statement.target], None if in_class else statement.value
-        if statement.value is None and not in_class:
+def _targets(name: str, module: Scope) -> Iterator[ast.AST]:
+    """Whatever of the file may give something the name, in no order."""
+    parents = module.parents
+    yield from (one for one in parents.of_kind(ast.Attribute) if one.attr == name and not isinstance(one.ctx, ast.Load))
+    named = parents.named_within(module.node).get(name, ())
+    yield from (one for one in named if not isinstance(one.ctx, ast.Load))
+    for kind in _NAMING:  # a property is a function
+        yield from (one for one in parents.of_kind(kind) if getattr(one, "name", "") == name)
+    yield from (one for one in parents.of_kind(ast.MatchMapping) if one.rest == name)
+    yield from (one for one in parents.of_kind(ast.alias) if (one.asname or one.name.partition(".")[0]) == name)
+    for call in parents.of_kind(ast.Call):
+        called = call.func.id if isinstance(call.func, ast.Name) else getattr(call.func, "attr", "")
+        if called in _BY_NAME:
+            yield from (one for one in call.args[:2] if isinstance(one, ast.Constant) and one.value == name)
+
+
+def _by(target: ast.AST, owner: Scope, parents: Parents, *, in_class: bool) -> Iterator[_Stored]:
+    match parents.of(target):
+        case ast.Assign(targets=targets, value=value) if target in targets:
+            yield value, owner
+        case ast.AnnAssign(value=value) if in_class or value is not None:
+            # a field of a dataclass, or of a model, is filled by whoever makes the object
+            yield None if in_class else value, owner
+        case ast.AnnAssign():
             return
-    elif isinstance(statement, ast.AugAssign):
-        targets, value = [statement.target], None
-    else:
-        return
-    for target in targets:
-        match target:
-            case ast.Attribute(attr=attr) if attr == name:
-                yield value, scope
-            case ast.Name(id=found) if in_class and found == name:
-                yield value, scope
-            case ast.Tuple() | ast.List() | ast.Starred():
-                for inner in ast.walk(target):
-                    if isinstance(inner, ast.Attribute) and inner.attr == name:
-                        yield None, scope
+        case ast.Call(args=[*_, value]) if value is not target:
+            yield value, owner  # `setattr(self, "url", value)`
+        case _:
+            yield None, owner

@@ -57,7 +57,12 @@ def never_added(given: Value, record: Record, world: World, project: Project) ->
 
 
 def is_copy(origin: Origin, record: Record, world: World, project: Project) -> bool:
-    """`User(id=user.id, email=user.email)`: made of nothing but the same columns of another object of its class."""
+    """`User(id=user.id, email=user.email)`: made of nothing but the same columns of another object of its class.
+
+    One that is handed to something that is not followed is none: that may add it to the session.
+    """
+    if world.standing(origin).touched:
+        return False
     node = record.nodes.get((origin.line, origin.column))
     known = mapped(origin.class_, project) if origin.class_ is not None else None
     if origin.how is not How.MADE or not isinstance(node, ast.Call) or known is None or node.args or not node.keywords:

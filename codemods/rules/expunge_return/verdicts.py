@@ -46,7 +46,8 @@ class Verdicts:
 
     def made(self, session: Session, where: Around, world: World, found: Leaving) -> Examined:
         """A return before which something is expunged, unless the end of the block has more to do with it."""
-        wrote = world.sessions[session.number].wrote if session.number in world.sessions else 0
+        # what a `finally` behind the `return` changes is written by the end of the block, too
+        wrote = next((w.sessions[session.number].wrote for w in (world, self.left.after) if _wrote(w, session)), 0)
         reasons: list[str] = []
         if where.commits:
             if wrote:
@@ -135,6 +136,10 @@ class Verdicts:
 
     def _key(self, site: Site) -> str:
         return self.keys.key(site, self.left.statement, self.ordinal)
+
+
+def _wrote(world: World, session: Session) -> bool:
+    return session.number in world.sessions and bool(world.sessions[session.number].wrote)
 
 
 def _told(found: Leaving) -> str:
