@@ -26,11 +26,11 @@ After
         return user.name
 
 Leaves alone
-    Sessions that are right already: opened by `with`, closed in `finally`, handed to an exit stack, bound to
-    Alembic's own connection, or made by a function that is itself a factory. Sessions of a scoped registry. Refused,
-    each with its reason: sessions that are returned, yielded, stored, captured by a nested function, handed to a
-    task or to something that keeps them, made on some paths only, or tested for None; sync sessions whose objects
-    leave the block, because lazy loading on them worked.
+    Sessions that are right already: opened by `with`, closed in `finally`, handed to an exit stack, bound to Alembic's
+    own connection, or made by a function that is itself a factory. Sessions of a scoped registry that something
+    removes. Refused, each with its reason: sessions that are returned, yielded, stored, cached, captured by a nested
+    function, given by a factory that keeps them, too, handed to a task or to something that keeps them, made on some
+    paths only, or tested for None; sync sessions whose objects leave the block, because lazy loading on them worked.
 
 Safety
     `safe` where nothing that was loaded leaves the function, or a close had detached it before it left. `review`
