@@ -21,9 +21,9 @@ Leaves alone
     Relationships that are loaded already: by an option, by `lazy="selectin"` and its like on the mapping, by `refresh`,
     `awaitable_attrs` or `run_sync`, or that are set by hand before they are read. Reads in the branch of another class,
     behind a key that is never null, or behind a flag that the caller leaves off. Objects of a session that is still
-    open. Refused, each with its reason: dynamic and write-only relationships, paths that an option forbids, objects that
-    may be in the identity map already, statements that are made elsewhere, classes that the file cannot name, code that
-    asks whether a thing is loaded or catches what an unloaded one raises, and readers many calls away.
+    open. Refused, each with its reason: dynamic and write-only relationships, paths that an option forbids, objects
+    that may be in the identity map already, statements that are made elsewhere, classes that the file cannot name, code
+    that asks whether a thing is loaded or catches what an unloaded one raises, and readers many calls away.
 
 Safety
     `review`, always: a reader was found, and a person should see that it is one. The reason names it.
