@@ -25,12 +25,12 @@ def main() -> int:
     composed = engine.composed
 
     def timed(
-        codebase: engine.Codebase, groups: Sequence[Group], level: Level
+        codebase: engine.Codebase, groups: Sequence[Group], level: Level, made: engine.Made | None = None
     ) -> tuple[tuple[Change, ...], dict[str, str]]:
         nonlocal spent
         began = time.thread_time()
         try:
-            return composed(codebase, groups, level)
+            return composed(codebase, groups, level, made)
         finally:
             spent += time.thread_time() - began
 
