@@ -137,6 +137,7 @@ def test_a_run_is_kept_with_all_that_it_replaced_and_wrote(root: Path) -> None:
             ],
             "plan": "plan.json",
             "why": "",
+            "verify": "",
         },
         "files": [
             {

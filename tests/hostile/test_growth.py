@@ -151,7 +151,7 @@ SHAPES: dict[str, tuple[Callable[[int], Files], int]] = {
     "used elsewhere": (used_elsewhere, 30),
     "methods": (methods, 30),
     "entities": (entities, 20),
-    "files": (files, 15),
+    "files": (files, 30),  # more of them in one circle than calls are followed
 }
 
 
