@@ -591,6 +591,22 @@ def test_a_disk_that_is_full_costs_one_repository(tmp_path: Path, monkeypatch: p
     assert Results(tmp_path / "out").known("a") is None
 
 
+def test_a_stop_right_behind_the_last_file_of_a_result_does_not_hide_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = Results.put
+
+    def stopped(results: Results, name: str, *given: Any) -> None:
+        real(results, name, *given)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Results, "put", stopped)
+    with pytest.raises(KeyboardInterrupt):
+        run(folders(tmp_path, "a", "b"), tmp_path / "out", work=quick)
+    told = json.loads((tmp_path / "out" / SUMMARY).read_bytes())
+    assert [one["state"] for one in told["repositories"]] == ["done", "not looked at"]
+
+
 def test_check_finds_what_put_would_meet(tmp_path: Path) -> None:
     results = Results(tmp_path)
     (tmp_path / "a").write_text("")

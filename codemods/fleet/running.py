@@ -170,12 +170,17 @@ class _Fleet:
         elif answer.result is None:
             self._failed(task.name, answer.error or "its result was changed meanwhile; run again")
         else:
+            done = replace(self._outcomes[task.name], state=State.DONE, result=answer.result)
             try:
                 self._results.put(task.name, answer.result, answer.plan, answer.patch)
             except NotWritten as error:
                 self._failed(task.name, str(error))
+            except KeyboardInterrupt:
+                if self._results.known(task.name) == answer.result:  # the stop came behind the last of its files
+                    self._outcomes[task.name] = done
+                raise
             else:
-                self._ended(replace(self._outcomes[task.name], state=State.DONE, result=answer.result))
+                self._ended(done)
 
     def _broken(self, task: Task, error: Exception, executor: Executor, crew: _Crew) -> None:
         """A worker died, or something else came between: who was there is done once more, apart from all others."""
