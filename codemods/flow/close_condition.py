@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator, Sequence
 from codemods.flow.lifetime import Condition, Lifetime
 from codemods.flow.ownership import closes_in
 from codemods.flow.reaching import bindings_of
-from codemods.flow.scope import inside
+from codemods.flow.scope import Loop, inside
 from codemods.project.expressions import dotted, expression, shown
 from codemods.project.name_uses import NameUse, Role
 
@@ -125,9 +125,11 @@ def _holds(life: Lifetime, test: ast.expr, wanted: bool, *, active: bool = False
                 return differs is wanted and isinstance(op, (ast.Is, ast.IsNot, ast.Eq, ast.NotEq))
             return _says_whose(life, left)
         case ast.Name(id=tested):
-            return _says_whose(life, tested)
+            return _says_whose(life, tested) or _says_closed(life, tested, not wanted)
         case ast.Attribute(value=ast.Name(id=owner), attr="is_active") if owner == name:
             return active and wanted
+        case ast.Attribute(value=ast.Name()):
+            return _attribute_says_made(life, test, wanted)
         case ast.Call(func=ast.Attribute(value=ast.Name(id=owner), attr="in_transaction")) if owner == name:
             return wanted
         case ast.Call(func=function, args=[ast.Name(id=owner), *_]) if owner == name:
@@ -143,6 +145,93 @@ def _says_whose(life: Lifetime, flag: str) -> bool:
         return flag in life.scope.parameters or _set_before_use(life, flag)
     made_here = life.scope.seat(life.statement).suite
     return _set_before_use(life, flag) and any(one in made_here for one in _bindings(life, flag))
+
+
+def _attribute_says_made(life: Lifetime, flag: ast.Attribute, wanted: bool) -> bool:
+    """`self.owned = session is None` before the session is made, `self.owned = True` beside it, and none after that."""
+    chain = ast.unparse(flag)
+    found = [
+        one
+        for one in life.scope.statements()
+        if isinstance(one, ast.Assign) and any(ast.unparse(target) == chain for target in one.targets)
+    ]
+    first = min((use.line for use in life.uses if use.role in _RUNNING), default=0)
+    if not found or any(one.lineno >= first for one in found) or _set_elsewhere(life, flag, found):
+        return False
+    last = found[-1]
+    if isinstance(last.value, ast.Constant):
+        beside = life.scope.seat(last).suite is life.scope.seat(life.statement).suite
+        before = all(isinstance(one.value, ast.Constant) for one in found)
+        return beside and before and bool(last.value.value) is wanted
+    suites = (life.seat.suite, life.scope.seat(life.branch or life.statement).suite)
+    certain = any(life.scope.seat(last).suite is suite for suite in suites)
+    if len(found) > 1 or not certain or last.lineno >= life.statement.lineno or not life.given:
+        return False
+    match last.value:
+        case ast.Compare(left=ast.Name(id=name), ops=[ast.Is() | ast.IsNot() as op], comparators=[ast.Constant(None)]):
+            return name == life.name and isinstance(op, ast.Is) is wanted
+        case ast.UnaryOp(op=ast.Not(), operand=ast.Name(id=name)):
+            return name == life.name and wanted
+    return False
+
+
+def _set_elsewhere(life: Lifetime, flag: ast.Attribute, here: Sequence[ast.stmt]) -> bool:
+    """Whether the file sets an attribute of this name in another place than these, and where an object is made."""
+    scope = life.scope
+    for node in scope.parents.of_kind(ast.Attribute):
+        if node.attr == flag.attr and not isinstance(node.ctx, ast.Load) and scope.parents.statement(node) not in here:
+            function = scope.parents.scope(node)
+            if getattr(function, "name", "") != "__init__":
+                return True
+    return False
+
+
+def _says_closed(life: Lifetime, flag: str, closed: bool) -> bool:
+    """`closed = True` directly after a close, and nothing done with the session after that: else it is `closed`'s
+    contrary from the beginning on."""
+    scope = life.scope
+    first = min((use.line for use in life.uses if use.role in _RUNNING), default=0)
+    begun = False
+    for one in _bindings(life, flag):
+        if not isinstance(one, ast.Assign) or not isinstance(one.value, ast.Constant):
+            return False
+        seat = scope.seat(one)
+        if bool(one.value.value) is not closed:
+            if one.lineno >= first or not any(seat.suite is suite for suite in (life.seat.suite, _body(scope.node))):
+                return False
+            begun = True
+            continue
+        if not seat.index or not _is_close(life, seat.suite[seat.index - 1]) or _is_repeated(life, one):
+            return False
+        later = [use for use in life.uses if use.role in _RUNNING and use.line > one.lineno]
+        if not all(use.role is Role.METHOD and use.attribute in ("close", "aclose") for use in later):
+            return False
+    return begun
+
+
+def _body(node: ast.AST) -> Sequence[ast.stmt]:
+    return getattr(node, "body", ())
+
+
+def _is_close(life: Lifetime, statement: ast.stmt) -> bool:
+    """`await session.close()`."""
+    value = statement.value if isinstance(statement, ast.Expr) else None
+    if life.is_async:
+        value = value.value if isinstance(value, ast.Await) else None
+    match value:
+        case ast.Call(func=ast.Attribute(value=ast.Name(id=name), attr="close" | "aclose")):
+            return name == life.name
+    return False
+
+
+def _is_repeated(life: Lifetime, statement: ast.stmt) -> bool:
+    """Whether a loop around the statement does not make the session anew in each round."""
+    current = life.scope.owner_statement(statement)
+    while current is not None:
+        if isinstance(current, Loop) and life.statement not in set(inside(current)):
+            return True
+        current = life.scope.owner_statement(current)
+    return False
 
 
 def _asked_where_made(life: Lifetime, flag: str) -> bool:

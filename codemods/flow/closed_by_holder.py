@@ -1,4 +1,5 @@
-"""`repo = Repo(F())` that is closed through what holds it: `repo.session.close()`, `repo.close()`. Reads only.
+"""`repo = Repo(F())` that is closed through what holds it: `repo.session.close()`, `repo.close()`, leaving
+`async with Repo(session):`. Reads only.
 
 It decides nothing: it says by which statement, and on which paths. A class that is not in view may close it or not.
 """
@@ -7,12 +8,15 @@ from __future__ import annotations
 
 import ast
 import enum
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from codemods.flow.closing import CLOSES
 from codemods.flow.reaching import bindings_of
 from codemods.flow.scope import Loop, Scope, inside
-from codemods.project.keeping import parameter_name
+from codemods.project.expressions import dotted, expression
+from codemods.project.facts import FunctionFacts
+from codemods.project.keeping import Fate, constructed, parameter_name
 from codemods.project.name_uses import NameUse, Role
 from codemods.project.sessions import ClassMeaning, FunctionMeaning
 
@@ -35,32 +39,88 @@ class HolderClose:
     line: int
 
 
-def closed_by_holder(scope: Scope, statement: ast.stmt, given: ast.expr, *, is_async: bool) -> HolderClose | None:
+def closed_by_holder(
+    scope: Scope, statement: ast.stmt, given: ast.expr, *, is_async: bool, others: Sequence[NameUse] = ()
+) -> HolderClose | None:
     """How what `statement` makes of the session closes it; None: it does not, or the statement makes no such object.
 
-    `given` is the session as it stands in the call: its name, or what makes it.
+    `given` is the session as it stands in the call: its name, or what makes it. `others` are the other uses of the
+    session: where there are any, only a close on every path that comes after all of them is told.
     """
     match statement:
         case ast.Assign(targets=[ast.Name(id=holder)], value=ast.Call() as call):
             pass
+        case ast.AnnAssign(target=ast.Name(id=holder), value=ast.Call() as call):
+            pass
+        case ast.With() | ast.AsyncWith():
+            return _left_by_block(scope, statement, given, is_async, others)
         case _:
             return None
     place = _place(call, given)
-    if place is None or len(bindings_of(scope, holder)) > 1:
+    if place is None or not all(_is_apart(scope, one, statement) for one in bindings_of(scope, holder)):
         return None
     class_ = scope.callee(call)
     uses = [use for use in scope.uses(holder) if use.role is not Role.BOUND]
     found = [(use, sure) for use in uses if (sure := _closes(scope, use, class_, place, is_async)) is not None]
-    if not found:
-        return None
     known = [use for use, sure in found if sure]
+    for use in known:
+        guard = _guard(scope, use, holder, class_)
+        if guard is not None and _is_always(scope, use, uses, statement, guard, holder):
+            if all(_is_over(scope, other, statement, guard, use.line) for other in others):
+                return HolderClose(Through.ALWAYS, holder, use.line)
+    if not found or others:
+        return None
     if not known:
         return HolderClose(Through.PERHAPS, holder, found[0][0].line)
-    for use in known:
-        if _is_always(scope, use, uses, statement):
-            return HolderClose(Through.ALWAYS, holder, use.line)
     through = Through.SOME_PATHS if any(_is_in_finally(scope, use) for use in known) else Through.HAPPY_PATH
     return HolderClose(through, holder, known[0].line)
+
+
+def _left_by_block(
+    scope: Scope, block: ast.With | ast.AsyncWith, given: ast.expr, is_async: bool, others: Sequence[NameUse]
+) -> HolderClose | None:
+    """`async with Repo(session) as repo:`, whose way out is in view and closes it behind all that is done with it."""
+    if is_async and not isinstance(block, ast.AsyncWith):
+        return None
+    for item in block.items:
+        call = item.context_expr
+        place = _place(call, given) if isinstance(call, ast.Call) else None
+        if place is None or not isinstance(call, ast.Call):
+            continue
+        class_ = scope.callee(call)
+        leaving = "__aexit__" if isinstance(block, ast.AsyncWith) else "__exit__"
+        if not isinstance(class_, ClassMeaning) or not _method_closes(
+            scope, class_, leaving, _kept(scope, class_, place)
+        ):
+            return None
+        members = set(inside(block))
+        bound = scope.uses(item.optional_vars.id) if isinstance(item.optional_vars, ast.Name) else []
+        ours = [*others, *(use for use in bound if use.role is not Role.BOUND)]
+        if all(scope.statement(use.node) in members for use in ours):
+            return HolderClose(Through.ALWAYS, ast.unparse(call.func), block.lineno)
+    return None
+
+
+def _is_apart(scope: Scope, binding: ast.stmt, made: ast.stmt) -> bool:
+    """Whether a binding of the name of the object is the one that makes it, gives it no object, or runs instead."""
+    if binding is made or _is_none(binding):
+        return True
+    branch = scope.owner_statement(made)
+    return (
+        isinstance(branch, ast.If)
+        and scope.owner_statement(binding) is branch
+        and scope.seat(binding).suite is not scope.seat(made).suite
+    )
+
+
+def _is_none(statement: ast.stmt) -> bool:
+    """`repo = None`, and `repo: Repo` without a value."""
+    match statement:
+        case ast.Assign(value=ast.Constant(value=None)):
+            return True
+        case ast.AnnAssign(value=None | ast.Constant(value=None)):
+            return True
+    return False
 
 
 def _place(call: ast.Call, given: ast.expr) -> tuple[int | None, str | None] | None:
@@ -81,24 +141,96 @@ def _closes(
     while isinstance(node, ast.Attribute):
         path.append(node.attr)
         node = scope.parents.of(node)
-    if not path or path[-1] not in CLOSES or len(path) > 2 or not isinstance(node, ast.Call):
+    if not path or len(path) > 2 or not isinstance(node, ast.Call):
+        return None
+    if path[-1] not in CLOSES and (len(path) == 2 or not isinstance(class_, ClassMeaning)):
         return None
     if is_async and not any(isinstance(above, ast.Await) for above in scope.parents.chain(node)):
         return None
     if not isinstance(class_, ClassMeaning):
         return len(path) == 2 and "session" in path[0]
-    kept = _kept_as(scope, class_, place)
+    kept = _kept(scope, class_, place)
     if len(path) == 2:
         return True if path[0].strip("_") in kept else None
+    sure = _method_closes(scope, class_, path[0], kept)
+    if path[0] not in CLOSES and sure is False and not _is_in_finally(scope, use):
+        return None  # a method of any name that may close it: where it ends nothing, that is no doubt
+    return sure
+
+
+def _method_closes(
+    scope: Scope, class_: ClassMeaning, name: str, kept: frozenset[str], seen: frozenset[str] = frozenset()
+) -> bool | None:
+    """Whether a method of the class closes for certain what it keeps; None: it does not."""
     symbols = scope.project.symbols
     for base in scope.project.bases(class_):
         if not isinstance(base, ClassMeaning):
-            return False
-        chains = symbols.facts[base.module].attributes if base.module in symbols.facts else ()
-        for definition in symbols.functions(base.module, f"{base.qualname}.{path[0]}"):
-            through = any(_is_close_of(chain, kept) for chain in chains)
-            return True if through and definition.calls & CLOSES else None
+            return False if name in CLOSES else None
+        for definition in symbols.functions(base.module, f"{base.qualname}.{name}"):
+            body = _body(scope, base, definition)
+            if body is not None:
+                return _closes_here(scope, class_, body, kept, seen | {name})
+            chains = symbols.facts[base.module].attributes if base.module in symbols.facts else ()
+            if not definition.calls & CLOSES or not any(_is_close_of(chain, kept) for chain in chains):
+                return None
+            # the facts tell what the file closes, not where: with one method that closes anything, it is there
+            closing = [one for one in symbols.all_functions(base.module) if one.in_class and one.calls & CLOSES]
+            return name in CLOSES or name in _LEAVING or len(closing) == 1
     return None
+
+
+_LEAVING = ("__aexit__", "__exit__")
+
+
+def _body(scope: Scope, base: ClassMeaning, definition: FunctionFacts) -> ast.AsyncFunctionDef | ast.FunctionDef | None:
+    """The tree of a method, where it stands in the file of the scope."""
+    if base.module != scope.place.path:
+        return None
+    methods: list[ast.AsyncFunctionDef | ast.FunctionDef] = []
+    methods += scope.parents.of_kind(ast.AsyncFunctionDef)
+    methods += scope.parents.of_kind(ast.FunctionDef)
+    return next((one for one in methods if one.name == definition.name and one.lineno == definition.line), None)
+
+
+def _closes_here(
+    scope: Scope,
+    class_: ClassMeaning,
+    method: ast.AsyncFunctionDef | ast.FunctionDef,
+    kept: frozenset[str],
+    seen: frozenset[str],
+) -> bool | None:
+    """The same for a method that can be read: by a close of its own, or by another method of the object."""
+    sure: bool | None = None
+    for node in ast.walk(method):
+        if not isinstance(node, ast.Attribute):
+            continue
+        chain = dotted(expression(node))
+        called = chain.removeprefix("self.")
+        found: bool | None = None
+        if _is_close_of(chain, kept):
+            found = True
+        elif chain.startswith("self.") and "." not in called and called not in seen:
+            found = _method_closes(scope, class_, called, kept, seen)
+        if found and _asks_something_else(scope, node, method, kept):
+            found = False
+        sure = sure or found if found is not None else sure
+    return sure
+
+
+def _asks_something_else(scope: Scope, close: ast.Attribute, method: ast.AST, kept: frozenset[str]) -> bool:
+    """Whether the close hangs on more than that there is a session: `if self.owns_it:`."""
+    inner: ast.AST = close
+    for around in scope.parents.chain(close):
+        if around is method:
+            return False
+        if isinstance(around, (ast.If, ast.IfExp, ast.While)) and inner is not around.test:
+            asked = {
+                dotted(expression(one)) for one in ast.walk(around.test) if isinstance(one, (ast.Attribute, ast.Name))
+            }
+            if not all(name == "self" or name.removeprefix("self.").split(".")[0].strip("_") in kept for name in asked):
+                return True
+        inner = around
+    return False
 
 
 def _is_close_of(chain: str, kept: frozenset[str]) -> bool:
@@ -106,7 +238,7 @@ def _is_close_of(chain: str, kept: frozenset[str]) -> bool:
     return len(parts) == 3 and parts[0] == "self" and parts[1].strip("_") in kept and parts[2] in CLOSES
 
 
-def _kept_as(scope: Scope, class_: ClassMeaning, place: tuple[int | None, str | None]) -> frozenset[str]:
+def _kept(scope: Scope, class_: ClassMeaning, place: tuple[int | None, str | None]) -> frozenset[str]:
     """The names, without underscores around them, under which an object keeps the session, by the usual convention."""
     for base in scope.project.bases(class_):
         if isinstance(base, ClassMeaning):
@@ -127,19 +259,110 @@ def _is_in_finally(scope: Scope, close: NameUse) -> bool:
     return False
 
 
-def _is_always(scope: Scope, close: NameUse, uses: list[NameUse], made: ast.stmt) -> bool:
-    """Whether the close stands in a `finally`, under no condition, and everything else is done inside of its `try`."""
+def _guard(scope: Scope, close: NameUse, holder: str, class_: object) -> ast.Try | None:
+    """The `try` in whose `finally` the close stands, under no condition but that there is an object."""
     statement = scope.statement(close.node)
-    guard = scope.owner_statement(statement)
-    if not isinstance(guard, ast.Try) or scope.seat(statement).suite is not guard.finalbody:
-        return False
+    conditional = (ast.IfExp, ast.BoolOp, ast.Lambda)
+    for around in scope.parents.chain(close.node):
+        if around is statement:
+            break
+        if isinstance(around, conditional):
+            return None
+    seat = scope.seat(statement)
+    if _may_leave(seat.suite[: seat.index]):
+        return None
+    above = scope.owner_statement(statement)
+    if isinstance(above, ast.If) and seat.suite is above.body and _asks_for(scope, above.test, holder, class_):
+        seat = scope.seat(above)
+        above = scope.owner_statement(above)
+        if _may_leave(seat.suite[: seat.index]):
+            return None
+    return above if isinstance(above, ast.Try) and seat.suite is above.finalbody else None
+
+
+def _may_leave(before: Sequence[ast.stmt]) -> bool:
+    """Whether one of the statements may jump over what follows them."""
+    leaving = (ast.Return, ast.Raise, ast.Continue, ast.Break)
+    return any(isinstance(inner, leaving) for one in before for inner in inside(one))
+
+
+def _asks_for(scope: Scope, test: ast.expr, holder: str, class_: object) -> bool:
+    """`repo is not None`; `repo`, where the class says nothing of its own on what is true."""
+    match test:
+        case ast.Compare(
+            left=ast.Name(id=name), ops=[ast.IsNot() | ast.NotEq()], comparators=[ast.Constant(value=None)]
+        ):
+            return name == holder
+        case ast.Name(id=name) if name == holder:
+            bases = scope.project.bases(class_) if isinstance(class_, ClassMeaning) else ()
+            return not any(
+                scope.project.symbols.functions(base.module, f"{base.qualname}.{method}")
+                for base in bases
+                if isinstance(base, ClassMeaning)
+                for method in ("__bool__", "__len__")
+            )
+    return False
+
+
+def _is_always(
+    scope: Scope, close: NameUse, uses: Sequence[NameUse], made: ast.stmt, guard: ast.Try, holder: str
+) -> bool:
+    """Whether the close in the `finally` of `guard` is of each object that `made` makes, and comes after all else."""
     members = set(inside(guard))
     if any(scope.statement(use.node) not in members for use in uses):
         return False
-    current: ast.stmt | None = guard
-    while current is not None:
-        if isinstance(current, Loop) and made not in set(inside(current)):
+    if any(_is_none(one) and made.lineno < one.lineno < close.line for one in bindings_of(scope, holder)):
+        return False
+    if made in {inner for one in guard.finalbody for inner in inside(one)}:
+        return False
+    for start, other in ((guard, made), (made, guard)):  # a loop around the one alone
+        current: ast.stmt | None = start
+        while current is not None:
+            if isinstance(current, Loop) and other not in set(inside(current)):
+                return False
+            current = scope.owner_statement(current)
+    return not any(use in _behind(scope, close, guard, uses) for use in uses)
+
+
+def _behind(scope: Scope, close: NameUse, guard: ast.Try, uses: Sequence[NameUse]) -> list[NameUse]:
+    """The uses in the `finally` that may run after the close."""
+    final = {inner for one in guard.finalbody for inner in inside(one)}
+    mine = scope.statement(close.node)
+    return [
+        use
+        for use in uses
+        if scope.statement(use.node) in final and scope.statement(use.node) is not mine and use.line > close.line
+    ]
+
+
+def _is_over(scope: Scope, use: NameUse, made: ast.stmt, guard: ast.Try, close: int) -> bool:
+    """Whether a use of the session itself has come to its end where `guard` closes it on line `close`.
+
+    It stands in the `try`, where the object has been made for certain, or makes another object that holds it, which is
+    used there alone.
+    """
+    statement = scope.statement(use.node)
+    members = set(inside(guard))
+    seat = scope.seat(made)
+    if statement in members:
+        behind = scope.in_suite(seat.suite, guard if made not in members else use.node)
+        return statement.lineno <= close and behind is not None and behind > seat.index
+    match statement:
+        case ast.Assign(targets=[ast.Name(id=other)], value=ast.Call() as call):
+            pass
+        case ast.AnnAssign(target=ast.Name(id=other), value=ast.Call() as call):
+            pass
+        case _:
             return False
-        current = scope.owner_statement(current)
-    behind = {one for later in guard.finalbody[scope.seat(statement).index + 1 :] for one in inside(later)}
-    return not any(scope.statement(use.node) in behind for use in uses)
+    class_ = scope.callee(call)
+    if use.call is not call or statement.lineno > guard.lineno or not isinstance(class_, ClassMeaning):
+        return False
+    if len(bindings_of(scope, other)) > 1:
+        return False
+    if constructed(class_, use.position, use.keyword, scope.project).fate > Fate.IN_RESULT:
+        return False
+    return all(
+        scope.statement(one.node) in members and one.line <= close
+        for one in scope.uses(other)
+        if one.role is not Role.BOUND
+    )

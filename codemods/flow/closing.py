@@ -236,7 +236,7 @@ def _all_within(life: Lifetime, *around: ast.stmt) -> bool:
     return all(
         id(life.scope.statement(use.node)) in members
         or use.role is Role.TESTED
-        or (_sets_up(life, use) and use.line < around[0].lineno)
+        or (use.line < around[0].lineno and (_sets_up(life, use) or _is_put_down(life, use, around[0])))
         for use in life.uses
     )
 
@@ -250,6 +250,50 @@ def _sets_up(life: Lifetime, use: NameUse) -> bool:
             return built.fate <= Fate.IN_RESULT
         return is_quiet(called, use.call)
     return use.role in (Role.ATTRIBUTE, Role.SET)
+
+
+def _is_put_down(life: Lifetime, use: NameUse, around: ast.stmt) -> bool:
+    """`request.state.session = session` before `around`, and nothing between them could run a statement on it.
+
+    A session that nobody has used holds no connection: whatever is raised there leaves nothing open.
+    """
+    statement = life.scope.statement(use.node)
+    if use.role not in (Role.STORED, Role.CONTAINED) or not _is_plain_store(statement):
+        return False
+    suite = life.scope.seat(around).suite
+    current: ast.stmt | None = statement
+    while current is not None and life.scope.seat(current).suite is not suite:
+        current = life.scope.owner_statement(current)
+        if not isinstance(current, ast.If):
+            return False
+    if current is None or not _runs_nothing(life, current):
+        return False
+    between = suite[life.scope.seat(current).index + 1 : life.scope.seat(around).index]
+    return all(_runs_nothing(life, one) for one in between)
+
+
+def _is_plain_store(statement: ast.stmt) -> bool:
+    """An assignment that calls nothing; not one to a global name alone, which others may read as they like."""
+    match statement:
+        case ast.Assign(targets=targets, value=value):
+            pass
+        case ast.AnnAssign(target=target, value=ast.expr() as value):
+            targets = [target]
+        case _:
+            return False
+    if isinstance(value, ast.Name) and not all(isinstance(one, (ast.Attribute, ast.Subscript)) for one in targets):
+        return False
+    return not any(isinstance(node, (ast.Call, ast.Await, ast.Lambda)) for node in ast.walk(value))
+
+
+_WAITING = (ast.Await, ast.AsyncFor, ast.AsyncWith, ast.Yield, ast.YieldFrom)
+
+
+def _runs_nothing(life: Lifetime, statement: ast.stmt) -> bool:
+    """Whether no statement can be run on the session here by whoever found it where it was put."""
+    if life.is_async:  # it runs nothing that is not awaited
+        return not any(isinstance(node, _WAITING) for node in ast.walk(statement))
+    return _is_quick(life, statement)
 
 
 def is_closing(life: Lifetime, use: NameUse) -> bool:
@@ -334,7 +378,7 @@ def _unsettled(life: Lifetime, guard: ast.Try) -> None:
         line = life.closing[-1].lineno
         life.stop(f"used again after its close at line {line}: it opens anew, and nothing closes that", line)
         return
-    first = outside[0]
+    first = next((use for use in outside if not (_sets_up(life, use) or _is_put_down(life, use, guard))), outside[0])
     if first.line < guard.lineno:
         life.stop(
             f"used at line {first.line} before the `try` at line {guard.lineno} that closes it:"
@@ -434,7 +478,7 @@ def _last_everywhere(life: Lifetime, statement: ast.stmt) -> bool:
 def _is_quick(life: Lifetime, statement: ast.stmt) -> bool:
     """No call but of builtins, of exceptions and other classes outside of the project, and of loggers."""
     for node in ast.walk(statement):
-        if isinstance(node, (ast.Await, ast.AsyncFor, ast.AsyncWith, ast.Yield, ast.YieldFrom)):
+        if isinstance(node, _WAITING):
             return False
         if isinstance(node, ast.Call):
             called, name = life.scope.callee(node), dotted(expression(node.func))

@@ -6,15 +6,18 @@ import ast
 
 from codemods.flow.lifetime import HAND_OVER, TO_TASK, Closed, Leave, Lifetime
 from codemods.flow.quiet import is_quiet
-from codemods.flow.reaching import bindings_of, declares_outside
-from codemods.flow.scope import With, inside, own_expressions
+from codemods.flow.reaching import bindings_of, declares_outside, reaching
+from codemods.flow.scope import Loop, With, inside, own_expressions
 from codemods.flow.values import Carry
 from codemods.project.expressions import dotted, expression, last_name, shown
-from codemods.project.keeping import KEEPING, TAKING, Fate, handed, starts_later
+from codemods.project.keeping import KEEPING, TAKING, Fate, constructed, handed, starts_later
 from codemods.project.name_uses import binds
 from codemods.project.nodes import SCOPES
 from codemods.project.schedulers import runs_later
-from codemods.project.sessions import ClassMeaning, External, FunctionMeaning, Meaning
+from codemods.project.sessions import ClassMeaning, External, FunctionMeaning, Meaning, SessionMeaning
+
+_WAITING = frozenset({"asyncio.gather", "asyncio.shield", "asyncio.sleep", "asyncio.wait", "asyncio.wait_for"})
+_CLOSING = frozenset({"contextlib.aclosing", "contextlib.closing"})  # entered, as they count as awaited
 
 
 def find_leaves(life: Lifetime, *, returns: bool = True) -> None:
@@ -48,6 +51,7 @@ def find_leaves(life: Lifetime, *, returns: bool = True) -> None:
     _captured(life, loaded)
     if life.last is not None and not isinstance(life.statement, With):
         _read_outside(life, loaded)
+        _used_next_turn(life)
 
 
 def _is_lent(life: Lifetime, value: ast.expr | None) -> bool:
@@ -187,8 +191,10 @@ def _call_leaves(life: Lifetime, call: ast.Call) -> None:
             else:
                 life.leaves.append(Leave(call.lineno, f"something loaded is put into `{name.rpartition('.')[0]}`"))
     elif given is Carry.HOLDER and not awaited:
-        _holder_given(life, call, called, name)
+        _holder_given(life, call, called, name, awaited=False)
     else:
+        if given is Carry.HOLDER:
+            _holder_given(life, call, called, name, awaited=True)
         _loaded_given(life, call, called, name, awaited=awaited)
 
 
@@ -212,8 +218,8 @@ def _arguments(call: ast.Call) -> list[tuple[ast.expr, int | None, str | None]]:
     return places + [(keyword.value, None, keyword.arg) for keyword in call.keywords]
 
 
-def _holder_given(life: Lifetime, call: ast.Call, called: Meaning, name: str) -> None:
-    """A service made with the session, or its method, is handed to a call that is not awaited."""
+def _holder_given(life: Lifetime, call: ast.Call, called: Meaning, name: str, *, awaited: bool) -> None:
+    """A service made with the session, or its method, is handed to a call: awaited it is over with the block."""
     assert life.values is not None
     if isinstance(called, FunctionMeaning):
         for argument, position, keyword in _arguments(call):
@@ -226,10 +232,39 @@ def _holder_given(life: Lifetime, call: ast.Call, called: Meaning, name: str) ->
                 if fate is Fate.UNKNOWN:
                     text = f"`{name}()` hands what holds `{life.name}` on to something that is not in view"
                     life.notes.append(Leave(call.lineno, text))
-    elif isinstance(life.scope.parents.of(call), ast.Expr) and not is_quiet(called, call):
-        if not isinstance(called, ClassMeaning):
-            reason = f"what holds `{life.name}` goes to `{name}()` at line {call.lineno}, which is not in view"
-            life.stop(reason, call.lineno, HAND_OVER, undecided=True)
+    elif isinstance(called, ClassMeaning):
+        for argument, position, keyword in _arguments(call):
+            if life.values.carry(argument) is Carry.HOLDER:
+                built = constructed(called, position, keyword, life.scope.project)
+                if built.fate > Fate.IN_RESULT and built.fate is not Fate.UNKNOWN:
+                    reason = f"`{name}()` at line {call.lineno} keeps what holds `{life.name}`"
+                    life.stop(reason, call.lineno, HAND_OVER, undecided=built.fate is Fate.CAPTURED)
+                    return
+    elif is_quiet(called, call):
+        return
+    elif awaited:
+        # what `Event(repo)` gives is looked at where it is handed on
+        is_object = last_name(expression(call.func))[:1].isupper()
+        if not is_object and not _only_waits(called) and not _is_of_session(life, call):
+            text = f"`{name}()` is not in view: it should not keep what holds `{life.name}`"
+            life.notes.append(Leave(call.lineno, text))
+    elif isinstance(life.scope.parents.of(call), ast.Expr):
+        reason = f"what holds `{life.name}` goes to `{name}()` at line {call.lineno}, which is not in view"
+        life.stop(reason, call.lineno, HAND_OVER, undecided=True)
+
+
+def _only_waits(called: Meaning) -> bool:
+    """`await gather(repo.load())`, `await wait_for(repo.load(), 5)`: what it is given is over when it is."""
+    if not isinstance(called, External):
+        return False
+    return called.dotted in _WAITING | _CLOSING or called.dotted.startswith(("sqlalchemy.", "sqlmodel."))
+
+
+def _is_of_session(life: Lifetime, call: ast.Call) -> bool:
+    """`await session.execute(repo.query())`, `await repo.session.execute(...)`: a method of a session."""
+    if not isinstance(call.func, ast.Attribute):
+        return False
+    return _root(call.func.value) == life.name or isinstance(life.scope.meaning(call.func.value), SessionMeaning)
 
 
 def _started(life: Lifetime, call: ast.Call) -> None:
@@ -320,7 +355,7 @@ def _was_detached(life: Lifetime, node: ast.AST) -> bool:
 
 def _read_outside(life: Lifetime, loaded: set[str]) -> None:
     """Loaded names that are read behind the suite, where the block cannot reach."""
-    suite = life.seat.suite
+    suite, told = life.seat.suite, False
     for statement in _after(life):
         place = life.scope.in_suite(suite, statement)
         if place is not None and (life.last is None or place <= life.last):
@@ -333,5 +368,70 @@ def _read_outside(life: Lifetime, loaded: set[str]) -> None:
                     return
                 if _was_detached(life, node):
                     continue
-                life.leaves.append(Leave(node.lineno, f"`{node.id}` is read after the block"))
+                if _uses_holder(life, node, statement):
+                    reason = f"`{node.id}`, which holds it, is used at line {node.lineno}, outside of the block of"
+                    life.stop(f"{reason} statements in which it is made", node.lineno, _ALL_AROUND, undecided=True)
+                    return
+                if not told:
+                    life.leaves.append(Leave(node.lineno, f"`{node.id}` is read after the block"))
+                    told = True
+
+
+_ALL_AROUND = "make the session where all of its uses are, or open it with a block around all of them"
+
+
+def _uses_holder(life: Lifetime, node: ast.Name, statement: ast.stmt) -> bool:
+    """Whether a name that is read out of the block works on with the session: what it stands for holds it.
+
+    Not when the name is bound anew on the way, nor when one only asks whether it stands for something.
+    """
+    assert life.values is not None
+    if life.values.names.get(node.id) is not Carry.HOLDER or _only_asked(life, node):
+        return False
+    within = {inner for one in [life.statement, *life.block] for inner in inside(one)}
+    if within & reaching(life.scope, statement, node.id).statements:
+        return True
+    return any(_fills(life, one, node.id) for one in within)
+
+
+def _fills(life: Lifetime, statement: ast.stmt, name: str) -> bool:
+    """`repos.append(repo)`, `repos["users"] = repo`: the name stands for what was made before, and holds it now."""
+    assert life.values is not None
+    for target, value in _stores(statement):
+        if not isinstance(target, ast.Name) and _root(target) == name and life.values.carry(value) is Carry.HOLDER:
+            return True
+    for node in own_expressions(statement):
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr in KEEPING:
+            given = [*node.args, *(keyword.value for keyword in node.keywords)]
+            if _root(node.func.value) == name and any(life.values.carry(one) is Carry.HOLDER for one in given):
+                return True
+    return False
+
+
+def _used_next_turn(life: Lifetime) -> None:
+    """What holds the session is used above it in the same loop: on the next turn, when its block has ended."""
+    assert life.values is not None
+    loop = life.scope.owner_statement(life.statement)
+    while loop is not None and not isinstance(loop, Loop):
+        loop = life.scope.owner_statement(loop)
+    if loop is None or Carry.HOLDER not in life.values.names.values():
+        return
+    for statement in inside(loop):
+        if statement is loop or statement.lineno >= life.statement.lineno:
+            continue
+        for node in own_expressions(statement):
+            if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load) and _uses_holder(life, node, statement):
+                reason = f"`{node.id}`, which holds it, is used at line {node.lineno}, on the next turn of the loop"
+                life.stop(reason, node.lineno, _ALL_AROUND, undecided=True)
                 return
+
+
+def _only_asked(life: Lifetime, node: ast.Name) -> bool:
+    """`if repo:`, `if repo is not None:`, `not repo`"""
+    above = life.scope.parents.of(node)
+    inner: ast.AST = node
+    if isinstance(above, ast.Compare) and all(isinstance(one, (ast.Is, ast.IsNot)) for one in above.ops):
+        return True
+    while isinstance(above, (ast.UnaryOp, ast.BoolOp)):
+        inner, above = above, life.scope.parents.of(above)
+    return isinstance(above, (ast.If, ast.While, ast.IfExp)) and above.test is inner

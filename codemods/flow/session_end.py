@@ -6,6 +6,7 @@ import ast
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from codemods.flow.bystanders import is_bystander
 from codemods.flow.objects.record import Planned, Session
 from codemods.flow.ownership import closes_in
 from codemods.flow.scope import Loop, Scope, With
@@ -248,7 +249,7 @@ def _on_the_way(
         above = scope.owner_statement(current)
         if isinstance(above, (ast.Try, ast.TryStar)) and scope.seat(current).suite is not above.finalbody:
             for final in above.finalbody:
-                line, refused = _runs(final, names)
+                line, refused = _runs(scope, final, names)
                 commits = commits or line
                 if refused:
                     return commits, refused
@@ -293,16 +294,16 @@ def _mentions(node: ast.AST, names: frozenset[str]) -> bool:
     return any(isinstance(inner, ast.Name) and inner.id in names for inner in ast.walk(node))
 
 
-def _runs(statement: ast.stmt, names: Names) -> tuple[int, str]:
+def _runs(scope: Scope, statement: ast.stmt, names: Names) -> tuple[int, str]:
     """What a statement of a `finally` does: the line of a commit, and what cannot be judged.
 
-    Closing the session, messages to a logger and plain assignments are all that is known to do no harm: the session
-    and the objects can be reached in more ways than by their names.
+    Closing the session, messages to a logger, plain assignments and letting go of something else (`lock.release()`)
+    are all that is known to do no harm: the session and the objects can be reached in more ways than by their names.
     """
     if _mentions(statement, names.objects):
         return 0, f"line {statement.lineno} uses what is returned once more"
     if isinstance(statement, ast.If):
-        found = [_runs(inner, names) for inner in [*statement.body, *statement.orelse]]
+        found = [_runs(scope, inner, names) for inner in [*statement.body, *statement.orelse]]
         called = any(isinstance(node, ast.Call) for node in ast.walk(statement.test))
         if called:
             found.append((0, f"line {statement.lineno} runs before the session is closed"))
@@ -325,5 +326,7 @@ def _runs(statement: ast.stmt, names: Names) -> tuple[int, str]:
     if isinstance(statement, ast.Pass) or not any(
         isinstance(node, (ast.Call, ast.Await)) for node in ast.walk(statement)
     ):
+        return 0, ""
+    if is_bystander(scope, statement, names.session | names.holders | names.objects):
         return 0, ""
     return 0, f"line {statement.lineno} runs before the session is closed: whether it needs the object is not told"

@@ -583,10 +583,14 @@ class Project:
         return made
 
     def _instance(self, class_: ClassMeaning, ownership: Ownership) -> Meaning:
+        from codemods.project.retaining import leaves_itself  # that asks what we answer
+
         for base in self.bases(class_):
             if isinstance(base, External) and base.dotted in SESSION_CLASSES:
                 origin = f"{class_.module}:{class_.qualname}"
                 is_async = base.dotted in ASYNC_SESSION_CLASSES
+                if ownership is Ownership.FRESH and leaves_itself(class_, self):
+                    ownership = Ownership.UNKNOWN
                 return SessionMeaning(is_async, ownership, origin, own_exit=self._own_exit(class_))
         return InstanceMeaning(class_)
 
@@ -601,7 +605,7 @@ class Project:
         return ""
 
     def _maker(self, dotted: str, node: Call, place: Place) -> Meaning:
-        is_async, own_exit = dotted in ASYNC_MAKERS, ""
+        is_async, own_exit, ownership = dotted in ASYNC_MAKERS, "", Ownership.FRESH
         given = node.keyword("class_")
         if given is None and node.has_double_star and not is_async:
             return UNKNOWN
@@ -612,7 +616,7 @@ class Project:
             elif isinstance(made, External) and made.dotted in SESSION_CLASSES:
                 made = SessionMeaning(made.dotted in ASYNC_SESSION_CLASSES, Ownership.FRESH)
             if isinstance(made, SessionMeaning):
-                is_async, own_exit = made.is_async, made.own_exit
+                is_async, own_exit, ownership = made.is_async, made.own_exit, made.ownership
             elif not is_async:
                 return UNKNOWN
         setting = node.keyword("expire_on_commit")
@@ -621,7 +625,7 @@ class Project:
             expire = setting.value
         if setting is None and (place.path, node) in self.cleared:
             expire = False
-        return MakerMeaning(is_async, "", expire, own_exit=own_exit)
+        return MakerMeaning(is_async, "", expire, ownership, own_exit)
 
     def _call_external(self, dotted: str, node: Call, place: Place) -> Meaning:
         if dotted in SESSION_CLASSES:

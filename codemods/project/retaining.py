@@ -11,6 +11,8 @@ from codemods.project.sessions import ClassMeaning, External, FunctionMeaning, S
 # builtins that look at a value and let go of it; what `setattr` is given first it only changes
 _LOOKING = frozenset({"print", "repr", "str", "id", "type", "isinstance", "hasattr", "getattr", "bool", "hash", "vars"})
 _FIRST_ONLY = frozenset({"builtins.setattr", "builtins.delattr"})
+# what the making of a session hands itself to without leaving it there
+_MAKING = _LOOKING | {"super", "setattr", "delattr", "__init__", "__setattr__", "listen"}
 
 
 def retains(definition: FunctionFacts, place: Place, project: Project) -> bool:
@@ -22,6 +24,41 @@ def retains(definition: FunctionFacts, place: Place, project: Project) -> bool:
         if isinstance(project.meaning(Name(given.name), place), SessionMeaning):
             if given.kept or any(_keeps(passed, place, project, frozenset()) for passed in given.passed):
                 return True
+    return False
+
+
+def leaves_itself(class_: ClassMeaning, project: Project) -> bool:
+    """Whether a session class of the project, when one is made, may leave it with something else: a registry.
+
+    Looks at what the project writes, and asks what nothing means: what a session is made of is asked on the way here.
+    """
+    for base in project.bases(class_):
+        if not isinstance(base, ClassMeaning):
+            continue
+        if project.symbols.functions(base.module, f"{base.qualname}.__new__"):
+            return True  # it may give one that was made before
+        if _hands_itself_on(base, "__init__", class_, project, set()):
+            return True
+    return False
+
+
+def _hands_itself_on(owner: ClassMeaning, method: str, class_: ClassMeaning, project: Project, seen: set[str]) -> bool:
+    """Whether a method that runs while the object is made, or one that it calls, stores it or hands it on."""
+    seen.add(f"{owner.module}:{owner.qualname}.{method}")
+    for definition in project.symbols.functions(owner.module, f"{owner.qualname}.{method}"):
+        receiver = definition.parameters[0].name if definition.parameters else ""
+        for use in definition.uses:
+            if use.name != receiver:
+                continue
+            if (use.kept and not use.kept_by_self) or use.captured or use.aliased:
+                return True
+            if any(last_name(one.function) not in _MAKING and not is_logging(one.function) for one in use.passed):
+                return True
+            for called in use.methods:
+                for base in project.bases(class_):
+                    if isinstance(base, ClassMeaning) and f"{base.module}:{base.qualname}.{called}" not in seen:
+                        if _hands_itself_on(base, called, class_, project, seen):
+                            return True
     return False
 
 

@@ -83,7 +83,7 @@ from codemods.plan import (
     WidenBlock,
 )
 from codemods.project.link import Place
-from codemods.project.name_uses import Role
+from codemods.project.name_uses import NameUse, Role
 from codemods.project.nodes import SCOPES
 from codemods.project.retaining import retains
 from codemods.project.sessions import (
@@ -549,10 +549,12 @@ class _Scope:
         if life.obstacles and self._left_by_exit(life):
             return self.blocks.right(made.node, "closed when the object is left")
         given = [use for use in life.uses if use.role is not Role.TESTED]
-        if len(given) == 1 and given[0].role is Role.ARGUMENT:
-            through = self._closed_by_holder(life, self.scope.statement(given[0].node), given[0].node, made)
-            if through is not None:
-                return through
+        for use in given:
+            if use.role is Role.ARGUMENT:
+                others = [other for other in given if other is not use]
+                through = self._closed_by_holder(life, self.scope.statement(use.node), use.node, made, others)
+                if through is not None:
+                    return through
         return self._without_tasks(life, statement, made) or self.blocks.judged(life, made, statement)
 
     def _without_tasks(self, life: Lifetime, statement: ast.stmt, made: Made) -> Examined | Block | None:
@@ -624,13 +626,16 @@ class _Scope:
         through = self._closed_by_holder(life, statement, made.node, made)
         return through or self.blocks.judged(life, made, statement)
 
-    def _closed_by_holder(self, life: Lifetime, holding: ast.stmt, given: ast.expr, made: Made) -> Examined | None:
+    def _closed_by_holder(
+        self, life: Lifetime, holding: ast.stmt, given: ast.expr, made: Made, others: Sequence[NameUse] = ()
+    ) -> Examined | None:
         """`repo = Repo(F())`, and `await repo.session.close()`: what `holding` makes of the session closes it."""
-        found = closed_by_holder(self.scope, holding, given, is_async=made.session.is_async)
+        found = closed_by_holder(self.scope, holding, given, is_async=made.session.is_async, others=others)
         if found is None or life.closed is not Closed.NEVER:
             return None
         if found.through is Through.ALWAYS:
-            return self.blocks.right(made.node, f"closed in `finally` through `{found.holder}` (line {found.line})")
+            where = "by the block of" if isinstance(holding, With) else "in `finally` through"
+            return self.blocks.right(made.node, f"closed {where} `{found.holder}` (line {found.line})")
         if found.through is Through.PERHAPS:
             reason = f"`{found.holder}`, which holds it, is closed at line {found.line}: it may close it, too"
             advice = "see what it closes: a session that it leaves open belongs into a block"
