@@ -11,6 +11,7 @@ from codemods.flow.examine import examine
 from codemods.flow.lifetime import TO_TASK, Lifetime, Obstacle
 from codemods.flow.reaching import reaching
 from codemods.flow.scope import Scope, inside, own_expressions
+from codemods.flow.stored_last import stored_last
 from codemods.flow.values import METHODS, SYNC_METHODS, Carry
 from codemods.project.keeping import holds
 from codemods.project.name_uses import NameUse, Role
@@ -132,6 +133,12 @@ def left_open(scope: Scope, block: ast.With | ast.AsyncWith, name: str, *, is_as
                     scheduled=scheduler[1],
                     undecided=scheduler[2] != "task",
                 )
+        if how := stored_last(scope, block, use):
+            return Obstacle(
+                f"{how} at line {use.line}, at the end of the block that closes it: what is done with it opens it anew",
+                use.line,
+                "let whoever uses it open the block, or pass the factory instead",
+            )
         if use.role is Role.METHOD and isinstance(statement, ast.Return) and is_async and not use.awaited:
             if use.attribute in METHODS and use.attribute not in SYNC_METHODS:
                 return Obstacle(

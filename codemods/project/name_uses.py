@@ -76,7 +76,11 @@ def name_uses(function: ast.AST, name: str, parents: Parents) -> list[NameUse]:
     """Every use of `name` as this function's own variable, in source order; not in nested functions that rebind it."""
     if name not in parents.names_within(function):
         return []
-    found = [_classify(node, function, parents) for node in _occurrences(function, name, parents)]
+    found = [
+        _classify(node, function, parents)
+        for node in _occurrences(function, name, parents)
+        if not _is_told_unused(node, function, parents)
+    ]
     if any(use.role is Role.ALIASED for use in found):
         shared = _declared_outside(function, parents)
         found = [
@@ -84,6 +88,19 @@ def name_uses(function: ast.AST, name: str, parents: Parents) -> list[NameUse]:
             for use in found
         ]
     return sorted(found, key=lambda use: (use.node.lineno, use.node.col_offset))
+
+
+def _is_told_unused(node: ast.Name, function: ast.AST, parents: Parents) -> bool:
+    """`_ = user_id, session`: the usual way to say that a parameter is not needed, where nothing reads `_`."""
+    around = parents.of(node)
+    statement = parents.of(around) if isinstance(around, ast.Tuple) else around
+    match statement:
+        case ast.Assign(targets=[ast.Name(id="_")]) if isinstance(function, (ast.FunctionDef, ast.AsyncFunctionDef)):
+            named = parents.named_within(function).get("_", ())
+            return "_" not in _declared_outside(function, parents) and not any(
+                isinstance(one.ctx, ast.Load) for one in named
+            )
+    return False
 
 
 def _declared_outside(function: ast.AST, parents: Parents) -> set[str]:
