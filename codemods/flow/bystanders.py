@@ -10,9 +10,12 @@ from collections.abc import Iterator
 
 from codemods.flow.scope import Scope, own_expressions
 from codemods.project.expressions import expression, is_logging
+from codemods.project.name_uses import NameUse, Role
 from codemods.project.sessions import ClassMeaning, External, FunctionMeaning, SessionMeaning
 
 _LETTING_GO = frozenset({"release", "reset", "observe", "inc", "dec", "set", "close", "aclose", "stop", "cancel"})
+# what may do anything at all before it ends; the others are known by their names to do one thing
+_ENDING = frozenset({"close", "aclose", "stop"})
 _ASKING = frozenset({"labels", "total_seconds"})
 _BUILTINS = frozenset({"print", "len", "round", "int", "float", "str", "min", "max", "abs", "id", "type"})
 
@@ -64,12 +67,28 @@ def _lets_go(scope: Scope, call: ast.Call, ours: frozenset[str]) -> bool:
         scope.meaning(owner), SessionMeaning
     ):
         return False
+    if (call.func.attr in _ENDING or scope.parents.is_awaited(call)) and not all(_is_kept_back(scope, n) for n in ours):
+        return False
     root: ast.AST = owner
     while isinstance(root, (ast.Attribute, ast.Call, ast.Subscript)):
         root = root.func if isinstance(root, ast.Call) else root.value
     if not isinstance(root, ast.Name) or (root is owner and root.id in ("self", "cls")):
         return False
     return not _is_met(scope, root.id, ours)
+
+
+def _is_kept_back(scope: Scope, name: str) -> bool:
+    """Whether the function hands the name to nothing that could have brought it to something else since."""
+    return all(use.role in _AT_HOME or _is_by_sqlalchemy(scope, use) for use in scope.uses(name))
+
+
+_AT_HOME = frozenset({Role.METHOD, Role.ATTRIBUTE, Role.SET, Role.TESTED, Role.BOUND, Role.ENTERED, Role.RETURNED})
+
+
+def _is_by_sqlalchemy(scope: Scope, use: NameUse) -> bool:
+    """`session.add(user)`, `await session.refresh(user)`: a method of a session."""
+    function = use.call.func if use.role is Role.ARGUMENT and use.call is not None else None
+    return isinstance(function, ast.Attribute) and isinstance(scope.meaning(function.value), SessionMeaning)
 
 
 def _is_met(scope: Scope, name: str, ours: frozenset[str]) -> bool:

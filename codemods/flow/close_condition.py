@@ -15,7 +15,9 @@ from codemods.flow.ownership import closes_in
 from codemods.flow.reaching import bindings_of
 from codemods.flow.scope import Loop, inside
 from codemods.project.expressions import dotted, expression, shown
+from codemods.project.keeping import Fate, handed
 from codemods.project.name_uses import NameUse, Role
+from codemods.project.sessions import FunctionMeaning
 
 LEAVING = (ast.Return, ast.Raise, ast.Continue, ast.Break)
 _LOOKS = frozenset({"isinstance", "hasattr", "callable"})
@@ -128,8 +130,6 @@ def _holds(life: Lifetime, test: ast.expr, wanted: bool, *, active: bool = False
             return _says_whose(life, tested) or _says_closed(life, tested, not wanted)
         case ast.Attribute(value=ast.Name(id=owner), attr="is_active") if owner == name:
             return active and wanted
-        case ast.Attribute(value=ast.Name()):
-            return _attribute_says_made(life, test, wanted)
         case ast.Call(func=ast.Attribute(value=ast.Name(id=owner), attr="in_transaction")) if owner == name:
             return wanted
         case ast.Call(func=function, args=[ast.Name(id=owner), *_]) if owner == name:
@@ -147,49 +147,12 @@ def _says_whose(life: Lifetime, flag: str) -> bool:
     return _set_before_use(life, flag) and any(one in made_here for one in _bindings(life, flag))
 
 
-def _attribute_says_made(life: Lifetime, flag: ast.Attribute, wanted: bool) -> bool:
-    """`self.owned = session is None` before the session is made, `self.owned = True` beside it, and none after that."""
-    chain = ast.unparse(flag)
-    found = [
-        one
-        for one in life.scope.statements()
-        if isinstance(one, ast.Assign) and any(ast.unparse(target) == chain for target in one.targets)
-    ]
-    first = min((use.line for use in life.uses if use.role in _RUNNING), default=0)
-    if not found or any(one.lineno >= first for one in found) or _set_elsewhere(life, flag, found):
-        return False
-    last = found[-1]
-    if isinstance(last.value, ast.Constant):
-        beside = life.scope.seat(last).suite is life.scope.seat(life.statement).suite
-        before = all(isinstance(one.value, ast.Constant) for one in found)
-        return beside and before and bool(last.value.value) is wanted
-    suites = (life.seat.suite, life.scope.seat(life.branch or life.statement).suite)
-    certain = any(life.scope.seat(last).suite is suite for suite in suites)
-    if len(found) > 1 or not certain or last.lineno >= life.statement.lineno or not life.given:
-        return False
-    match last.value:
-        case ast.Compare(left=ast.Name(id=name), ops=[ast.Is() | ast.IsNot() as op], comparators=[ast.Constant(None)]):
-            return name == life.name and isinstance(op, ast.Is) is wanted
-        case ast.UnaryOp(op=ast.Not(), operand=ast.Name(id=name)):
-            return name == life.name and wanted
-    return False
-
-
-def _set_elsewhere(life: Lifetime, flag: ast.Attribute, here: Sequence[ast.stmt]) -> bool:
-    """Whether the file sets an attribute of this name in another place than these, and where an object is made."""
-    scope = life.scope
-    for node in scope.parents.of_kind(ast.Attribute):
-        if node.attr == flag.attr and not isinstance(node.ctx, ast.Load) and scope.parents.statement(node) not in here:
-            function = scope.parents.scope(node)
-            if getattr(function, "name", "") != "__init__":
-                return True
-    return False
-
-
 def _says_closed(life: Lifetime, flag: str, closed: bool) -> bool:
     """`closed = True` directly after a close, and nothing done with the session after that: else it is `closed`'s
     contrary from the beginning on."""
     scope = life.scope
+    if not all(use.role in (Role.METHOD, Role.TESTED, Role.BOUND) or _is_over(life, use) for use in life.uses):
+        return False  # it may be used again by another name
     first = min((use.line for use in life.uses if use.role in _RUNNING), default=0)
     begun = False
     for one in _bindings(life, flag):
@@ -207,6 +170,14 @@ def _says_closed(life: Lifetime, flag: str, closed: bool) -> bool:
         if not all(use.role is Role.METHOD and use.attribute in ("close", "aclose") for use in later):
             return False
     return begun
+
+
+def _is_over(life: Lifetime, use: NameUse) -> bool:
+    """Whether a call that gets the session is done with it when it ends."""
+    called = life.scope.callee(use.call) if use.role is Role.ARGUMENT and use.call is not None else None
+    if not isinstance(called, FunctionMeaning) or not use.awaited:
+        return False
+    return handed(called, use.position, use.keyword, life.scope.project).fate is Fate.USED
 
 
 def _body(node: ast.AST) -> Sequence[ast.stmt]:

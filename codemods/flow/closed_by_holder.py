@@ -14,11 +14,11 @@ from dataclasses import dataclass
 from codemods.flow.closing import CLOSES
 from codemods.flow.reaching import bindings_of
 from codemods.flow.scope import Loop, Scope, inside
-from codemods.project.expressions import dotted, expression
-from codemods.project.facts import FunctionFacts
+from codemods.project.expressions import LOG_METHODS
+from codemods.project.facts import AttributeSet, Either, FunctionFacts, Literal, Name
 from codemods.project.keeping import Fate, constructed, parameter_name
 from codemods.project.name_uses import NameUse, Role
-from codemods.project.sessions import ClassMeaning, FunctionMeaning
+from codemods.project.sessions import ClassMeaning, External, FunctionMeaning
 
 
 class Through(enum.StrEnum):
@@ -63,9 +63,10 @@ def closed_by_holder(
     uses = [use for use in scope.uses(holder) if use.role is not Role.BOUND]
     found = [(use, sure) for use in uses if (sure := _closes(scope, use, class_, place, is_async)) is not None]
     known = [use for use, sure in found if sure]
+    changed = any(use.role is Role.SET for use in uses)  # `repo.session = other`
     for use in known:
         guard = _guard(scope, use, holder, class_)
-        if guard is not None and _is_always(scope, use, uses, statement, guard, holder):
+        if guard is not None and not changed and _is_always(scope, use, uses, statement, guard, holder):
             if all(_is_over(scope, other, statement, guard, use.line) for other in others):
                 return HolderClose(Through.ALWAYS, holder, use.line)
     if not found or others:
@@ -89,16 +90,49 @@ def _left_by_block(
             continue
         class_ = scope.callee(call)
         leaving = "__aexit__" if isinstance(block, ast.AsyncWith) else "__exit__"
-        if not isinstance(class_, ClassMeaning) or not _method_closes(
-            scope, class_, leaving, _kept(scope, class_, place)
-        ):
+        if not isinstance(class_, ClassMeaning) or not _is_plainly_entered(scope, class_):
             return None
+        sure = _method_closes(scope, class_, leaving, _kept(scope, class_, place), is_async=is_async)
+        if sure is None:
+            return None
+        if not sure:
+            return HolderClose(Through.SOME_PATHS, ast.unparse(call.func), block.lineno)
         members = set(inside(block))
         bound = scope.uses(item.optional_vars.id) if isinstance(item.optional_vars, ast.Name) else []
-        ours = [*others, *(use for use in bound if use.role is not Role.BOUND)]
-        if all(scope.statement(use.node) in members for use in ours):
+        ours = [use for use in bound if use.role is not Role.BOUND]
+        if item.optional_vars is not None and not isinstance(item.optional_vars, ast.Name):
+            return None
+        if not all(_works_with(scope, use) for use in ours):
+            return None
+        if all(scope.statement(use.node) in members for use in [*others, *ours]):
             return HolderClose(Through.ALWAYS, ast.unparse(call.func), block.lineno)
     return None
+
+
+def _is_plainly_entered(scope: Scope, class_: ClassMeaning) -> bool:
+    """Whether nothing can fail on the way into the block of an object: else its way out does not come."""
+    symbols = scope.project.symbols
+    for base in scope.project.bases(class_):
+        if not isinstance(base, ClassMeaning):
+            return False
+        for name in ("__aenter__", "__enter__"):
+            for definition in symbols.functions(base.module, f"{base.qualname}.{name}"):
+                return definition.calls <= LOG_METHODS
+    return False
+
+
+def _works_with(scope: Scope, use: NameUse) -> bool:
+    """Whether a use of the object hands no part of it on: `repo.users.get()`, not `users = repo.users`.
+
+    What a call that gets the object does with it is followed elsewhere.
+    """
+    if use.role is Role.ATTRIBUTE:
+        above = scope.parents.of(use.node)
+        node: ast.AST | None = use.node
+        while isinstance(above, ast.Attribute):
+            node, above = above, scope.parents.of(above)
+        return isinstance(above, ast.Call) and above.func is node
+    return use.role in (Role.METHOD, Role.ARGUMENT, Role.TESTED)
 
 
 def _is_apart(scope: Scope, binding: ast.stmt, made: ast.stmt) -> bool:
@@ -152,85 +186,60 @@ def _closes(
     kept = _kept(scope, class_, place)
     if len(path) == 2:
         return True if path[0].strip("_") in kept else None
-    sure = _method_closes(scope, class_, path[0], kept)
+    sure = _method_closes(scope, class_, path[0], kept, is_async=is_async)
     if path[0] not in CLOSES and sure is False and not _is_in_finally(scope, use):
         return None  # a method of any name that may close it: where it ends nothing, that is no doubt
     return sure
 
 
 def _method_closes(
-    scope: Scope, class_: ClassMeaning, name: str, kept: frozenset[str], seen: frozenset[str] = frozenset()
+    scope: Scope, class_: ClassMeaning, name: str, kept: frozenset[str], *, is_async: bool
 ) -> bool | None:
-    """Whether a method of the class closes for certain what it keeps; None: it does not."""
+    """Whether a method of the class closes for certain what it keeps; None: it does not close it at all."""
+    return _closes_from(scope, scope.project.bases(class_), 0, name, kept, is_async, frozenset())
+
+
+def _closes_from(
+    scope: Scope,
+    classes: Sequence[ClassMeaning | External],
+    first: int,
+    name: str,
+    kept: frozenset[str],
+    is_async: bool,
+    seen: frozenset[tuple[int, str]],
+) -> bool | None:
+    """The same for the method that the classes have from the one at index `first` on: `super()` skips some."""
     symbols = scope.project.symbols
-    for base in scope.project.bases(class_):
+    for index, base in enumerate(classes[first:], first):
         if not isinstance(base, ClassMeaning):
-            return False if name in CLOSES else None
+            return False if name in CLOSES or name in _LEAVING else None
         for definition in symbols.functions(base.module, f"{base.qualname}.{name}"):
-            body = _body(scope, base, definition)
-            if body is not None:
-                return _closes_here(scope, class_, body, kept, seen | {name})
-            chains = symbols.facts[base.module].attributes if base.module in symbols.facts else ()
-            if not definition.calls & CLOSES or not any(_is_close_of(chain, kept) for chain in chains):
+            if (index, name) in seen:
                 return None
-            # the facts tell what the file closes, not where: with one method that closes anything, it is there
-            closing = [one for one in symbols.all_functions(base.module) if one.in_class and one.calls & CLOSES]
-            return name in CLOSES or name in _LEAVING or len(closing) == 1
+            after = seen | {(index, name)}
+            perhaps = _closes_something(definition)
+            for call in definition.own_calls:
+                owner, _, method = call.chain.rpartition(".")
+                found: bool | None = None
+                if _is_close_of(call.chain, kept):
+                    found = True
+                elif owner in ("self", "super"):
+                    start = 0 if owner == "self" else index + 1
+                    found = _closes_from(scope, classes, start, method, kept, is_async, after)
+                if found and call.certain and (call.awaited or not is_async):
+                    return True
+                perhaps = perhaps or found is not None
+            return False if perhaps else None
     return None
 
 
 _LEAVING = ("__aexit__", "__exit__")
 
 
-def _body(scope: Scope, base: ClassMeaning, definition: FunctionFacts) -> ast.AsyncFunctionDef | ast.FunctionDef | None:
-    """The tree of a method, where it stands in the file of the scope."""
-    if base.module != scope.place.path:
-        return None
-    methods: list[ast.AsyncFunctionDef | ast.FunctionDef] = []
-    methods += scope.parents.of_kind(ast.AsyncFunctionDef)
-    methods += scope.parents.of_kind(ast.FunctionDef)
-    return next((one for one in methods if one.name == definition.name and one.lineno == definition.line), None)
-
-
-def _closes_here(
-    scope: Scope,
-    class_: ClassMeaning,
-    method: ast.AsyncFunctionDef | ast.FunctionDef,
-    kept: frozenset[str],
-    seen: frozenset[str],
-) -> bool | None:
-    """The same for a method that can be read: by a close of its own, or by another method of the object."""
-    sure: bool | None = None
-    for node in ast.walk(method):
-        if not isinstance(node, ast.Attribute):
-            continue
-        chain = dotted(expression(node))
-        called = chain.removeprefix("self.")
-        found: bool | None = None
-        if _is_close_of(chain, kept):
-            found = True
-        elif chain.startswith("self.") and "." not in called and called not in seen:
-            found = _method_closes(scope, class_, called, kept, seen)
-        if found and _asks_something_else(scope, node, method, kept):
-            found = False
-        sure = sure or found if found is not None else sure
-    return sure
-
-
-def _asks_something_else(scope: Scope, close: ast.Attribute, method: ast.AST, kept: frozenset[str]) -> bool:
-    """Whether the close hangs on more than that there is a session: `if self.owns_it:`."""
-    inner: ast.AST = close
-    for around in scope.parents.chain(close):
-        if around is method:
-            return False
-        if isinstance(around, (ast.If, ast.IfExp, ast.While)) and inner is not around.test:
-            asked = {
-                dotted(expression(one)) for one in ast.walk(around.test) if isinstance(one, (ast.Attribute, ast.Name))
-            }
-            if not all(name == "self" or name.removeprefix("self.").split(".")[0].strip("_") in kept for name in asked):
-                return True
-        inner = around
-    return False
+def _closes_something(definition: FunctionFacts) -> bool:
+    """Whether the method closes something that it does not reach by a chain from its object: perhaps the session."""
+    explained = {call.chain.rpartition(".")[2] for call in definition.own_calls}
+    return bool(definition.calls & CLOSES - explained)
 
 
 def _is_close_of(chain: str, kept: frozenset[str]) -> bool:
@@ -239,14 +248,43 @@ def _is_close_of(chain: str, kept: frozenset[str]) -> bool:
 
 
 def _kept(scope: Scope, class_: ClassMeaning, place: tuple[int | None, str | None]) -> frozenset[str]:
-    """The names, without underscores around them, under which an object keeps the session, by the usual convention."""
-    for base in scope.project.bases(class_):
-        if isinstance(base, ClassMeaning):
-            init = FunctionMeaning(base.module, f"{base.qualname}.__init__", bound=True)
-            for definition in scope.project.symbols.functions(init.module, init.qualname):
-                name = parameter_name(definition, init, *place)
+    """The names, without underscores around them, of the attributes in which an object keeps the session.
+
+    Where the way from the parameter to an attribute is not seen, those by the usual convention.
+    """
+    symbols = scope.project.symbols
+    classes = [base for base in scope.project.bases(class_) if isinstance(base, ClassMeaning)]
+    attributes = [(base, one) for base in classes for one in _attributes(scope, base)]
+    for base in classes:
+        init = FunctionMeaning(base.module, f"{base.qualname}.__init__", bound=True)
+        for definition in symbols.functions(init.module, init.qualname):
+            name = parameter_name(definition, init, *place)
+            kept = {one.name for owner, one in attributes if owner == base and _is_given(one, "__init__", name)}
+            if not kept:
                 return frozenset({"session", "db_session", (name or "").strip("_")} - {""})
-    return frozenset({place[1] or "session"})  # a dataclass
+            # one that is set anew elsewhere may be another session by then
+            others = {one.name for _, one in attributes if not _is_given(one, "__init__", name) and _holds_more(one)}
+            return frozenset(one.strip("_") for one in kept - others)
+    if place[1] is not None:
+        return frozenset({place[1]})  # a dataclass
+    fields = [one.name.strip("_") for _, one in attributes if one.method == "" and one.annotation is not None]
+    return frozenset(fields[place[0] : place[0] + 1] if place[0] is not None and len(classes) == 1 else {"session"})
+
+
+def _attributes(scope: Scope, class_: ClassMeaning) -> Sequence[AttributeSet]:
+    facts = scope.project.class_facts(class_)
+    return facts.attributes if facts is not None else ()
+
+
+def _is_given(one: AttributeSet, method: str, parameter: str | None) -> bool:
+    """`self.session = session`, `self.session = session or make()`, of a parameter of that method."""
+    options = one.value.options if isinstance(one.value, Either) else (one.value,)
+    return one.method.rpartition(".")[2] == method and parameter is not None and Name(parameter) in options
+
+
+def _holds_more(one: AttributeSet) -> bool:
+    """Whether an attribute is set to a value: neither declared alone nor emptied."""
+    return one.method != "" and not (isinstance(one.value, Literal) and one.value.value is None)
 
 
 def _is_in_finally(scope: Scope, close: NameUse) -> bool:

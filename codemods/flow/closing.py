@@ -13,6 +13,7 @@ from codemods.flow.scope import Loop, Scope, With, inside
 from codemods.project.expressions import dotted, expression, is_logging, last_name
 from codemods.project.keeping import Fate, closes, constructed
 from codemods.project.name_uses import NameUse, Role
+from codemods.project.schedulers import runs_later
 from codemods.project.sessions import ClassMeaning, External, FunctionMeaning
 
 CLOSES = frozenset({"close", "aclose"})
@@ -269,7 +270,12 @@ def _is_put_down(life: Lifetime, use: NameUse, around: ast.stmt) -> bool:
     if current is None or not _runs_nothing(life, current):
         return False
     between = suite[life.scope.seat(current).index + 1 : life.scope.seat(around).index]
-    return all(_runs_nothing(life, one) for one in between)
+    if not all(_runs_nothing(life, one) for one in between):
+        return False
+    # where it was put it may be found again behind its close, and opens anew
+    own = set(inside(around))
+    behind = [one for one in life.scope.statements() if one.lineno > around.lineno and one not in own]
+    return all(_runs_nothing(life, one) for one in behind)
 
 
 def _is_plain_store(statement: ast.stmt) -> bool:
@@ -290,10 +296,17 @@ _WAITING = (ast.Await, ast.AsyncFor, ast.AsyncWith, ast.Yield, ast.YieldFrom)
 
 
 def _runs_nothing(life: Lifetime, statement: ast.stmt) -> bool:
-    """Whether no statement can be run on the session here by whoever found it where it was put."""
-    if life.is_async:  # it runs nothing that is not awaited
-        return not any(isinstance(node, _WAITING) for node in ast.walk(statement))
-    return _is_quick(life, statement)
+    """Whether no statement can be run on the session by whoever finds it where it was put."""
+    if not life.is_async:
+        return _is_quick(life, statement)
+    for node in ast.walk(statement):
+        if isinstance(node, _WAITING):
+            return False  # an async session runs nothing that is not awaited
+        if isinstance(node, ast.Call):
+            called, last = life.scope.callee(node), last_name(expression(node.func))
+            if runs_later(called, last, awaited=False, project=life.scope.project):
+                return False
+    return True
 
 
 def is_closing(life: Lifetime, use: NameUse) -> bool:

@@ -6,8 +6,9 @@ Expressions are kept as small values (`Expression`), as much of them as resolvin
 
 from __future__ import annotations
 
+import enum
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
 from codemods.project.hashing import Hashed, hashed_once
@@ -306,6 +307,15 @@ class Summary(Generic[Told]):
 
 
 @dataclass(frozen=True, slots=True)
+class OwnCall:
+    """What a method calls of its object: `self.session.close`, or `super.close` for a method of a base."""
+
+    chain: str  # "self." stands for whatever the method calls its object
+    awaited: bool  # False for one that is not certain
+    certain: bool  # it is made whenever the method is called
+
+
+@dataclass(frozen=True, slots=True)
 class DependsCall:
     """`Depends(argument)`, wherever it stands: a default, an annotation, a decorator, a list."""
 
@@ -336,6 +346,14 @@ class HandedOn:
     called: bool  # it is the coroutine `f(*args)` that goes there, not the function
 
 
+class HandsBack(enum.Enum):
+    """Which functions still give what they gave when a decorator stands above them."""
+
+    NOTHING = "none"
+    COROUTINES = "coroutine functions"
+    ALL = "all"
+
+
 @dataclass(frozen=True, slots=True)
 class FunctionFacts:
     qualname: str
@@ -357,7 +375,14 @@ class FunctionFacts:
     streams: int = 0  # line of a call that by its name makes a streaming response
     suspected_later: int = 0  # line of a call in it, nested functions included, that by its name may run things later
     calls: frozenset[str] = frozenset()  # last names of everything called in it, nested functions included
+    calls_own: Summary[OwnCall] = field(default_factory=lambda: Summary(()))
+    hands_back: HandsBack = HandsBack.NOTHING  # as a decorator
     hands_on: HandedOn | None = None  # a callable that it takes, with all its arguments, goes to one call as it came
+
+    @property
+    def own_calls(self) -> tuple[OwnCall, ...]:
+        """What a method calls of its own object; nothing for a plain function."""
+        return self.calls_own.uses
 
     @property
     def given_back(self) -> tuple[GivenBack, ...]:
@@ -401,6 +426,19 @@ class ClassFacts:
     type_parameters: tuple[str, ...] = ()  # of `class Page[T]`; `*Ts` and `**P` with their stars
 
 
+@dataclass(frozen=True, slots=True)
+class Table:
+    """A dict that a module or an object keeps: `_makers = {}`, filled by `_makers[key] = sessionmaker(engine)`.
+
+    `items` are all values that the file puts into it, each with the qualified name of the function or class in which
+    it stands; () where that cannot be told.
+    """
+
+    qualname: str  # `_makers`, `Registry._makers`
+    items: tuple[tuple[str, Expression], ...]
+    annotation: Item | None = None  # its declared type, when that is one of dicts
+
+
 IN_A_TEST = "a test"
 
 
@@ -432,4 +470,5 @@ class ModuleFacts:
     depends: tuple[DependsCall, ...]
     object_session_lines: tuple[int, ...]  # where the session of an entity is asked for behind its back (C7 b, c)
     routes: tuple[RouteCall, ...] = ()
+    tables: tuple[Table, ...] = ()
     fixed: frozenset[str] = frozenset()  # what the module itself defines once and for all: see `fixed_names`

@@ -39,6 +39,7 @@ from codemods.project.lending import lending
 from codemods.project.name_uses import Function, NameUse, Role, name_uses
 from codemods.project.named_in_tests import is_test, named_by_text
 from codemods.project.nodes import FIELDS, children, parents_of
+from codemods.project.own_calls import own_calls
 from codemods.project.route_calls import decorator, route_call
 from codemods.project.scheduler_names import STREAMING, SUSPECTED
 from codemods.project.type_scopes import shadowed
@@ -278,6 +279,7 @@ class _Scanner:
                 streams=_first_call(node, called & STREAMING),
                 suspected_later=_first_call(node, called & SUSPECTED),
                 calls=called,
+                calls_own=Summary(lambda: tuple(own_calls(node))) if in_class else Summary(()),
                 hands_on=handed_on(node, self.parents),
             )
         )

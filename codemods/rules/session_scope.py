@@ -613,7 +613,9 @@ class _Scope:
             life.stop("made in an expression of several lines", statement.lineno)
         if self.blocks.openings.nullcontext() is None:
             life.stop("`nullcontext` means something else in this file", statement.lineno)
-        if life.closed is not Closed.NEVER:
+        if life.closed is not Closed.NEVER and life.condition is not None:
+            life.obstacles.insert(0, life.condition.obstacle)  # `if self.owned:`, and it cannot be seen what that says
+        elif life.closed is not Closed.NEVER:
             line = life.closing[0].lineno if life.closing else statement.lineno
             life.obstacles.insert(0, Obstacle(f"line {line} closes the session of the caller, too", line))
         return self.blocks.judged(life, made, statement)
