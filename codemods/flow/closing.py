@@ -43,7 +43,7 @@ def settled(life: Lifetime) -> bool:
             continue
         statement = life.scope.statement(use.node)
         for guard in _finallies_around(life, statement):
-            if not _one_binding(life, guard) or not _unconditional(life, use, guard):
+            if not _one_binding(life, guard, forgotten=True) or not _unconditional(life, use, guard):
                 continue
             if _all_within(life, guard) and not _opened_again(life, statement):
                 life.guard = guard
@@ -132,11 +132,11 @@ def _bound_around(life: Lifetime, guard: ast.Try) -> list[ast.stmt]:
         for one in life.scope.statements()
         if one not in members
         and binds_directly(one, life.name)
-        and (life.scope.seat(one).suite is beside or _is_none(one))
+        and (life.scope.seat(one).suite is beside or is_none(one))
     ]
 
 
-def _is_none(statement: ast.stmt) -> bool:
+def is_none(statement: ast.stmt) -> bool:
     value = statement.value if isinstance(statement, (ast.Assign, ast.AnnAssign)) else None
     return isinstance(value, ast.Constant) and value.value is None
 
@@ -144,7 +144,7 @@ def _is_none(statement: ast.stmt) -> bool:
 def _is_forerunner(life: Lifetime, bound: Sequence[ast.stmt], guard: ast.Try) -> bool:
     """Whether what is bound around the `try` is only `session = None` above it, for the `finally` to look at."""
     none, seat = bound[0], life.scope.seat(guard)
-    if len(bound) > 1 or not _is_none(none) or (isinstance(none, ast.Assign) and len(none.targets) > 1):
+    if len(bound) > 1 or not is_none(none) or (isinstance(none, ast.Assign) and len(none.targets) > 1):
         return False
     if life.scope.seat(none).suite is not seat.suite or life.scope.seat(none).index > seat.index:
         return False
@@ -188,10 +188,15 @@ def _asks_for(life: Lifetime, test: ast.expr) -> bool:
             return False
 
 
-def _one_binding(life: Lifetime, guard: ast.Try) -> bool:
-    """Whether the `finally` can only close this session: the try binds the name to nothing else, once."""
+def _one_binding(life: Lifetime, guard: ast.Try, *, forgotten: bool = False) -> bool:
+    """Whether the `finally` can only close this session: the try binds the name to nothing else, once.
+
+    `forgotten`: it may be set to None there; whether the session is closed by then is for `rebound` to say.
+    """
     handlers = [statement for handler in guard.handlers for statement in handler.body]
     inner = bindings_inside([*guard.body, *handlers, *guard.orelse], life.name) - {life.statement}
+    if forgotten:
+        inner = {one for one in inner if not is_none(one)}
     if inner and life.statement not in set(inside(guard)):
         return False
     if any(_is_made(life, other) for other in inner):

@@ -13,12 +13,11 @@ from codemods.flow.closing import CLOSES
 from codemods.flow.extent import check_held_open
 from codemods.flow.leaving import find_leaves
 from codemods.flow.lifetime import Closure, Lifetime
-from codemods.flow.reaching import binds_directly
-from codemods.flow.scope import Scope, inside, own_expressions
+from codemods.flow.nested_calls import calls_of, consumed_later, is_generator
+from codemods.flow.scope import Scope
 from codemods.flow.values import SYNC_METHODS, Carry, Values
 from codemods.project.link import Place
 from codemods.project.name_uses import Function, NameUse, Role, binds, name_uses
-from codemods.project.nodes import SCOPES
 
 READS_ALL_NAMES = frozenset({"locals", "vars", "eval", "exec", "dir"})
 _BY_HAND = frozenset({"__aenter__", "__enter__", "__aexit__", "__exit__"})
@@ -31,14 +30,14 @@ def closure(life: Lifetime, holder: ast.AST | None, held: Sequence[NameUse]) -> 
     """
     if not isinstance(holder, (ast.FunctionDef, ast.AsyncFunctionDef)) or life.scope.statement(holder) is not holder:
         return None
-    if holder.decorator_list or _is_generator(holder) or _sees_all(holder, life.name):
+    if holder.decorator_list or is_generator(holder) or _sees_all(holder, life.name):
         return None
     uses = name_uses(holder, life.name, life.scope.parents)
     if {use.node for use in held} != {use.node for use in uses}:  # a default value holds on to it
         return None
     if not all(_passing(life, use) for use in uses):
         return None
-    calls = _calls(life.scope, holder)
+    calls = calls_of(life.scope, holder)
     if not calls:
         return None
     place = Place(life.scope.place.path, f"{life.scope.place.qualname}.{holder.name}")
@@ -122,11 +121,6 @@ def look_into(life: Lifetime, one: Closure) -> None:
     life.notes += inner.notes
 
 
-def _is_generator(function: Function) -> bool:
-    nodes = (node for one in function.body for inner in inside(one) for node in own_expressions(inner))
-    return any(isinstance(node, (ast.Yield, ast.YieldFrom)) for node in nodes)
-
-
 def _sees_all(function: Function, name: str) -> bool:
     """`locals()` holds the session, too; `nonlocal` may make it another one."""
     for node in ast.walk(function):
@@ -141,40 +135,7 @@ def _passing(life: Lifetime, use: NameUse) -> bool:
     """A method that has run when its expression has: awaited on the spot, where it has to be; no close."""
     if use.role is not Role.METHOD or use.call is None or use.attribute in CLOSES | _BY_HAND:
         return False
-    if _consumed_later(life.scope, use.call):
+    if consumed_later(life.scope, use.call):
         return False
     awaited = isinstance(life.scope.parents.of(use.call), ast.Await)
     return awaited if life.is_async and use.attribute not in SYNC_METHODS else True
-
-
-def _consumed_later(scope: Scope, node: ast.AST) -> bool:
-    """Whether the node stands in a generator expression."""
-    for around in scope.parents.chain(node):
-        if isinstance(around, ast.stmt):
-            return False
-        if isinstance(around, ast.GeneratorExp):
-            return True
-    return False
-
-
-def _calls(scope: Scope, function: Function) -> tuple[ast.Call, ...]:
-    """Where this scope calls the function; nothing when it does anything else with it."""
-    name = function.name
-    if name in scope.parameters or [one for one in scope.statements() if binds_directly(one, name)] != [function]:
-        return ()
-    if any(isinstance(one, (ast.Global, ast.Nonlocal)) and name in one.names for one in scope.statements()):
-        return ()
-    calls = []
-    for use in scope.uses(name):
-        call = scope.parents.of(use.node)
-        if use.role is Role.CAPTURED or not isinstance(call, ast.Call) or call.func is not use.node:
-            return ()
-        statement = scope.parents.statement(call)
-        if statement is not scope.statement(call) or isinstance(statement, (*SCOPES, ast.ClassDef)):
-            return ()  # in the body of a class, or a decorator
-        if isinstance(function, ast.AsyncFunctionDef) and not isinstance(scope.parents.of(call), ast.Await):
-            return ()
-        if _consumed_later(scope, call):
-            return ()
-        calls.append(call)
-    return tuple(calls)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 
-from codemods.flow.closing import dissolve, fill_gap, find_closes, settled
+from codemods.flow.closing import dissolve, fill_gap, find_closes, is_none, settled
 from codemods.flow.closures import READS_ALL_NAMES, closure, look_into, values_of
 from codemods.flow.escapes import captured, check_uses
 from codemods.flow.extent import measure
@@ -12,6 +12,7 @@ from codemods.flow.late_entry import check_ends
 from codemods.flow.leaving import find_leaves
 from codemods.flow.lifetime import Closed, Lifetime, Obstacle
 from codemods.flow.reaching import Reaching, reaching
+from codemods.flow.rebound import rebound
 from codemods.flow.scope import Scope, With, inside, own_expressions
 from codemods.flow.values import Values
 from codemods.project.name_uses import NameUse, Role
@@ -43,7 +44,7 @@ def examine(
     if life.obstacles:
         return life
     right = ""
-    if settled(life) and not _runs_on(life):
+    if settled(life) and not _runs_on(life) and not _is_let_go(life):
         if not tidy or not dissolve(life):
             return life
         right, life.right, life.closed = life.right, "", Closed.BY_HAND
@@ -85,6 +86,27 @@ def _runs_on(life: Lifetime) -> bool:
     if life.obstacles:
         life.right = ""
     return bool(life.obstacles)
+
+
+def _is_let_go(life: Lifetime) -> bool:
+    """Whether the `finally` finds something else under the name, and the session is open: then it is not closed."""
+    found = rebound(life)
+    if found is None:
+        return False
+    other, every = found
+    life.values = values_of(life, _following(life))
+    every, life.uses = life.uses, [use for use in every if use.role in _GIVING]
+    check_uses(life)  # who has it now
+    life.uses = every
+    end = life.closing[-1].lineno
+    becomes = "set to None" if is_none(other) else "bound to something else"
+    reason = f"`{life.name}` is {becomes} at line {other.lineno}, before its close at line {end}"
+    life.stop(f"{reason}: nothing closes it then", other.lineno, "close it before its name is given away")
+    life.right = ""
+    return True
+
+
+_GIVING = frozenset({Role.STORED, Role.CONTAINED, Role.ALIASED, Role.RETURNED, Role.YIELDED, Role.ARGUMENT, Role.OTHER})
 
 
 def _enter_late(life: Lifetime, seen: list[tuple[NameUse, Reaching]]) -> None:

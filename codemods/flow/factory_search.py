@@ -279,6 +279,9 @@ class Search:
             raise Untold(f"{_text(callee)} may give one that someone else holds")
         if made.own_exit:
             raise Untold(f"its class has a `{made.own_exit}()` of its own, which would run at the end of a block")
+        if made.bound is not None:
+            which = "is bound to a connection" if made.bound.certain else "may be bound to a connection"
+            raise Untold(f"what {_text(callee)} gives {which}, on which no task can have a session of its own")
         return Factory(
             source,
             callee,

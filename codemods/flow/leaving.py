@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import ast
 
+from codemods.flow.containers import contains_holder
 from codemods.flow.lifetime import HAND_OVER, TO_TASK, Closed, Leave, Lifetime
+from codemods.flow.nested_calls import is_over_in_block
+from codemods.flow.plain_attributes import is_plain_attribute
 from codemods.flow.quiet import is_quiet
 from codemods.flow.reaching import bindings_of, declares_outside, reaching
 from codemods.flow.scope import Loop, With, inside, own_expressions
 from codemods.flow.values import Carry
 from codemods.project.expressions import dotted, expression, last_name, shown
 from codemods.project.keeping import KEEPING, TAKING, Fate, constructed, handed, starts_later
+from codemods.project.keeping_parts import may_keep_part
 from codemods.project.name_uses import binds
 from codemods.project.nodes import SCOPES
 from codemods.project.schedulers import runs_later
@@ -229,6 +233,12 @@ def _holder_given(life: Lifetime, call: ast.Call, called: Meaning, name: str, *,
                     reason = f"`{name}()` at line {call.lineno} keeps what holds `{life.name}`"
                     life.stop(reason, call.lineno, HAND_OVER, undecided=fate is Fate.CAPTURED)
                     return
+                if contains_holder(life, argument):
+                    if may_keep_part(called, position, keyword, life.scope.project):
+                        taken = f"what it takes out of `{shown(argument, 40)}`"
+                        reason = f"`{name}()` at line {call.lineno} may keep {taken}, which holds `{life.name}`"
+                        life.stop(reason, call.lineno, HAND_OVER, undecided=True)
+                        return
                 if fate is Fate.UNKNOWN:
                     text = f"`{name}()` hands what holds `{life.name}` on to something that is not in view"
                     life.notes.append(Leave(call.lineno, text))
@@ -306,22 +316,30 @@ def _leave(life: Lifetime, value: ast.expr | None, statement: ast.AST, how: str)
 
 
 def _captured(life: Lifetime, loaded: set[str]) -> None:
-    """Loaded objects that a nested function holds on to, unless a call consumes that function on the spot."""
-    for statement in _after(life):
+    """Loaded objects that a nested function holds on to, unless a call consumes that function on the spot.
+
+    One that stands above the session, too, finds what holds it under the name: it binds the variable.
+    """
+    assert life.values is not None
+    behind = set(_after(life))
+    holders = {name for name in loaded if life.values.names[name] is Carry.HOLDER}
+    above = [] if isinstance(life.statement, With) or not holders else life.scope.statements()
+    for statement in sorted(behind.union(above), key=lambda one: (one.lineno, one.col_offset)):
+        names = sorted(loaded if statement in behind else holders)
         for node in [statement, *own_expressions(statement)]:
             if not isinstance(node, SCOPES) or _consumed(life, node):
                 continue
             if any(one.function is node for one in life.closures):  # looked into
                 continue
-            for name in sorted(loaded):
+            for name in names:
                 if binds(node, name) or not any(isinstance(n, ast.Name) and n.id == name for n in ast.walk(node)):
                     continue
-                if life.values is not None and life.values.names[name] is Carry.HOLDER:
+                if name not in holders:
+                    life.leaves.append(Leave(node.lineno, f"`{name}` is handed on or kept by a nested function"))
+                elif statement in behind or not is_over_in_block(life, node, name):
                     what = f"`{node.name}()`" if not isinstance(node, ast.Lambda) else "a lambda"
                     reason = f"{what} at line {node.lineno} holds on to `{name}`, which uses the session"
                     life.stop(reason, node.lineno, HAND_OVER)
-                else:
-                    life.leaves.append(Leave(node.lineno, f"`{name}` is handed on or kept by a nested function"))
 
 
 def _consumed(life: Lifetime, node: ast.AST) -> bool:
@@ -383,10 +401,14 @@ _ALL_AROUND = "make the session where all of its uses are, or open it with a blo
 def _uses_holder(life: Lifetime, node: ast.Name, statement: ast.stmt) -> bool:
     """Whether a name that is read out of the block works on with the session: what it stands for holds it.
 
-    Not when the name is bound anew on the way, nor when one only asks whether it stands for something.
+    Not when the name is bound anew on the way, nor when one only asks whether it stands for something, or reads a
+    number or a text of it.
     """
     assert life.values is not None
     if life.values.names.get(node.id) is not Carry.HOLDER or _only_asked(life, node):
+        return False
+    read = life.scope.parents.of(node)
+    if isinstance(read, ast.Attribute) and is_plain_attribute(life.scope.meaning(node), read.attr, life.scope.project):
         return False
     within = {inner for one in [life.statement, *life.block] for inner in inside(one)}
     if within & reaching(life.scope, statement, node.id).statements:
@@ -411,19 +433,25 @@ def _fills(life: Lifetime, statement: ast.stmt, name: str) -> bool:
 def _used_next_turn(life: Lifetime) -> None:
     """What holds the session is used above it in the same loop: on the next turn, when its block has ended."""
     assert life.values is not None
-    loop = life.scope.owner_statement(life.statement)
-    while loop is not None and not isinstance(loop, Loop):
-        loop = life.scope.owner_statement(loop)
-    if loop is None or Carry.HOLDER not in life.values.names.values():
+    if Carry.HOLDER not in life.values.names.values():
         return
-    for statement in inside(loop):
-        if statement is loop or statement.lineno >= life.statement.lineno:
-            continue
-        for node in own_expressions(statement):
-            if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load) and _uses_holder(life, node, statement):
-                reason = f"`{node.id}`, which holds it, is used at line {node.lineno}, on the next turn of the loop"
-                life.stop(reason, node.lineno, _ALL_AROUND, undecided=True)
+    loop = life.scope.owner_statement(life.statement)
+    while loop is not None:
+        for statement in inside(loop) if isinstance(loop, Loop) else ():
+            if statement is loop and not isinstance(loop, ast.While):
+                continue  # what `for` runs over is asked for once; the test of `while` on each turn
+            if statement.lineno < life.statement.lineno and _next_turn(life, statement):
                 return
+        loop = life.scope.owner_statement(loop)
+
+
+def _next_turn(life: Lifetime, statement: ast.stmt) -> bool:
+    for node in own_expressions(statement):
+        if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load) and _uses_holder(life, node, statement):
+            reason = f"`{node.id}`, which holds it, is used at line {node.lineno}, on the next turn of the loop"
+            life.stop(reason, node.lineno, _ALL_AROUND, undecided=True)
+            return True
+    return False
 
 
 def _only_asked(life: Lifetime, node: ast.Name) -> bool:

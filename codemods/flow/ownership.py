@@ -100,10 +100,19 @@ def from_contextlib(callee: Meaning) -> bool:
 def exit_stack(scope: Scope, made: Made) -> ast.expr | None:
     """The `stack` of `stack.enter_async_context(F())`."""
     parent = scope.parents.of(made.node)
-    if isinstance(parent, ast.Call) and isinstance(parent.func, ast.Attribute):
-        if parent.func.attr in ("enter_async_context", "enter_context"):
-            return parent.func.value
+    return _stack_of(parent) if isinstance(parent, ast.Call) else None
+
+
+def _stack_of(call: ast.Call) -> ast.expr | None:
+    if isinstance(call.func, ast.Attribute) and call.func.attr in ("enter_async_context", "enter_context"):
+        return call.func.value
     return None
+
+
+def entered_by_stack(scope: Scope, call: ast.Call) -> bool:
+    """`stack.enter_async_context(...)`, whatever is entered: the stack leaves it."""
+    stack = _stack_of(call)
+    return stack is not None and not is_never_left(scope, stack)
 
 
 def given_to_exit_stack(scope: Scope, made: Made) -> bool:

@@ -6,13 +6,23 @@ import ast
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 
+from codemods.flow.bound_once import bound_once
 from codemods.flow.examine import examine
+from codemods.flow.ownership import entered_by_stack
 from codemods.flow.scope import Scope
 from codemods.flow.values import Values
+from codemods.project.expressions import annotation, last_name
+from codemods.project.facts import Awaited, Call, Expression, FunctionFacts, Name
+from codemods.project.link import Place, Project
 from codemods.project.models import is_mapped
 from codemods.project.sessions import (
+    CACHES,
+    CONTEXT_MANAGERS,
+    SYNC_MAKERS,
+    TRANSPARENT_DECORATORS,
     ClassMeaning,
     External,
+    FunctionMeaning,
     InstanceMeaning,
     Meaning,
     Ownership,
@@ -23,6 +33,9 @@ from codemods.project.sessions import (
 _SELECTING = frozenset({"execute", "scalar", "scalars", "exec", "stream", "stream_scalars", "query", "get", "get_one"})
 _TAKING = frozenset({"add", "add_all", "merge", "delete", "refresh", "expunge"})  # entities; repositories do, too
 _ENDING = frozenset({"commit", "flush", "rollback"})
+# what goes by these names hands out what is there already, or no session: `current.get()`, `pool.connect()`
+_LOOKING_UP = frozenset({"get", "pop", "setdefault", "getattr", "connect", "begin"})
+_DEEPEST = 4  # functions that give what another one gives
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -33,6 +46,8 @@ class Suspect:
     statement: ast.stmt
     called: str
     line: int
+    in_view: bool = False  # the function that is called is, yet what it gives cannot be followed
+    is_maker: bool = False  # what is called is annotated `sessionmaker`, which leaves open of what sessions
 
 
 def suspects(scope: Scope, known: Collection[ast.stmt]) -> Iterator[Suspect]:
@@ -63,7 +78,14 @@ def suspects(scope: Scope, known: Collection[ast.stmt]) -> Iterator[Suspect]:
                             yield Suspect(value, statement, ast.unparse(value), used[name][0].lineno)
                     continue
                 call = value.value if isinstance(value, ast.Await) else value
-                if not isinstance(call, ast.Call) or not _out_of_view(scope.callee(call)):
+                if not isinstance(call, ast.Call) or entered_by_stack(scope, call):
+                    continue
+                callee = scope.callee(call)
+                in_view = isinstance(callee, FunctionMeaning) and isinstance(given, UnknownMeaning)
+                if isinstance(callee, FunctionMeaning) and in_view:
+                    if not _may_make(callee, scope.project, _DEEPEST):
+                        continue
+                elif not _out_of_view(callee):
                     continue
                 called = ast.unparse(call.func)
                 names = f"{name} {called}".lower()
@@ -73,7 +95,33 @@ def suspects(scope: Scope, known: Collection[ast.stmt]) -> Iterator[Suspect]:
                 if not every:
                     continue
                 if not any(examine(scope, statement, name, is_async=is_async).right for is_async in (True, False)):
-                    yield Suspect(value, statement, called, every[0].lineno)
+                    maker = _is_bare_maker(scope, call.func)
+                    yield Suspect(value, statement, called, every[0].lineno, in_view, maker)
+
+
+def hiding(scope: Scope, statement: ast.stmt) -> ast.expr | None:
+    """What stands above the `asynccontextmanager` of a function that lends out a session, and cannot be followed.
+
+    Nobody can tell then what the blocks over it are given: nothing in them is looked at.
+    """
+    if not isinstance(statement, (ast.FunctionDef, ast.AsyncFunctionDef)) or len(statement.decorator_list) < 2:
+        return None
+    project, path = scope.project, scope.place.path
+    qualname = f"{scope.place.qualname}.{statement.name}".lstrip(".")
+    for definition in project.symbols.functions(path, qualname):
+        if definition.line != statement.lineno or not definition.is_generator:
+            continue
+        means = [scope.meaning(one.func if isinstance(one, ast.Call) else one) for one in statement.decorator_list]
+        dotted = [one.dotted.removeprefix("builtins.") if isinstance(one, External) else "" for one in means]
+        last = next((at for at, name in enumerate(dotted) if name in CONTEXT_MANAGERS), 0)
+        place = Place(path, qualname)
+        if not any(isinstance(project.meaning(one, place), SessionMeaning) for one in definition.yields if last):
+            continue
+        for at in range(last):
+            known = dotted[at] in TRANSPARENT_DECORATORS | CACHES
+            if not known and not project.hands_back(definition.decorators[at], definition, scope.place):
+                return statement.decorator_list[at]
+    return None
 
 
 def _is_orm(values: Values, call: ast.Call, names: str, *, commits: bool) -> bool:
@@ -103,6 +151,59 @@ def _is_entity(values: Values, node: ast.expr) -> bool:
     if isinstance(means, InstanceMeaning) and isinstance(means.of, ClassMeaning):
         return is_mapped(means.of, values.scope.project)
     return values.entity(node) is not None
+
+
+def _may_make(function: FunctionMeaning, project: Project, deepest: int) -> bool:
+    """Whether a function of which it is unknown what it gives may make that: it gives what a call of its own gives.
+
+    What it looks up somewhere is someone else's: `return request.state.session`, `return current.get()`.
+    """
+    place = Place(function.module, function.qualname)
+    for definition in project.symbols.functions(function.module, function.qualname):
+        for returned in definition.returns:
+            for value in _assigned(returned, definition):
+                value = value.value if isinstance(value, Awaited) else value
+                if not isinstance(value, Call) or last_name(value.function) in _LOOKING_UP:
+                    continue
+                means = project.meaning(value, place)
+                if isinstance(means, SessionMeaning) and means.ownership is Ownership.FRESH:
+                    return True  # behind a decorator that cannot be followed
+                callee = project.meaning(value.function, place)
+                if isinstance(callee, FunctionMeaning):
+                    if deepest and isinstance(means, UnknownMeaning) and _may_make(callee, project, deepest - 1):
+                        return True
+                elif _out_of_view(callee):
+                    return True
+    return False
+
+
+def _assigned(returned: Expression, definition: FunctionFacts) -> Iterator[Expression]:
+    """The expression, or what is assigned to the variable of the function that it is."""
+    if isinstance(returned, Name):
+        yield from next((one.values for one in definition.bindings if one.name == returned.id), ())
+    else:
+        yield returned
+
+
+def _is_bare_maker(scope: Scope, called: ast.expr) -> bool:
+    """Whether a function that gives it, or the parameter that it is, is annotated `sessionmaker` without more.
+
+    That may make sync sessions or async ones: which of the two blocks belongs around them is not said.
+    """
+    project, place = scope.project, scope.place
+    told: list[tuple[Expression | None, Place]] = []
+    if isinstance(called, ast.Name) and isinstance(scope.node, (ast.FunctionDef, ast.AsyncFunctionDef)):
+        outside = Place(place.path, place.qualname.rpartition(".")[0])
+        given = (one for one in ast.walk(scope.node.args) if isinstance(one, ast.arg))
+        told += [(annotation(one.annotation), outside) for one in given if one.arg == called.id]
+    value = bound_once(called.id, scope) if isinstance(called, ast.Name) else called
+    value = value.value if isinstance(value, ast.Await) else value
+    callee = scope.callee(value) if isinstance(value, ast.Call) else None
+    if isinstance(callee, FunctionMeaning):
+        for definition in project.symbols.functions(callee.module, callee.qualname):
+            told.append((definition.returns_annotation, Place(callee.module, definition.parent)))
+    means = [project.meaning(one, where) for one, where in told if one is not None]
+    return any(isinstance(one, External) and one.dotted in SYNC_MAKERS for one in means)
 
 
 def _out_of_view(callee: Meaning) -> bool:

@@ -18,6 +18,7 @@ from codemods.project.facts import Attribute, Either, Expression, FunctionFacts,
 from codemods.project.keeping import KEEPING, Fate, handed
 from codemods.project.link import Place, Project
 from codemods.project.models import Member, is_mapped, is_schema, member
+from codemods.project.own_object import gives_own_object
 from codemods.project.sessions import ClassMeaning, External, FunctionMeaning, InstanceMeaning, Meaning, ModuleMeaning
 
 # semantics D1
@@ -75,7 +76,7 @@ METHODS = (
 ATTACHING = frozenset({"add", "add_all", "refresh", "merge", "delete", "enable_relationship_loading"})
 _SELECTING = frozenset({"execute", "scalar", "scalars", "exec", "stream", "stream_scalars"})
 _STREAMING = frozenset({"stream", "stream_scalars"})
-_PLAIN_BUILTINS = frozenset(
+PLAIN_BUILTINS = frozenset(
     f"builtins.{name}"
     for name in (
         *("len", "str", "int", "float", "bool", "bytes", "repr", "isinstance", "issubclass", "any", "all", "hash"),
@@ -359,7 +360,7 @@ class Values:
         given = self._most([*node.args, *(keyword.value for keyword in node.keywords)])
         if given <= Carry.BUFFERED or any(name.id in self.sessions for name in names):
             return
-        if isinstance(called, External) and called.dotted in _PLAIN_BUILTINS:
+        if isinstance(called, External) and called.dotted in PLAIN_BUILTINS:
             return
         if is_logging(expression(node.func)):
             return
@@ -506,6 +507,8 @@ class Values:
         called = self.scope.meaning(node.func)
         if isinstance(called, FunctionMeaning):
             result = self._project_function(called, node, max(base, given), awaited=awaited)
+            if base is Carry.HOLDER and result is Carry.LOADED and gives_own_object(called, self.scope.project):
+                return Carry.HOLDER
             if base is Carry.HOLDER and self.is_async and not awaited and result is not Carry.PLAIN:
                 return Carry.HOLDER  # it may hand out a coroutine of the object that holds the session
             return result
@@ -523,7 +526,7 @@ class Values:
         called = self.scope.meaning(node.func)
         project = self.scope.project
         match called:
-            case External(dotted=name) if name in _PLAIN_BUILTINS:
+            case External(dotted=name) if name in PLAIN_BUILTINS:
                 return Carry.PLAIN
             case External(dotted=name) if awaited and name in _GATHERING:
                 return max(self._awaited(one.value if isinstance(one, ast.Starred) else one) for one in node.args)
@@ -771,17 +774,18 @@ def gives_plain(
     Without `schemas` a schema promises nothing: what a route is declared to give is made of what it returns.
     """
     told = definition.returns_annotation
-    return told is not None and _plain_type(told, Place(function.module, definition.parent), project, schemas)
+    return told is not None and plain_type(told, Place(function.module, definition.parent), project, schemas)
 
 
-def _plain_type(told: Expression, place: Place, project: Project, schemas: bool) -> bool:
+def plain_type(told: Expression, place: Place, project: Project, schemas: bool = True) -> bool:
+    """Whether a declared type is one of plain values."""
     match told:
         case Literal(value=None):
             return True
         case Item(value=Name() | Attribute() as outer, key=key) if dotted(outer).rpartition(".")[2] in _COLLECTIONS:
-            return _plain_type(key, place, project, schemas)
+            return plain_type(key, place, project, schemas)
         case Either(options=options):
-            return all(_plain_type(option, place, project, schemas) for option in options)
+            return all(plain_type(option, place, project, schemas) for option in options)
         case Name() | Attribute():
             meaning = project.meaning(told, place)
             if isinstance(meaning, External):

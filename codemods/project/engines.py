@@ -30,6 +30,30 @@ ENGINES_FROM_CONFIG = frozenset(
         "sqlalchemy.ext.asyncio.engine.async_engine_from_config",
     }
 )
+ENGINE = "sqlalchemy.Engine"  # what these give, and what their engines give, by one name each
+CONNECTION = "sqlalchemy.Connection"
+ENGINE_CLASSES = frozenset(
+    {
+        ENGINE,
+        "sqlalchemy.engine.Engine",
+        "sqlalchemy.engine.base.Engine",
+        "sqlalchemy.future.Engine",
+        "sqlalchemy.future.engine.Engine",
+        "sqlalchemy.ext.asyncio.AsyncEngine",
+        "sqlalchemy.ext.asyncio.engine.AsyncEngine",
+    }
+)
+CONNECTION_CLASSES = frozenset(
+    {
+        CONNECTION,
+        "sqlalchemy.engine.Connection",
+        "sqlalchemy.engine.base.Connection",
+        "sqlalchemy.future.Connection",
+        "sqlalchemy.future.engine.Connection",
+        "sqlalchemy.ext.asyncio.AsyncConnection",
+        "sqlalchemy.ext.asyncio.engine.AsyncConnection",
+    }
+)
 URL_CLASSES = frozenset({"sqlalchemy.URL", "sqlalchemy.engine.URL", "sqlalchemy.engine.url.URL"})
 URL_MAKERS = frozenset({"sqlalchemy.make_url", "sqlalchemy.engine.make_url", "sqlalchemy.engine.url.make_url"})
 
@@ -55,6 +79,18 @@ _POOL_MODULES = ("sqlalchemy", "sqlalchemy.pool", "sqlalchemy.pool.impl")
 # dialects of SQLAlchemy itself, and of CockroachDB: their pool is the queue pool
 SERVER_DIALECTS = frozenset({"postgresql", "postgres", "mysql", "mariadb", "mssql", "oracle", "cockroachdb"})
 SQLITE = "sqlite"
+
+
+def given_by(dotted: str) -> str:
+    """What calling this gives: `ENGINE`, `CONNECTION`, or "" for anything else. Methods are `Class().method`."""
+    if dotted in ENGINES or dotted in ENGINES_FROM_CONFIG:
+        return ENGINE
+    owner, _, method = dotted.rpartition("().")
+    if owner in ENGINE_CLASSES and method in ("connect", "begin", "execution_options"):
+        return ENGINE if method == "execution_options" else CONNECTION
+    if owner in CONNECTION_CLASSES and method == "execution_options":
+        return CONNECTION
+    return CONNECTION if dotted == "alembic.op.get_bind" else ""
 
 
 def pool_name(dotted: str) -> str:

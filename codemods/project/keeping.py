@@ -172,6 +172,8 @@ def _decorated(definition: FunctionFacts, function: FunctionMeaning, project: Pr
             continue
         if isinstance(means, External) and means.dotted in CONTEXT_MANAGERS:
             continue
+        if project.hands_back(decorator, definition, outside):
+            continue
         fact = Fact(function.module, definition.line, f"{definition.name}() is decorated with {last_name(callee)}")
         later = isinstance(means, FunctionMeaning) and any(
             one.suspected_later for one in project.symbols.functions(means.module, means.qualname)

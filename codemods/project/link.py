@@ -12,6 +12,7 @@ from collections import abc
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 
+from codemods.project.engines import CONNECTION, CONNECTION_CLASSES, given_by
 from codemods.project.expressions import last_name
 from codemods.project.facts import (
     Annotated,
@@ -23,6 +24,7 @@ from codemods.project.facts import (
     Entered,
     Expression,
     FunctionFacts,
+    HandsBack,
     Import,
     Item,
     Iterated,
@@ -33,18 +35,21 @@ from codemods.project.facts import (
     Name,
     Opaque,
     Parameter,
+    Table,
 )
 from codemods.project.sessions import (
     ASYNC_MAKERS,
     ASYNC_SESSION_CLASSES,
     CACHES,
     CONTEXT_MANAGERS,
+    DICTS,
     NOTHING,
     REGISTRIES,
     SESSION_CLASSES,
     SYNC_MAKERS,
     TRANSPARENT_DECORATORS,
     UNKNOWN,
+    Bound,
     ClassMeaning,
     CoroutineMeaning,
     External,
@@ -60,6 +65,7 @@ from codemods.project.sessions import (
     ScopeFactoryMeaning,
     ScopeMeaning,
     SessionMeaning,
+    TableMeaning,
     UnknownMeaning,
     join,
     lent,
@@ -68,8 +74,11 @@ from codemods.project.sessions import (
 from codemods.project.symbols import Loader, ModuleName, Symbols
 
 _NO_MEMBER = External("")
+_CONNECTION = InstanceMeaning(External(CONNECTION))
 _EXITS = ("__aexit__", "__exit__", "aclose", "close", "__aenter__", "__enter__")
 _ENTERING = {"enter_async_context", "enter_context"}
+_FILLING = ("__setitem__", "update", "setdefault")
+_TAKING_OUT = {"get", "pop", "setdefault"}  # what a dict gives by a key, or what is given in its place
 _DEPENDS = {"fastapi.Depends", "fastapi.Security", "fastapi.params.Depends", "fastapi.param_functions.Depends"}
 
 
@@ -179,6 +188,8 @@ class Project:
                 return self._call(node, place)
             case Awaited(value=value):
                 inner = self.meaning(value, place)
+                if inner == _CONNECTION:
+                    return inner  # `await engine.connect()`
                 return inner.value if isinstance(inner, CoroutineMeaning) else UNKNOWN
             case Item(key=Call(arguments=(inner_type, *_))) if is_annotated(node):
                 return self.declared(inner_type, place)
@@ -187,6 +198,8 @@ class Project:
             case Item(value=value):
                 # `async_sessionmaker[AsyncSession]`, `Repository[User]`: the class itself
                 inner = self.meaning(value, place)
+                if isinstance(inner, TableMeaning):
+                    return self._item(inner)
                 is_type = isinstance(inner, External) and (
                     inner.dotted.rpartition(".")[2][:1].isupper() or inner.dotted in ASYNC_MAKERS | SYNC_MAKERS
                 )
@@ -205,7 +218,9 @@ class Project:
             case Lambda(value=value):
                 given = self.meaning(value, place)
                 if isinstance(given, SessionMeaning):
-                    return MakerMeaning(given.is_async, given.origin, given.expire_on_commit, given.ownership)
+                    return MakerMeaning(
+                        given.is_async, given.origin, given.expire_on_commit, given.ownership, bound=given.bound
+                    )
                 return UNKNOWN
             case _:
                 return UNKNOWN
@@ -229,6 +244,49 @@ class Project:
         return any(
             chain.endswith(ends) for path in self.symbols.paths() for chain in self.symbols.facts[path].attributes
         )
+
+    def _item(self, table: TableMeaning) -> Meaning:
+        """What each item of a dict is, where all are makers of one kind; unknown for any other dict."""
+        facts = self.symbols.table(table.module, table.qualname)
+        if facts is None:
+            return UNKNOWN if table.declared is None else table.declared
+        return self._remember(("table", table.module, table.qualname), lambda: self._find_item(facts, table.module))
+
+    def _find_item(self, table: Table, path: str) -> Meaning:
+        if table.items:
+            found = join([self.meaning(value, Place(path, scope)) for scope, value in table.items])
+            if isinstance(found, (MakerMeaning, RegistryMeaning, NothingMeaning)):
+                # NothingMeaning: on the way to the answer for what is put in
+                if not self._is_filled_elsewhere(table, path):
+                    return found
+        if table.annotation is not None:
+            told = self.declared(table.annotation, Place(path, table.qualname.rpartition(".")[0]))
+            if isinstance(told, TableMeaning):
+                return self._item(told)
+        return UNKNOWN
+
+    def _is_filled_elsewhere(self, table: Table, path: str) -> bool:
+        """Whether another file may put something into a dict, or change it: told by its name there."""
+        self._asked_every_file += 1
+        for other, named in self.symbols.names.items():
+            if other not in self.symbols.facts and named.module:
+                self.symbols.module_path(named.module, other)  # reads it: no word selects a file that only fills a dict
+        class_, _, name = table.qualname.rpartition(".")
+        ends = tuple(f".{name}.{method}" for method in _FILLING)
+        below = {one.module for one in self._subclasses.get(ClassMeaning(path, class_), ())} if class_ else set()
+        for other in self.symbols.paths():
+            if other == path:
+                continue
+            facts = self.symbols.facts[other]
+            names = {one.name for one in facts.imports if one.attribute == name} | ({name} if facts.stars else set())
+            if class_:
+                names = set()
+            for chain in facts.attributes:
+                if chain.endswith(ends) and (not chain.startswith(("self.", "cls.")) or other in below):
+                    return True
+                if names and chain.endswith(_FILLING) and chain.rpartition(".")[0] in names:
+                    return True
+        return False
 
     def name(self, name: str, place: Place) -> Meaning:
         """What a name means in the function at this place: its own variables first, then outwards to the module."""
@@ -303,6 +361,12 @@ class Project:
             if isinstance(given, SessionMeaning):
                 return MakerMeaning(given.is_async, ownership=Ownership.UNKNOWN)
             return UNKNOWN
+        if isinstance(annotation, Item) and isinstance(annotation.key, Either):
+            of = self.meaning(annotation.value, place)
+            if isinstance(of, External) and of.dotted in DICTS:
+                each = self.declared(annotation.key.options[-1], place)
+                if isinstance(each, (MakerMeaning, RegistryMeaning)):
+                    return TableMeaning(declared=each)
         match self.meaning(annotation, place):
             case External(dotted=dotted) if dotted in SESSION_CLASSES:
                 return SessionMeaning(dotted in ASYNC_SESSION_CLASSES, Ownership.SHARED)
@@ -351,7 +415,10 @@ class Project:
             found.append(ClassMeaning(path, name))
         for imported in self.symbols.imports(path, "", name):
             found.append(self._imported(imported, path))
-        for value in self.symbols.binding(path, name):
+        is_table = self.symbols.table(path, name) is not None
+        if is_table:
+            found.append(TableMeaning(path, name))
+        for value in () if is_table else self.symbols.binding(path, name):
             found.append(_named(shared(self.meaning(value, place)), f"{path}:{name}"))
         if found and not all(isinstance(meaning, UnknownMeaning) for meaning in found):
             return join(found)
@@ -409,7 +476,9 @@ class Project:
             case InstanceMeaning(of=External(dotted=dotted)):
                 return External(f"{dotted}().{name}")
             case MakerMeaning() as maker if name == "begin":
-                session = SessionMeaning(maker.is_async, Ownership.SHARED, maker.origin, maker.expire_on_commit)
+                session = SessionMeaning(
+                    maker.is_async, Ownership.SHARED, maker.origin, maker.expire_on_commit, bound=maker.bound
+                )
                 return ScopeFactoryMeaning(ScopeMeaning(maker.is_async, session, commits=True, plain=False))
             case _:
                 return UNKNOWN
@@ -528,6 +597,8 @@ class Project:
                         return shared(self.called(FunctionMeaning(base.module, method, bound=True)))
                     bound = not unbound or "classmethod" in decorators
                     return FunctionMeaning(base.module, method, bound and "staticmethod" not in decorators)
+                if self.symbols.table(base.module, method) is not None:
+                    return TableMeaning(base.module, method)
                 facts = self.symbols.class_(base.module, base.qualname)
                 for attribute in facts.attributes if facts else ():
                     if attribute.name == name:
@@ -546,6 +617,10 @@ class Project:
     def _call(self, node: Call, place: Place) -> Meaning:
         if isinstance(node.function, Attribute) and node.function.name in _ENTERING and node.arguments:
             return CoroutineMeaning(self.entered(self.meaning(node.arguments[0], place)))
+        if isinstance(node.function, Attribute) and node.function.name in _TAKING_OUT and node.arguments:
+            owner = self.meaning(node.function.value, place)
+            if isinstance(owner, TableMeaning):
+                return join([self._item(owner), *(self.meaning(one, place) for one in node.arguments[1:])])
         function = self.meaning(node.function, place)
         match function:
             case MakerMeaning(
@@ -554,7 +629,8 @@ class Project:
                 given = node.keyword("expire_on_commit")
                 if isinstance(given, Literal) and isinstance(given.value, bool):
                     setting = given.value
-                return SessionMeaning(is_async, ownership, origin, setting, own_exit=own_exit)
+                bound = function.bound if node.keyword("bind") is None else self._bound(node, place)
+                return SessionMeaning(is_async, ownership, origin, setting, own_exit=own_exit, bound=bound)
             case ScopeFactoryMeaning(scope=scope):
                 return scope
             case RegistryMeaning(is_async=is_async):
@@ -577,10 +653,26 @@ class Project:
                 return self._maker(base.dotted, node, place)
         made = self._instance(class_, Ownership.FRESH)
         if isinstance(made, SessionMeaning):
+            # what an `__init__` of the project takes first need not be what it is bound to
+            takes = replace(node, arguments=()) if self._has_own(class_, ("__init__", "__new__")) else node
+            made = replace(made, bound=self._bound(takes, place))
             given = node.keyword("expire_on_commit")
             if isinstance(given, Literal) and isinstance(given.value, bool):
                 return replace(made, expire_on_commit=given.value)
         return made
+
+    def _has_own(self, class_: ClassMeaning, methods: tuple[str, ...]) -> bool:
+        """Whether a class of the project, or a base of it in the project, defines one of the methods."""
+        return any(
+            isinstance(base, ClassMeaning) and self.symbols.functions(base.module, f"{base.qualname}.{name}")
+            for base in self.bases(class_)
+            for name in methods
+        )
+
+    def _bound(self, node: Call, place: Place) -> Bound | None:
+        from codemods.project.bound import bound_by  # that asks what we answer
+
+        return bound_by(node, place, self)
 
     def _instance(self, class_: ClassMeaning, ownership: Ownership) -> Meaning:
         from codemods.project.retaining import leaves_itself  # that asks what we answer
@@ -625,7 +717,7 @@ class Project:
             expire = setting.value
         if setting is None and (place.path, node) in self.cleared:
             expire = False
-        return MakerMeaning(is_async, "", expire, ownership, own_exit)
+        return MakerMeaning(is_async, "", expire, ownership, own_exit, self._bound(node, place))
 
     def _call_external(self, dotted: str, node: Call, place: Place) -> Meaning:
         if dotted in SESSION_CLASSES:
@@ -633,13 +725,16 @@ class Project:
             expire: bool | None = None if setting is not None or node.has_double_star else True
             if isinstance(setting, Literal) and isinstance(setting.value, bool):
                 expire = setting.value
-            return SessionMeaning(dotted in ASYNC_SESSION_CLASSES, Ownership.FRESH, dotted, expire)
+            is_async, bound = dotted in ASYNC_SESSION_CLASSES, self._bound(node, place)
+            return SessionMeaning(is_async, Ownership.FRESH, dotted, expire, bound=bound)
         if dotted in self.factories:
             return SessionMeaning(True, Ownership.FRESH, dotted)
         if dotted in SYNC_MAKERS | ASYNC_MAKERS:
             return self._maker(dotted, node, place)
         if dotted in REGISTRIES:
             return RegistryMeaning("async" in dotted)
+        if given := given_by(dotted):
+            return InstanceMeaning(External(given))
         if not node.arguments:
             return self._external_instance(dotted)
         first = self.meaning(node.arguments[0], place)
@@ -653,7 +748,8 @@ class Project:
             return CoroutineMeaning(value) if dotted.endswith("anext") else value
         if dotted in ("functools.partial", "functools.partialmethod") and isinstance(first, (MakerMeaning, External)):
             if isinstance(first, External) and first.dotted in SESSION_CLASSES:
-                return MakerMeaning(first.dotted in ASYNC_SESSION_CLASSES, first.dotted)
+                bound = self._bound(replace(node, arguments=node.arguments[1:]), place)
+                return MakerMeaning(first.dotted in ASYNC_SESSION_CLASSES, first.dotted, bound=bound)
             return first if isinstance(first, MakerMeaning) else UNKNOWN
         if dotted in ("typing.cast", "typing_extensions.cast") and len(node.arguments) > 1:
             value = self.meaning(node.arguments[1], place)
@@ -691,7 +787,7 @@ class Project:
     def _called_definition(self, definition: FunctionFacts, function: FunctionMeaning) -> Meaning:
         place = Place(function.module, function.qualname)
         outside = Place(function.module, definition.parent)
-        cached = is_scope = False
+        cached = is_scope = is_wrapped = False
         for decorator in definition.decorators:
             inner = decorator.function if isinstance(decorator, Call) else decorator
             means = self.meaning(inner, outside)
@@ -701,13 +797,16 @@ class Project:
             elif dotted in CACHES:
                 cached = True
             elif dotted not in TRANSPARENT_DECORATORS:
-                return self._declared_result(definition, outside)
+                if not self.hands_back(decorator, definition, outside):
+                    return self._declared_result(definition, outside)
+                is_wrapped = True
         if definition.is_generator:
             value = join([self.meaning(given, place) for given in definition.yields])
             if isinstance(value, UnknownMeaning):
                 value = self._declared_element(definition, outside)
             if is_scope:
-                return self._scope_of(definition, self._unless_retained(value, definition, place), function)
+                scope = self._scope_of(definition, self._unless_retained(value, definition, place), function)
+                return replace(scope, plain=False) if is_wrapped else scope  # what wraps it does more
             return GeneratorMeaning(definition.is_async, shared(value))
         result = join([self.meaning(given, place) for given in definition.returns]) if definition.returns else NOTHING
         if isinstance(result, (UnknownMeaning, NothingMeaning)):
@@ -717,6 +816,16 @@ class Project:
                 result = told
         result = shared(result) if cached else self._unless_retained(result, definition, place)
         return CoroutineMeaning(result) if definition.is_async else result
+
+    def hands_back(self, decorator: Expression, definition: FunctionFacts, outside: Place) -> bool:
+        """Whether a decorator of the project hands each call through, and gives back what the function gives."""
+        means = self.meaning(decorator, outside)
+        if not isinstance(means, FunctionMeaning) or means.bound:
+            return False
+        is_coroutine = definition.is_async and not definition.is_generator
+        wanted = {HandsBack.ALL, HandsBack.COROUTINES} if is_coroutine else {HandsBack.ALL}
+        decorators = self.symbols.functions(means.module, means.qualname)
+        return bool(decorators) and all(one.hands_back in wanted for one in decorators)
 
     def _unless_retained(self, given: Meaning, definition: FunctionFacts, place: Place) -> Meaning:
         """What the function gives: a session that it leaves with someone else, too, is not its caller's alone."""
@@ -790,6 +899,8 @@ class Project:
                 return lent(session)
             case ScopeMeaning(value=value):
                 return lent(value)
+            case InstanceMeaning(of=External(dotted=dotted)) if dotted in CONNECTION_CLASSES:
+                return meaning
             case InstanceMeaning(of=ClassMeaning() as class_):
                 for name in ("__aenter__", "__enter__"):
                     method = self._class_attribute(class_, name, unbound=False)

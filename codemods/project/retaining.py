@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from codemods.project.expressions import is_logging, last_name
-from codemods.project.facts import Expression, FunctionFacts, Name, Passed
+from codemods.project.facts import Attribute, Call, Expression, FunctionFacts, Name, Passed
 from codemods.project.keeping import TAKING, Fate, constructed, handed, parameter_name
 from codemods.project.link import Place, Project
 from codemods.project.sessions import ClassMeaning, External, FunctionMeaning, SessionMeaning
 
 # builtins that look at a value and let go of it; what `setattr` is given first it only changes
-_LOOKING = frozenset({"print", "repr", "str", "id", "type", "isinstance", "hasattr", "getattr", "bool", "hash", "vars"})
-_FIRST_ONLY = frozenset({"builtins.setattr", "builtins.delattr"})
-# what the making of a session hands itself to without leaving it there
-_MAKING = _LOOKING | {"super", "setattr", "delattr", "__init__", "__setattr__", "listen"}
+_LOOKING = frozenset(
+    {"print", "repr", "str", "id", "type", "isinstance", "hasattr", "getattr", "bool", "hash", "vars", "super"}
+)
+_FIRST_ONLY = frozenset({"builtins.setattr", "builtins.delattr", "builtins.object.__setattr__"})
 
 
 def retains(definition: FunctionFacts, place: Place, project: Project) -> bool:
@@ -35,10 +37,22 @@ def leaves_itself(class_: ClassMeaning, project: Project) -> bool:
     for base in project.bases(class_):
         if not isinstance(base, ClassMeaning):
             continue
-        if project.symbols.functions(base.module, f"{base.qualname}.__new__"):
+        if project.symbols.functions(base.module, f"{base.qualname}.__new__") or _is_called_otherwise(base, project):
             return True  # it may give one that was made before
         if _hands_itself_on(base, "__init__", class_, project, set()):
             return True
+    return False
+
+
+def _is_called_otherwise(class_: ClassMeaning, project: Project) -> bool:
+    """Whether a metaclass of the project says what calling the class does."""
+    facts = project.symbols.class_(class_.module, class_.qualname)
+    place = Place(class_.module, class_.qualname.rpartition(".")[0])
+    for written in (value for key, value in facts.keywords if key == "metaclass") if facts is not None else ():
+        metaclass = project.meaning(written, place)
+        for one in project.bases(metaclass) if isinstance(metaclass, ClassMeaning) else ():
+            if isinstance(one, ClassMeaning) and project.symbols.functions(one.module, f"{one.qualname}.__call__"):
+                return True
     return False
 
 
@@ -47,19 +61,66 @@ def _hands_itself_on(owner: ClassMeaning, method: str, class_: ClassMeaning, pro
     seen.add(f"{owner.module}:{owner.qualname}.{method}")
     for definition in project.symbols.functions(owner.module, f"{owner.qualname}.{method}"):
         receiver = definition.parameters[0].name if definition.parameters else ""
+        place = Place(owner.module, definition.qualname)
         for use in definition.uses:
             if use.name != receiver:
                 continue
-            if (use.kept and not use.kept_by_self) or use.captured or use.aliased:
+            if (use.kept and not use.kept_by_self) or use.aliased:
                 return True
-            if any(last_name(one.function) not in _MAKING and not is_logging(one.function) for one in use.passed):
+            if use.captured and not _only_listens(definition, receiver, place, project):
                 return True
+            helpers = _made_for_itself(definition, receiver, place, project)
+            for one in use.passed:
+                if one.function in helpers:
+                    helpers.remove(one.function)
+                    one = replace(one, result_kept=False)
+                if not _makes(one, place, project) and _keeps(one, place, project, frozenset()):
+                    return True
             for called in use.methods:
                 for base in project.bases(class_):
                     if isinstance(base, ClassMeaning) and f"{base.module}:{base.qualname}.{called}" not in seen:
                         if _hands_itself_on(base, called, class_, project, seen):
                             return True
     return False
+
+
+def _makes(passed: Passed, place: Place, project: Project) -> bool:
+    """`Base.__init__(self, bind)`: it goes on being made; where that is in view it is looked into."""
+    if passed.position != 0 or last_name(passed.function) != "__init__":
+        return False
+    return not isinstance(project.meaning(passed.function, place), FunctionMeaning)
+
+
+def _made_for_itself(definition: FunctionFacts, receiver: str, place: Place, project: Project) -> list[Expression]:
+    """What a method makes with its own object, and keeps on that alone: `self.users = UserRepo(self)`."""
+    class_ = project.symbols.class_(place.path, definition.in_class)
+    return [
+        one.value.function
+        for one in (class_.attributes if class_ is not None else ())
+        if one.method == definition.qualname and isinstance(one.value, Call)
+        if Name(receiver) in [*one.value.arguments, *(value for _, value in one.value.keywords)]
+    ]
+
+
+def _only_listens(definition: FunctionFacts, receiver: str, place: Place, project: Project) -> bool:
+    """Whether the functions in a method only hold on to its object as listeners of that: `@listens_for(self, ...)`."""
+    nested = [one for one in project.symbols.all_functions(place.path) if one.parent == definition.qualname]
+    if not nested or definition.calls & TAKING:
+        return False
+    return all(any(_listens_to(one, receiver, place, project) for one in each.decorators) for each in nested)
+
+
+def _listens_to(decorator: Expression, receiver: str, place: Place, project: Project) -> bool:
+    if not isinstance(decorator, Call) or not decorator.arguments:
+        return False
+    called = project.meaning(decorator.function, place)
+    target = decorator.arguments[0]
+    return (
+        isinstance(called, External)
+        and called.dotted.startswith("sqlalchemy.")
+        and called.dotted.endswith(".listens_for")
+        and target in (Name(receiver), Attribute(Name(receiver), "sync_session"))
+    )
 
 
 def _keeps(passed: Passed, place: Place, project: Project, seen: frozenset[FunctionMeaning]) -> bool:

@@ -34,6 +34,7 @@ from codemods.project.facts import (
 from codemods.project.field_expressions import class_attributes, field_value, returned_value, type_expression
 from codemods.project.fixed_names import fixed_names
 from codemods.project.given_back import given_back
+from codemods.project.handing_back import hands_back
 from codemods.project.handing_on import handed_on
 from codemods.project.lending import lending
 from codemods.project.name_uses import Function, NameUse, Role, name_uses
@@ -42,6 +43,7 @@ from codemods.project.nodes import FIELDS, children, parents_of
 from codemods.project.own_calls import own_calls
 from codemods.project.route_calls import decorator, route_call
 from codemods.project.scheduler_names import STREAMING, SUSPECTED
+from codemods.project.tables import tables
 from codemods.project.type_scopes import shadowed
 from codemods.syntax import nodes
 
@@ -95,6 +97,7 @@ def scan_tree(tree: ast.Module, source: Source) -> ModuleFacts:
         attributes=frozenset(scanner.attributes),
         depends=(*depends_calls(parents, scanner.imports), *overrides(tree, parents)),
         object_session_lines=tuple(sorted(scanner.object_session_lines)),
+        tables=tables(parents),
         fixed=fixed_names(tree, parents),
     )
 
@@ -280,6 +283,7 @@ class _Scanner:
                 suspected_later=_first_call(node, called & SUSPECTED),
                 calls=called,
                 calls_own=Summary(lambda: tuple(own_calls(node))) if in_class else Summary(()),
+                hands_back=hands_back(node, self.parents),
                 hands_on=handed_on(node, self.parents),
             )
         )

@@ -9,6 +9,7 @@ from __future__ import annotations
 import enum
 from dataclasses import dataclass, replace
 
+from codemods.project.facts import Call
 from codemods.project.hashing import Hashed, hashed_once
 
 ASYNC_SESSION_CLASSES = frozenset(
@@ -59,6 +60,16 @@ TRANSPARENT_DECORATORS = frozenset(
 )
 
 
+# the types of dicts whose parameters are those of the key and of the value
+DICTS = frozenset(
+    {"builtins.dict"}
+    | {f"typing.{name}" for name in ("Dict", "DefaultDict", "Mapping", "MutableMapping", "OrderedDict")}
+    | {f"collections.{name}" for name in ("defaultdict", "OrderedDict")}
+    | {f"collections.abc.{name}" for name in ("Mapping", "MutableMapping")}
+    | {f"weakref.{name}" for name in ("WeakKeyDictionary", "WeakValueDictionary")}
+)
+
+
 class Ownership(enum.StrEnum):
     """Whose a session is that an expression gives."""
 
@@ -105,6 +116,20 @@ class InstanceMeaning(Hashed):
 
 @hashed_once
 @dataclass(frozen=True, slots=True)
+class Bound(Hashed):
+    """A session, or a maker of sessions, is bound to a connection, or may be: to something that is no engine in view.
+
+    Such a session takes no connection of its own, and its close rolls back what was begun on the one it is given.
+    """
+
+    certain: bool  # it is a connection; else it may be one
+    path: str  # the file and the function in which `call` binds it
+    qualname: str
+    call: Call
+
+
+@hashed_once
+@dataclass(frozen=True, slots=True)
 class SessionMeaning(Hashed):
     is_async: bool
     ownership: Ownership
@@ -113,6 +138,7 @@ class SessionMeaning(Hashed):
     through: str = ""  # how it is had, when that matters: "registry", "generator"
     optional: bool = False  # it may be None instead
     own_exit: str = ""  # the method of a subclass that runs when a block ends, in place of SQLAlchemy's own
+    bound: Bound | None = None  # None: to an engine, as far as can be told, or to nothing in view
 
 
 @hashed_once
@@ -125,6 +151,7 @@ class MakerMeaning(Hashed):
     expire_on_commit: bool | None = None
     ownership: Ownership = Ownership.FRESH
     own_exit: str = ""  # see `SessionMeaning`
+    bound: Bound | None = None  # see `SessionMeaning`
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,6 +195,16 @@ class RegistryMeaning:
     is_async: bool
 
 
+@hashed_once
+@dataclass(frozen=True, slots=True)
+class TableMeaning(Hashed):
+    """A dict of things that are all made alike: the one that a file keeps under this name, or a declared one."""
+
+    module: str = ""
+    qualname: str = ""  # `_makers`, `Registry._makers`; "": it is only declared
+    declared: Meaning | None = None  # what each item of a declared one is
+
+
 @dataclass(frozen=True, slots=True)
 class NothingMeaning:
     """None."""
@@ -191,6 +228,7 @@ Meaning = (
     | GeneratorMeaning
     | CoroutineMeaning
     | RegistryMeaning
+    | TableMeaning
     | NothingMeaning
     | UnknownMeaning
 )
@@ -244,6 +282,7 @@ def join(meanings: list[Meaning]) -> Meaning:
             next((session.through for session in sessions if session.through), ""),
             any(session.optional for session in sessions) or len(something) < len(distinct),
             next((session.own_exit for session in sessions if session.own_exit), ""),
+            _either_bound([session.bound for session in sessions]),
         )
     coroutines = [meaning for meaning in something if isinstance(meaning, CoroutineMeaning)]
     if len(coroutines) == len(something):
@@ -268,5 +307,14 @@ def join(meanings: list[Meaning]) -> Meaning:
             settings.pop() if len(settings) == 1 else None,
             owners.pop() if len(owners) == 1 else Ownership.UNKNOWN,
             next((maker.own_exit for maker in makers if maker.own_exit), ""),
+            _either_bound([maker.bound for maker in makers]),
         )
     return UNKNOWN
+
+
+def _either_bound(given: list[Bound | None]) -> Bound | None:
+    """What one of several sessions is bound to: it may be a connection where one of them is bound to such a thing."""
+    doubtful = [bound for bound in given if bound is not None]
+    if not doubtful or all(bound == given[0] for bound in given):
+        return given[0] if given else None
+    return replace(doubtful[0], certain=len(doubtful) == len(given) and all(bound.certain for bound in doubtful))

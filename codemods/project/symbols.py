@@ -8,7 +8,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import TypeVar
 
-from codemods.project.facts import ClassFacts, Expression, FunctionFacts, Import, ModuleFacts
+from codemods.project.facts import ClassFacts, Expression, FunctionFacts, Import, ModuleFacts, Table
 
 Loader = Callable[[str], ModuleFacts | None]
 Key = TypeVar("Key")
@@ -59,6 +59,7 @@ class Symbols:
         self._functions: dict[str, dict[str, tuple[FunctionFacts, ...]]] = {}
         self._classes: dict[str, dict[str, ClassFacts]] = {}
         self._bindings: dict[str, dict[str, tuple[Expression, ...]]] = {}
+        self._tables: dict[str, dict[str, Table]] = {}
         self._imports: dict[str, dict[tuple[str, str], tuple[Import, ...]]] = {}
         self._locals: dict[str, dict[str, set[str]]] = {}
         self._sorted: list[str] = []
@@ -73,6 +74,8 @@ class Symbols:
         self._functions[path] = _grouped((function.qualname, function) for function in fact.functions)
         self._classes[path] = {class_.qualname: class_ for class_ in fact.classes}
         self._bindings[path] = {binding.name: binding.values for binding in fact.bindings}
+        if fact.tables:
+            self._tables[path] = {table.qualname: table for table in fact.tables}
         self._imports[path] = _grouped(((imported.scope, imported.name), imported) for imported in fact.imports)
         self._sorted = []
 
@@ -137,6 +140,11 @@ class Symbols:
 
     def binding(self, path: str, name: str) -> tuple[Expression, ...]:
         return self._bindings.get(path, _NO_BINDINGS).get(name, ())
+
+    def table(self, path: str, qualname: str) -> Table | None:
+        """The dict that a file keeps under a name of the module, or that its objects keep as an attribute."""
+        known = self._tables.get(path)
+        return None if known is None else known.get(qualname)
 
     def imports(self, path: str, scope: str, name: str) -> tuple[Import, ...]:
         return self._imports.get(path, _NO_IMPORTS).get((scope, name), ())

@@ -6,11 +6,12 @@ Decides levels and reasons; edits nothing. A `Blocks` speaks for one rule in one
 from __future__ import annotations
 
 import ast
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from codemods.flow.bound_session import Told, bound_told
 from codemods.flow.inline import free_name
-from codemods.flow.lifetime import HAND_OVER, Lifetime, Obstacle
+from codemods.flow.lifetime import HAND_OVER, Closed, Lifetime, Obstacle
 from codemods.flow.made import Made
 from codemods.flow.moving import movable
 from codemods.flow.opening import AS_WRITTEN, Opening, Openings
@@ -32,11 +33,11 @@ from codemods.plan import (
 )
 from codemods.project.name_uses import Role
 from codemods.project.openers import replaced_by
-from codemods.project.sessions import FunctionMeaning, Ownership
+from codemods.project.sessions import FunctionMeaning, Ownership, SessionMeaning
 from codemods.rules.base import Keys, ModuleView
 from codemods.rules.object_session import object_session_reader
 
-_WHOSE = "see what it gives: one that it makes belongs into a block, one that someone else holds does not"
+WHOSE = "see what it gives: one that it makes belongs into a block, one that someone else holds does not"
 TASKS = "task-arguments"  # the rule that takes the session from tasks
 IN_A_BLOCK = "open the session with a block around the statements that use it"
 
@@ -99,7 +100,7 @@ class Blocks:
             life.obstacles.insert(0, Obstacle(f"{text} may give None instead of a session", statement.lineno))
         if session.ownership is Ownership.UNKNOWN:
             life.obstacles.insert(
-                0, Obstacle(f"{text} may give a session that someone else holds", statement.lineno, _WHOSE)
+                0, Obstacle(f"{text} may give a session that someone else holds", statement.lineno, WHOSE)
             )
         version = self.view.settings.sqlalchemy
         if version is not None and version < (1, 4):
@@ -117,7 +118,10 @@ class Blocks:
                 life.obstacles.insert(0, Obstacle(reason, statement.lineno, "make the function async"))
         if not life.obstacles and life.first is None:
             reason = "never used: it holds no connection"
-            life.obstacles.append(Obstacle(reason, statement.lineno, "delete the line"))
+            # a function of the project may be called for what else it does
+            alone = isinstance(scope.callee(made.call), FunctionMeaning)
+            advice = "see what else it is called for: a call that does nothing more can go"
+            life.obstacles.append(Obstacle(reason, statement.lineno, advice if alone else "delete the line"))
         if not session.is_async and life.leaves:
             leave = life.leaves[0]
             reason = (
@@ -131,6 +135,9 @@ class Blocks:
                 " block has none, and it is not told that none of these gets there"
             )
             life.obstacles.append(Obstacle(reason, life.leaves[0].line, "load eagerly what is read there"))
+        if life.closed is not Closed.BY_HAND and (told := self.bound(made.node, session)):
+            # one that a `finally` closes already rolls back no more in a block
+            life.obstacles.append(told.obstacle)
         if life.obstacles:
             worst = life.obstacles[0]
             undecided = worst.undecided or session.ownership is Ownership.UNKNOWN
@@ -166,6 +173,15 @@ class Blocks:
             if isinstance(node, ast.Call)
             and (node.lineno, node.col_offset, node.end_lineno, node.end_col_offset) == place
         )
+
+    def bound(self, node: ast.expr, session: SessionMeaning) -> Told | None:
+        """What is said of the session that `node` gives, where it is bound to a connection, or may be."""
+        return bound_told(self.scope, node, session, self.scopes_of)
+
+    def scopes_of(self, path: str) -> Sequence[Scope]:
+        """All scopes of a file; none for one that is not in view."""
+        there = self.view if path == self.view.source.path else self.view.beside(path)
+        return there.scopes if there is not None else ()
 
     def right(self, node: ast.expr, why: str) -> Right:
         return Right(self.rule, self.view.site(node, self.scope), why, self.aspect(node))

@@ -26,11 +26,12 @@ After
         return user.name
 
 Leaves alone
-    Sessions that are right already: opened by `with`, closed in `finally`, handed to an exit stack, bound to Alembic's
-    own connection, or made by a function that is itself a factory. Sessions of a scoped registry that something
-    removes. Refused, each with its reason: sessions that are returned, yielded, stored, cached, captured by a nested
-    function, given by a factory that keeps them, too, handed to a task or to something that keeps them, made on some
-    paths only, or tested for None; sync sessions whose objects leave the block, because lazy loading on them worked.
+    Sessions that are right already: opened by `with`, closed in `finally`, handed to an exit stack, bound to a
+    connection of the caller or of Alembic, or made by a function that is itself a factory. Sessions of a scoped
+    registry that something removes. Refused, each with its reason: sessions that are returned, yielded, stored, cached,
+    captured by a nested function, given by a factory that keeps them, too, handed to a task or to something that keeps
+    them, made on some paths only, tested for None, or bound to what may be a connection; sync sessions whose objects
+    leave the block, because lazy loading on them worked.
 
 Safety
     `safe` where nothing that was loaded leaves the function, or a close had detached it before it left. `review`
@@ -45,6 +46,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from functools import cached_property
 
+from codemods.flow.bound_session import OF_CALLER
 from codemods.flow.close_condition import only_while_active
 from codemods.flow.closed_by_holder import Through, closed_by_holder
 from codemods.flow.driving import Form, driven
@@ -69,7 +71,7 @@ from codemods.flow.ownership import (
     kept_or_made,
 )
 from codemods.flow.scope import Scope, With
-from codemods.flow.suspects import suspects
+from codemods.flow.suspects import hiding, suspects
 from codemods.flow.widening import Widening, left_open, widening
 from codemods.plan import (
     Edit,
@@ -82,14 +84,17 @@ from codemods.plan import (
     Right,
     WidenBlock,
 )
+from codemods.project.expressions import shown
 from codemods.project.link import Place
 from codemods.project.name_uses import NameUse, Role
 from codemods.project.nodes import SCOPES
 from codemods.project.retaining import retains
 from codemods.project.sessions import (
+    ClassMeaning,
     External,
     FunctionMeaning,
     GeneratorMeaning,
+    MakerMeaning,
     Meaning,
     Ownership,
     ScopeMeaning,
@@ -97,7 +102,7 @@ from codemods.project.sessions import (
     UnknownMeaning,
 )
 from codemods.rules.base import Keys, ModuleView
-from codemods.rules.blocks import IN_A_BLOCK, TASKS, Block, Blocks
+from codemods.rules.blocks import IN_A_BLOCK, TASKS, WHOSE, Block, Blocks
 
 NAME = "session-scope"
 DEPENDENCIES = "session-dependency"  # the rule that looks at what this one leaves to it
@@ -164,15 +169,24 @@ class _Scope:
         for suspect in suspects(self.scope, seen):
             if DEPENDENCIES in self.view.running and suspect.value in self._driven_by_hand:
                 continue
-            reason = (
-                f"`{suspect.called}` is not in view, but line {suspect.line} runs an ORM statement on what it gives:"
-                " a session that nothing closes?"
-            )
+            unknown = f"what `{suspect.called}` gives cannot be followed"
+            if suspect.is_maker:
+                unknown = f"`{suspect.called}` is annotated `sessionmaker`, which does not say of what sessions"
+            elif not suspect.in_view:
+                unknown = f"`{suspect.called}` is not in view"
+            reason = f"{unknown}, but line {suspect.line} runs an ORM statement on what it gives:"
+            reason += " a session that nothing closes?"
             advice = "open the session with a block by hand"
             if "." not in suspect.called and "[" not in suspect.called:
                 advice = f"name the factory in `sessions` of the settings, or {advice}"
             known = isinstance(self.scope.meaning(suspect.value), SessionMeaning)
             yield self.blocks.manual(suspect.value, suspect.statement, reason, advice, undecided=not known)
+        for statement in self.scope.statements():
+            if (decorator := hiding(self.scope, statement)) is not None:
+                name = getattr(statement, "name", "")
+                reason = f"`@{shown(decorator)}` hides what `{name}()` gives: the blocks over it are not looked at"
+                advice = "look by hand at what leaves these blocks"
+                yield self.blocks.manual(decorator, statement, reason, advice, undecided=True)
         yield from self.blocks.fitted(blocks)
 
     def _is_lent(self, found: Examined | Block, found_made: Made) -> bool:
@@ -181,7 +195,7 @@ class _Scope:
             return False
         if found_made.session.through == "generator":
             return found_made.node in self._driven_by_hand
-        if isinstance(found, Right):
+        if isinstance(found, Right) and found.why != OF_CALLER:
             return False
         return lending_form(self.scope, found_made, is_dependency=bool(self._dependents())) is not None
 
@@ -325,7 +339,7 @@ class _Scope:
                 advice = "see that every caller closes it"
                 return self.blocks.manual(made.node, statement, reason, advice, undecided=True)
             case ast.Expr(value=value) if value is made.node:
-                return self.blocks.manual(made.node, statement, "made and never used", "delete the line")
+                return self._unused(statement, made)
             case ast.Expr(value=ast.Yield(value=value)) if value is made.node:
                 reason = "yielded where it is made: nothing closes it"
                 return self.blocks.manual(made.node, statement, reason, "yield inside of `async with`")
@@ -349,6 +363,18 @@ class _Scope:
                 return self._inline(statement, made)
         reason = "made in a form that cannot be followed"
         return self.blocks.manual(made.node, statement, reason, IN_A_BLOCK, undecided=True)
+
+    def _unused(self, statement: ast.stmt, made: Made) -> Finding:
+        """`F()`, whose session nobody takes: a function of the project may be called for what else it does."""
+        if not isinstance(self.scope.callee(made.call), (MakerMeaning, External, ClassMeaning)):
+            text = f"`{made.called}()`" if made.called else "what makes it"
+            if made.session.ownership is Ownership.UNKNOWN:
+                reason = f"{text} may give a session that someone else holds"
+                return self.blocks.manual(made.node, statement, reason, WHOSE, undecided=True)
+            reason = f"the session that {text} gives is not used"
+            advice = "see what else it is called for: a call that does nothing more can go"
+            return self.blocks.manual(made.node, statement, reason, advice)
+        return self.blocks.manual(made.node, statement, "made and never used", "delete the line")
 
     def _handed(self, call: ast.Call) -> Examined | None:
         """A session that a parameter makes, or an attribute, which is a maker as far as calls in view tell."""
@@ -444,6 +470,12 @@ class _Scope:
             return self.blocks.right(made.node, "a factory: whoever calls the lambda owns the session")
         if alembic(scope, made.call):
             return self.blocks.right(made.node, "bound to Alembic's own connection")
+        told = self.blocks.bound(made.node, session)
+        if told is not None and told.certain:
+            if told.right:
+                return self.blocks.right(made.node, OF_CALLER)
+            why = told.obstacle
+            return self.blocks.manual(made.node, statement, why.reason, why.advice, undecided=why.undecided)
         if session.ownership is Ownership.SHARED:
             return self.blocks.right(made.node, "belongs to someone else")
         return None
@@ -687,6 +719,11 @@ class _Scope:
                     if not doubt and self._may_be_held(means):
                         how = "lend" if isinstance(means, ScopeMeaning) else "give"
                         doubt = f"`{self.view.text(node)}` may {how} a session that someone else holds"
+                    told = None if doubt else self.blocks.bound(node, session)
+                    if told is not None and told.right and not isinstance(means, ScopeMeaning):
+                        yield self.blocks.right(node, OF_CALLER)  # what opens anew takes no connection of its own
+                        continue
+                    doubt = told.obstacle.reason if told is not None else doubt
                     if doubt:
                         where = f"`{found.life.name}` is used at line {found.first_line}, after its block has ended"
                         advice = "open a second block for what follows"

@@ -6,11 +6,12 @@ import ast
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from codemods.flow.bound_once import bound_once
+from codemods.flow.bound_once import Bound, bound_once, sole_binding
 from codemods.flow.definition_site import definition_site
 from codemods.flow.development.constant_names import constant_of
 from codemods.flow.development.readable import is_hidden, is_readable
 from codemods.flow.development.signs import Signs, Tail
+from codemods.flow.lent import bound_to
 from codemods.flow.scope import Scope
 from codemods.plan import Fact
 from codemods.project.expressions import expression
@@ -53,10 +54,23 @@ class Here:
         """Those that can be written, the best first, and in the order in which they came."""
         written: dict[str, tuple[int, Sign]] = {}
         for owner, tail in candidates:
-            text = self._text(owner, tail)
+            text = self._text(self._held(owner), tail)
             if text is not None and self._is_readable(text):
                 written.setdefault(text, (tail.rank, Sign(text, tail.facts)))
         return sorted(written.values(), key=lambda one: one[0])
+
+    def _held(self, owner: str) -> str:
+        """The name that the function has for `get_settings()` by then, bound once and by just that call; else it."""
+        if not owner.endswith("()") or not self.scope.is_function:
+            return owner
+        for statement in self.scope.statements():
+            name, value = bound_to(statement)
+            if not isinstance(value, ast.Call) or value.args or value.keywords or ast.unparse(value) != owner:
+                continue
+            sole = sole_binding(name, self.scope)
+            if isinstance(sole, Bound) and sole.statement is statement and self._is_readable(name):
+                return name
+        return owner
 
     def _text(self, owner: str, tail: Tail) -> str | None:
         if tail.member is None:

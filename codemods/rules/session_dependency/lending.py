@@ -57,6 +57,11 @@ class Lending:
 
     def _made(self, found: Made, form: Lent, uses: tuple[Fact, ...]) -> Iterator[Examined]:
         statement = self.look.scope.statement(found.node)
+        if form in (Lent.RETURNED_NAME, Lent.RETURNED_AT_ONCE, Lent.RETURNED_INSIDE):
+            return
+        if (right := self.look.of_caller(found)) is not None:
+            yield right
+            return
         match form:
             case Lent.YIELDED_NAME:
                 yield of_unknown(self._yielded(statement, found, uses), found)
@@ -65,8 +70,6 @@ class Lending:
             case Lent.YIELDED_INSIDE:
                 reason = "yielded inside of something else: nothing closes it"
                 yield of_unknown(self.look.blocks.manual(found.node, statement, reason, YIELD), found)
-            case _:
-                return
 
     def _opened(self, block: ast.With | ast.AsyncWith) -> Iterator[Examined]:
         """`async with F() as session: yield session` is right."""
@@ -167,7 +170,8 @@ class Lending:
         obstacle = self.look.first_obstacle(found, statement)
         reasons = self.look.users(lent=bool(uses))
         if obstacle is not None:
-            return self.look.blocks.manual(found.node, statement, obstacle.reason, obstacle.advice)
+            undecided = obstacle.undecided
+            return self.look.blocks.manual(found.node, statement, obstacle.reason, obstacle.advice, undecided=undecided)
         name = free_name(self.look.scope)
         text = self.look.view.text(found.node)
         if uses:

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from functools import cached_property
 
+from codemods.flow.bound_session import OF_CALLER
 from codemods.flow.driving import Driven
 from codemods.flow.lifetime import Obstacle
 from codemods.flow.made import Made
@@ -18,6 +19,7 @@ from codemods.plan import (
     Finding,
     Level,
     Request,
+    Right,
 )
 from codemods.project.keeping import Fate
 from codemods.project.name_uses import NameUse, Role
@@ -80,7 +82,17 @@ class Look:
             return Obstacle(f"its class has a `{session.own_exit}()` of its own, which would run at the end", line)
         if found.node.lineno != found.node.end_lineno or statement.lineno != statement.end_lineno:
             return Obstacle("made in an expression of several lines", line)
-        return None
+        return self.bound(found)
+
+    def bound(self, found: Made) -> Obstacle | None:
+        """Why a session must not be closed where nothing did: it is bound to a connection, or may be."""
+        told = self.blocks.bound(found.node, found.session)
+        return told.obstacle if told is not None else None
+
+    def of_caller(self, found: Made) -> Right | None:
+        """Of a session that a caller's connection is given to: it takes none that would have to be given back."""
+        told = self.blocks.bound(found.node, found.session)
+        return self.blocks.right(found.node, OF_CALLER) if told is not None and told.right else None
 
     def users(self, *, lent: bool) -> list[str]:
         """What those who receive the session do with it: a task that outlives it, or something that may be one."""

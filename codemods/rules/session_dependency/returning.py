@@ -33,6 +33,8 @@ from codemods.project.sessions import (
 from codemods.rules.blocks import Block
 from codemods.rules.session_dependency.look import YIELD, Look, guard_code, of_unknown
 
+_RETURNED = (Lent.RETURNED_NAME, Lent.RETURNED_AT_ONCE, Lent.RETURNED_INSIDE)
+
 
 class Returning:
     """The functions that return a session to `Depends`."""
@@ -50,10 +52,12 @@ class Returning:
             if isinstance(node, ast.Call):
                 found = made(scope, node)
                 form = None if found is None else lending_form(scope, found, is_dependency=True)
-                if found is None or form is None:
+                if found is None or form not in _RETURNED:
                     continue
                 statement = scope.statement(found.node)
-                if form is Lent.RETURNED_NAME:
+                if (right := self.look.of_caller(found)) is not None:
+                    yield right
+                elif form is Lent.RETURNED_NAME:
                     yield of_unknown(self._returned_name(statement, found), found)
                 elif form is Lent.RETURNED_AT_ONCE:
                     yield of_unknown(self._returned(statement, found), found)
@@ -117,6 +121,9 @@ class Returning:
         if life.right:
             reason = f"{life.right} before its user gets it: what the user does opens it anew"
             life.obstacles.append(Obstacle(reason, last.lineno, YIELD))
+        doubt = None if life.obstacles else self.look.bound(found)
+        if doubt is not None:
+            return self.look.blocks.manual(found.node, statement, doubt.reason, doubt.advice, undecided=True)
         if self.look.scope.is_async or not session.is_async:
             block = self.look.blocks.judged(life, found, statement)
             if not isinstance(block, Block):
@@ -152,11 +159,15 @@ class Returning:
         last = self.look.scope.statement(uses[-1].node)
         plain = isinstance(last, ast.Return) and isinstance(last.value, ast.Name)
         obstacle = self.not_a_generator(last, block)
+        told = self.look.blocks.bound(node, session)
+        if obstacle is None and told is not None:
+            obstacle = told.obstacle
         if obstacle is None and not (plain and len(uses) == 1 and last in set(inside(block))):
             obstacle = Obstacle("returned in a form that cannot be followed", last.lineno, YIELD)
         if obstacle is not None:
             reason = f"returned out of the block that closes it; {obstacle.reason}"
-            return self.look.blocks.manual(node, block, reason, obstacle.advice)
+            undecided = told is not None and obstacle is told.obstacle
+            return self.look.blocks.manual(node, block, reason, obstacle.advice, undecided=undecided)
         edits: list[Edit] = [ReplaceStatement(self.look.path, last.lineno, f"yield {name}")]
         return self.generator(node, block, session, edits)
 
