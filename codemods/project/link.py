@@ -650,7 +650,10 @@ class Project:
     def _construct(self, class_: ClassMeaning, node: Call, place: Place) -> Meaning:
         for base in self.bases(class_):
             if isinstance(base, External) and base.dotted in SYNC_MAKERS | ASYNC_MAKERS:
-                return self._maker(base.dotted, node, place)
+                maker = self._maker(base.dotted, node, place)
+                if isinstance(maker, MakerMeaning) and self._has_own(class_, ("__call__",)):
+                    return replace(maker, ownership=Ownership.UNKNOWN)  # it may keep what it gives
+                return maker
         made = self._instance(class_, Ownership.FRESH)
         if isinstance(made, SessionMeaning):
             # what an `__init__` of the project takes first need not be what it is bound to
