@@ -109,6 +109,24 @@ def _left_by_block(
     return None
 
 
+def left_open_by_block(scope: Scope, block: ast.With | ast.AsyncWith, given: ast.expr, *, is_async: bool) -> str:
+    """What holds the session in `async with Repo(F()):`, where its way out is in view and need not close it; or ""."""
+    leaving = "__aexit__" if isinstance(block, ast.AsyncWith) else "__exit__"
+    for item in block.items:
+        call = item.context_expr
+        place = _place(call, given) if isinstance(call, ast.Call) else None
+        class_ = scope.callee(call) if isinstance(call, ast.Call) and place is not None else None
+        if place is None or not isinstance(call, ast.Call) or not isinstance(class_, ClassMeaning):
+            continue
+        for base in scope.project.bases(class_):
+            if not isinstance(base, ClassMeaning):
+                break
+            if scope.project.symbols.functions(base.module, f"{base.qualname}.{leaving}"):
+                sure = _method_closes(scope, class_, leaving, _kept(scope, class_, place), is_async=is_async)
+                return "" if sure else ast.unparse(call.func)
+    return ""
+
+
 def _is_plainly_entered(scope: Scope, class_: ClassMeaning) -> bool:
     """Whether nothing can fail on the way into the block of an object: else its way out does not come."""
     symbols = scope.project.symbols

@@ -71,6 +71,11 @@ def check_uses(life: Lifetime) -> None:
                 _method(life, use)
             case Role.ATTRIBUTE:
                 _attribute(life, use)
+            case Role.SET if use.attribute == "bind":
+                reason = (
+                    f"bound anew at line {use.line}, perhaps to a connection: its close would roll back what was begun"
+                )
+                life.stop(f"{reason} there", use.line, "see what it is bound to", undecided=True)
             case Role.ARGUMENT:
                 _argument(life, use)
             case _:

@@ -42,6 +42,7 @@ class _Kind(enum.Enum):
     CONNECTION = enum.auto()
     NOTHING = enum.auto()  # None: the session is bound to nothing
     UNKNOWN = enum.auto()
+    MAYBE = enum.auto()  # a connection on some ways, or by its name: whatever else is called an engine
 
 
 def binding_argument(call: Call) -> Expression | None:
@@ -66,7 +67,9 @@ def _kind(node: Expression, place: Place, project: Project, depth: int) -> _Kind
         return known
     if depth and (followed := _followed(node, place, project, depth - 1)) is not _Kind.UNKNOWN:
         return followed
-    return _Kind.ENGINE if _goes_by_engine(node, place, project) else _Kind.UNKNOWN
+    if _goes_by_engine(node, place, project):
+        return _Kind.ENGINE
+    return _Kind.MAYBE if "conn" in last_name(node).lower() else _Kind.UNKNOWN
 
 
 def _declared_kind(node: Expression, place: Place, project: Project) -> _Kind:
@@ -129,7 +132,9 @@ def _one_of(kinds: list[_Kind]) -> _Kind:
     found = {kind for kind in kinds if kind is not _Kind.NOTHING}
     if not found:
         return _Kind.NOTHING if kinds else _Kind.UNKNOWN
-    return found.pop() if len(found) == 1 else _Kind.UNKNOWN
+    if len(found) == 1:
+        return found.pop()
+    return _Kind.MAYBE if found & {_Kind.MAYBE, _Kind.CONNECTION} else _Kind.UNKNOWN
 
 
 def _owner(name: str, place: Place, project: Project) -> FunctionFacts | None:

@@ -471,4 +471,5 @@ class ModuleFacts:
     object_session_lines: tuple[int, ...]  # where the session of an entity is asked for behind its back (C7 b, c)
     routes: tuple[RouteCall, ...] = ()
     tables: tuple[Table, ...] = ()
+    handed_names: Summary[str] = field(default_factory=lambda: Summary(()))  # last names whose value goes somewhere
     fixed: frozenset[str] = frozenset()  # what the module itself defines once and for all: see `fixed_names`

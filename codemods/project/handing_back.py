@@ -71,7 +71,7 @@ class _Wrapper:
         if not all(self._is_wraps(one) for one in node.decorator_list) or not _always_gives(node.body):
             return False
         inside = [one for one in parents.within(node) if one is not node]
-        if any(isinstance(one, (*_YIELDS, *DEFINITIONS, ast.Lambda)) for one in inside):
+        if any(isinstance(one, (*_YIELDS, *DEFINITIONS, ast.Lambda, ast.Global, ast.Nonlocal)) for one in inside):
             return False
         returned = [one.value for one in _returns(node, parents)]
         if not all(isinstance(value, ast.Name) or self._is_through(value) for value in returned):
@@ -131,7 +131,7 @@ class _Wrapper:
         around = self.parents.of(name)
         if isinstance(around, ast.Assign):
             return around.targets == [name] and self._is_through(around.value)
-        return isinstance(around, ast.Return) or self._is_logged(name)
+        return isinstance(around, ast.Return)
 
     def _is_argument(self, name: ast.Name) -> bool:
         around = self.parents.of(name)

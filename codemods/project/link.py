@@ -278,6 +278,8 @@ class Project:
             if other == path:
                 continue
             facts = self.symbols.facts[other]
+            if name in facts.handed_names.uses:
+                return True  # `makers = db._makers`, `put(db._makers)`: who fills it then is not seen
             names = {one.name for one in facts.imports if one.attribute == name} | ({name} if facts.stars else set())
             if class_:
                 names = set()
@@ -656,9 +658,12 @@ class Project:
                 return maker
         made = self._instance(class_, Ownership.FRESH)
         if isinstance(made, SessionMeaning):
-            # what an `__init__` of the project takes first need not be what it is bound to
-            takes = replace(node, arguments=()) if self._has_own(class_, ("__init__", "__new__")) else node
-            made = replace(made, bound=self._bound(takes, place))
+            if self._has_own(class_, ("__init__", "__new__")):
+                # what it takes first need not be what it is bound to; a connection hardly is for anything else
+                bound = self._bound(replace(node, arguments=()), place) or self._given_a_connection(node, place)
+            else:
+                bound = self._bound(node, place)
+            made = replace(made, bound=bound)
             given = node.keyword("expire_on_commit")
             if isinstance(given, Literal) and isinstance(given.value, bool):
                 return replace(made, expire_on_commit=given.value)
@@ -671,6 +676,13 @@ class Project:
             for base in self.bases(class_)
             for name in methods
         )
+
+    def _given_a_connection(self, node: Call, place: Place) -> Bound | None:
+        for one in [*node.arguments, *(value for _, value in node.keywords)]:
+            bound = self._bound(replace(node, arguments=(one,), keywords=()), place)
+            if bound is not None and bound.certain:
+                return replace(bound, certain=False)
+        return None
 
     def _bound(self, node: Call, place: Place) -> Bound | None:
         from codemods.project.bound import bound_by  # that asks what we answer

@@ -34,6 +34,7 @@ from codemods.project.facts import (
 from codemods.project.field_expressions import class_attributes, field_value, returned_value, type_expression
 from codemods.project.fixed_names import fixed_names
 from codemods.project.given_back import given_back
+from codemods.project.handed_names import handed_names
 from codemods.project.handing_back import hands_back
 from codemods.project.handing_on import handed_on
 from codemods.project.lending import lending
@@ -98,6 +99,7 @@ def scan_tree(tree: ast.Module, source: Source) -> ModuleFacts:
         depends=(*depends_calls(parents, scanner.imports), *overrides(tree, parents)),
         object_session_lines=tuple(sorted(scanner.object_session_lines)),
         tables=tables(parents),
+        handed_names=Summary(lambda: handed_names(parents)),
         fixed=fixed_names(tree, parents),
     )
 

@@ -48,7 +48,7 @@ from functools import cached_property
 
 from codemods.flow.bound_session import OF_CALLER
 from codemods.flow.close_condition import only_while_active
-from codemods.flow.closed_by_holder import Through, closed_by_holder
+from codemods.flow.closed_by_holder import Through, closed_by_holder, left_open_by_block
 from codemods.flow.driving import Form, driven
 from codemods.flow.examine import examine
 from codemods.flow.handed_makers import handed_maker
@@ -458,6 +458,12 @@ class _Scope:
         if session.through:
             return self._not_removed(statement, made) or self._of_others(made.node, statement, session)
         if held_by_block(scope, made):
+            if isinstance(statement, With):
+                holder = left_open_by_block(scope, statement, made.node, is_async=session.is_async)
+                if holder:
+                    reason = f"`{holder}` holds it, and leaving its block closes it on some paths only"
+                    advice = "close it first, or in `finally`, in the method that leaves the block"
+                    return self.blocks.manual(made.node, statement, reason, advice, undecided=True)
             return self.blocks.right(made.node, "closed by the object that holds it, when its block is left")
         stack = exit_stack(scope, made)
         if stack is not None and is_never_left(scope, stack):

@@ -14,11 +14,12 @@ from codemods.flow.scope import scopes
 from codemods.flow.tasks.carried import Site, site, watched
 from codemods.plan import Fact
 from codemods.project.dependencies import FindMentions
+from codemods.project.engines import CONNECTION, ENGINE
 from codemods.project.expressions import dotted, last_name
 from codemods.project.facts import Name
 from codemods.project.link import Place, Project
 from codemods.project.mapped_classes import all_mapped
-from codemods.project.sessions import FunctionMeaning, UnknownMeaning
+from codemods.project.sessions import External, FunctionMeaning, InstanceMeaning, UnknownMeaning
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,8 +94,9 @@ class Tasks:
     def _may_be(self, means: object, chain: object, function: FunctionMeaning) -> bool:
         if isinstance(means, FunctionMeaning):
             return replace(means, bound=False) == function
-        # something of that name, read off what is not known
-        return isinstance(means, UnknownMeaning) and not isinstance(chain, Name)
+        # something of that name, read off what is not known; or what a property gives
+        given = isinstance(means, InstanceMeaning) and means.of in (External(ENGINE), External(CONNECTION))
+        return (given or isinstance(means, UnknownMeaning)) and not isinstance(chain, Name)
 
     def _names(self, function: FunctionMeaning) -> frozenset[str]:
         """The names under which the function goes somewhere in the project."""
