@@ -13,7 +13,8 @@ from codemods.flow.scope import Scope, With, inside
 from codemods.flow.values import METHODS, SYNC_METHODS
 from codemods.plan import Fact
 from codemods.project.expressions import dotted, expression, last_name
-from codemods.project.keeping import TAKING, Fate, constructed, handed
+from codemods.project.keeping import Fate, constructed, handed
+from codemods.project.keeping_methods import TAKING
 from codemods.project.name_uses import COMPREHENSIONS, NameUse, Role
 from codemods.project.schedulers import runs_later
 from codemods.project.sessions import ClassMeaning, External, FunctionMeaning

@@ -13,8 +13,9 @@ from codemods.flow.reaching import bindings_of, declares_outside, reaching
 from codemods.flow.scope import Loop, With, inside, own_expressions
 from codemods.flow.values import Carry
 from codemods.project.expressions import dotted, expression, last_name, shown
-from codemods.project.keeping import KEEPING, TAKING, Fate, constructed, handed, starts_later
-from codemods.project.keeping_parts import may_keep_part
+from codemods.project.keeping import Fate, constructed, handed, starts_later
+from codemods.project.keeping_methods import KEEPING, TAKING
+from codemods.project.keeping_parts import keeps_own_object, may_keep_part
 from codemods.project.name_uses import binds
 from codemods.project.nodes import SCOPES
 from codemods.project.schedulers import runs_later
@@ -233,12 +234,12 @@ def _holder_given(life: Lifetime, call: ast.Call, called: Meaning, name: str, *,
                     reason = f"`{name}()` at line {call.lineno} keeps what holds `{life.name}`"
                     life.stop(reason, call.lineno, HAND_OVER, undecided=fate is Fate.CAPTURED)
                     return
-                if contains_holder(life, argument):
-                    if may_keep_part(called, position, keyword, life.scope.project):
-                        taken = f"what it takes out of `{shown(argument, 40)}`"
-                        reason = f"`{name}()` at line {call.lineno} may keep {taken}, which holds `{life.name}`"
-                        life.stop(reason, call.lineno, HAND_OVER, undecided=True)
-                        return
+                contained = contains_holder(life, argument)
+                if may_keep_part(called, position, keyword, life.scope.project, contained=contained):
+                    taken = f"what it takes out of `{shown(argument, 40)}`"
+                    reason = f"`{name}()` at line {call.lineno} may keep {taken}, which holds `{life.name}`"
+                    life.stop(reason, call.lineno, HAND_OVER, undecided=True)
+                    return
                 if fate is Fate.UNKNOWN:
                     text = f"`{name}()` hands what holds `{life.name}` on to something that is not in view"
                     life.notes.append(Leave(call.lineno, text))
@@ -289,6 +290,9 @@ def _started(life: Lifetime, call: ast.Call) -> None:
         if line := starts_later(called, life.scope.project):
             reason = f"`{name}()` at line {call.lineno} starts something that runs later ({called.module}:{line})"
             life.stop(reason, call.lineno, TO_TASK)
+        elif keeps_own_object(called, life.scope.project):
+            reason = f"`{name}()` at line {call.lineno} stores what holds `{life.name}` elsewhere"
+            life.stop(reason, call.lineno, HAND_OVER, undecided=True)
     elif life.is_async and isinstance(life.scope.parents.of(call), ast.Expr):
         life.notes.append(Leave(call.lineno, f"`{name}()` is not in view: it should not start anything"))
 

@@ -11,7 +11,8 @@ import ast
 from codemods.flow.reaching import declares_outside
 from codemods.flow.scope import Loop, Scope, inside, own_expressions
 from codemods.project.expressions import dotted, expression, last_name
-from codemods.project.keeping import TAKING, parameter_name
+from codemods.project.keeping import parameter_name
+from codemods.project.keeping_methods import TAKING
 from codemods.project.name_uses import NameUse, Role
 from codemods.project.sessions import External, FunctionMeaning, UnknownMeaning
 

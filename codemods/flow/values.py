@@ -15,7 +15,8 @@ from codemods.flow.reaching import binds_directly, captures
 from codemods.flow.scope import Loop, Scope, With, own_expressions
 from codemods.project.expressions import dotted, expression, is_logging
 from codemods.project.facts import Attribute, Either, Expression, FunctionFacts, Item, Literal, Name
-from codemods.project.keeping import KEEPING, Fate, handed
+from codemods.project.keeping import Fate, handed
+from codemods.project.keeping_methods import KEEPING
 from codemods.project.link import Place, Project
 from codemods.project.models import Member, is_mapped, is_schema, member
 from codemods.project.own_object import gives_own_object

@@ -346,6 +346,18 @@ class HandedOn:
     called: bool  # it is the coroutine `f(*args)` that goes there, not the function
 
 
+@dataclass(frozen=True, slots=True)
+class PartTaken:
+    """Something that a function reaches from a parameter, and stores (`function` is None) or hands to a call."""
+
+    parameter: str
+    path: tuple[str, ...]  # names of attributes; "[]" for what is in a container
+    line: int
+    function: Expression | None = None
+    position: int | None = None
+    keyword: str | None = None
+
+
 class HandsBack(enum.Enum):
     """Which functions still give what they gave when a decorator stands above them."""
 
@@ -375,9 +387,15 @@ class FunctionFacts:
     streams: int = 0  # line of a call that by its name makes a streaming response
     suspected_later: int = 0  # line of a call in it, nested functions included, that by its name may run things later
     calls: frozenset[str] = frozenset()  # last names of everything called in it, nested functions included
+    takes: Summary[PartTaken] = field(default_factory=lambda: Summary(()))
     calls_own: Summary[OwnCall] = field(default_factory=lambda: Summary(()))
     hands_back: HandsBack = HandsBack.NOTHING  # as a decorator
     hands_on: HandedOn | None = None  # a callable that it takes, with all its arguments, goes to one call as it came
+
+    @property
+    def parts_taken(self) -> tuple[PartTaken, ...]:
+        """What the function takes out of its parameters and stores, or hands on."""
+        return self.takes.uses
 
     @property
     def own_calls(self) -> tuple[OwnCall, ...]:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from codemods.plan import Fact
 from codemods.project.expressions import dotted, last_name
 from codemods.project.facts import Call, FunctionFacts, ParameterUse, Passed
+from codemods.project.keeping_methods import KEEPING, TAKING
 from codemods.project.link import Place, Project
 from codemods.project.schedulers import runs_later
 from codemods.project.sessions import (
@@ -21,14 +22,6 @@ from codemods.project.sessions import (
     SessionMeaning,
     UnknownMeaning,
 )
-
-# methods of containers, context variables and signals that keep what they are given
-KEEPING = frozenset(
-    {"append", "appendleft", "add", "extend", "extendleft", "insert", "put", "put_nowait", "set", "setdefault"}
-    | {"update", "register", "push", "heappush"}
-)
-# methods that, awaited or not, by their names hand what they are given to whoever takes it out again
-TAKING = KEEPING | {"enqueue", "send", "send_nowait", "submit"}
 
 
 class Fate(enum.IntEnum):

@@ -1,29 +1,24 @@
-"""Whether a function may keep what it takes out of an argument: an element of a list, an attribute. Pure.
+"""Whether a function may keep what it takes out of an argument: an item of a list, the session of a repository. Pure.
 
-The facts tell what becomes of the argument itself (`keeping`), not of what is in it. So this asks whether the function
-puts anything at all where it outlives the call. In doubt it does.
+The facts tell what becomes of the argument itself (`keeping`), and of what is reached from it (`parts_taken`).
 """
 
 from __future__ import annotations
 
 from codemods.project.expressions import last_name
-from codemods.project.facts import (
-    Attribute,
-    Awaited,
-    Expression,
-    FunctionFacts,
-    Item,
-    Iterated,
-    Literal,
-    Name,
-    ParameterUse,
-)
-from codemods.project.keeping import TAKING, Fate, handed, parameter_name
+from codemods.project.facts import Attribute, Expression, FunctionFacts, Name, PartTaken
+from codemods.project.keeping import Fate, handed, parameter_name
+from codemods.project.keeping_methods import TAKING
 from codemods.project.link import Place, Project
-from codemods.project.models import is_mapped
-from codemods.project.sessions import ClassMeaning, FunctionMeaning, InstanceMeaning, SessionMeaning
-
-_PLAIN = frozenset({"str", "int", "float", "bool", "bytes"})
+from codemods.project.parts_taken import ITEM
+from codemods.project.sessions import (
+    ClassMeaning,
+    FunctionMeaning,
+    InstanceMeaning,
+    NothingMeaning,
+    SessionMeaning,
+    UnknownMeaning,
+)
 
 
 def may_keep_part(
@@ -31,156 +26,97 @@ def may_keep_part(
     position: int | None,
     keyword: str | None,
     project: Project,
+    *,
+    contained: bool,
     seen: frozenset[FunctionMeaning] = frozenset(),
 ) -> bool:
-    """Whether something of the argument at this position, or of this keyword, may be kept when the call is over."""
+    """Whether something of the argument at this position, or of this keyword, may be kept when the call is over.
+
+    `contained`: the argument is a container, or an object, of what holds a session; else it holds the session itself.
+    """
     if function in seen:
         return False
     for one in [function, *project.overrides(function)]:
         for definition in project.symbols.functions(one.module, one.qualname):
             name = parameter_name(definition, one, position, keyword)
-            use = next((use for use in definition.uses if use.name == name), None)
-            if use is None:
-                continue
-            place = Place(one.module, one.qualname)
-            given = [(passed, project.meaning(passed.function, place)) for passed in use.passed]
-            followed = frozenset(called for _, called in given if isinstance(called, FunctionMeaning))
-            if _Keeper(definition, place, project, use.name, followed).keeps():
+            if name is not None and _keeps(definition, one, name, project, contained, seen | {function}):
                 return True
-            for passed, called in given:
-                if isinstance(called, FunctionMeaning):
-                    if may_keep_part(called, passed.position, passed.keyword, project, seen | {function}):
-                        return True
     return False
 
 
-class _Keeper:
-    """A function as one that may keep something; `name` is the parameter that this is about.
-
-    `given` are the functions that get the argument as a whole: they are looked into.
-    """
-
-    def __init__(
-        self,
-        definition: FunctionFacts,
-        place: Place,
-        project: Project,
-        name: str,
-        given: frozenset[FunctionMeaning],
-    ) -> None:
-        self.given = given
-        self.definition = definition
-        self.place = place
-        self.project = project
-        self.facts = project.symbols.facts[place.path]
-        self.receiver = definition.parameters[0].name if definition.in_class else ""
-        self.parameters = {one.name for one in definition.parameters}
-        # what the function is given here, has taken out of it, or has made
-        self.own = {name, *(one.name for one in definition.bindings if one.name not in self.parameters)}
-        while borrowed := self._borrowed():
-            self.own -= borrowed
-
-    def keeps(self) -> bool:
-        return self._fills() or self._sets_attributes() or self._sets_globals() or self._hands_to_a_keeper()
-
-    def _borrowed(self) -> set[str]:
-        """`box = self.box`: names of the function for something that was there before."""
-        return {
-            binding.name
-            for binding in self.definition.bindings
-            if binding.name in self.own - self.parameters
-            and any((root := _root(value)) is not None and root not in self.own for value in binding.values)
-        }
-
-    def _fills(self) -> bool:
-        """`BOX.append(...)`, `REPOS[key] = ...`; which things are filled, and how, is told of the file as a whole."""
-        for chain in self.facts.attributes:
-            base, _, method = chain.rpartition(".")
-            if base.partition(".")[0] in {*self.own, ""}:
+def keeps_own_object(method: FunctionMeaning, project: Project) -> bool:
+    """Whether a method stores its own object, or the session in it, elsewhere: `unit.session = self.session`."""
+    for one in [method, *project.overrides(method)]:
+        for definition in project.symbols.functions(one.module, one.qualname):
+            if not definition.in_class or not definition.parameters:
                 continue
-            if method == "__setitem__" or (method in TAKING and method in self.definition.calls):
-                if self._is_filled(base, method):
-                    return True
-        return False
+            receiver = definition.parameters[0].name
+            if _keeps(definition, one, receiver, project, False, frozenset({method})):
+                return True
+            use = next((use for use in definition.uses if use.name == receiver), None)
+            if use is None:
+                continue
+            if (use.kept and not use.kept_by_self) or any(
+                last_name(passed.function) in TAKING and _root(passed.function) != receiver for passed in use.passed
+            ):
+                return True
+    return False
 
-    def _is_filled(self, base: str, method: str) -> bool:
-        root, *attributes = base.split(".")
-        if not self._knows(root):
-            return False  # a name of another function of the file
-        filled: Expression = Name(root)
-        for one in attributes:
-            filled = Attribute(filled, one)
-        if isinstance(self.project.meaning(filled, self.place), SessionMeaning):
-            return False
-        called = self.project.meaning(Attribute(filled, method), self.place)
-        if isinstance(called, FunctionMeaning):
-            return handed(called, 0, None, self.project).fate >= Fate.CAPTURED
-        if base in self.parameters and method != "__setitem__":
-            return any(use.name == base and method in use.methods for use in self.definition.uses)
-        return True
 
-    def _knows(self, name: str) -> bool:
-        symbols = self.project.symbols
-        if name in symbols.locals(self.place.path, self.place.qualname):
+def _keeps(
+    definition: FunctionFacts,
+    function: FunctionMeaning,
+    name: str,
+    project: Project,
+    contained: bool,
+    seen: frozenset[FunctionMeaning],
+) -> bool:
+    place = Place(function.module, function.qualname)
+    for part in definition.parts_taken:
+        if part.parameter != name or not _may_hold(part, place, project, contained):
+            continue
+        if part.function is None:
             return True
-        return bool(symbols.binding(self.place.path, name) or symbols.imports(self.place.path, "", name))
+        called = project.meaning(part.function, place)
+        if isinstance(called, FunctionMeaning):
+            if handed(called, part.position, part.keyword, project).fate >= Fate.CAPTURED:
+                return True
+    use = next((use for use in definition.uses if use.name == name), None)
+    for passed in use.passed if use is not None else ():
+        called = project.meaning(passed.function, place)
+        if isinstance(called, FunctionMeaning):
+            if may_keep_part(called, passed.position, passed.keyword, project, contained=contained, seen=seen):
+                return True
+    return False
 
-    def _sets_attributes(self) -> bool:
-        """`self.repo = deps.repo`, `Registry.current = deps.repo`"""
-        class_ = self.project.symbols.class_(self.place.path, self.definition.in_class)
-        for one in class_.attributes if class_ is not None else ():
-            if one.method == self.place.qualname and not isinstance(one.value, Literal):
-                if _root(one.value) is None or _root(one.value) in self.own:
-                    return True
-        for other in self.facts.replaced:
-            if other.scope != self.place.qualname or not isinstance(other.target, Attribute):
-                continue
-            if other.target.value != Name(self.receiver) and _root(other.target) not in self.own:
-                if not self._is_entity(other.target.value):
-                    return True
-        return False
 
-    def _is_entity(self, node: Expression) -> bool:
-        """`user.name = ...`: a column is no place for what holds a session."""
-        owner = self.project.meaning(node, self.place)
-        of = owner.of if isinstance(owner, InstanceMeaning) else None
-        return isinstance(of, ClassMeaning) and is_mapped(of, self.project)
-
-    def _sets_globals(self) -> bool:
-        """`global CURRENT` and `CURRENT = deps.repo`: the module's names are told with all that they are bound to."""
-        known = {binding.name for binding in self.facts.bindings}
-        return any(_root(value) in self.own - known for one in self.facts.bindings for value in one.values)
-
-    def _hands_to_a_keeper(self) -> bool:
-        """`remember(deps.repo)`"""
-        for name in self.definition.calls:
-            called = self.project.meaning(Name(name), self.place)
-            if isinstance(called, FunctionMeaning) and called not in self.given:
-                for one in self.project.symbols.functions(called.module, called.qualname):
-                    if any(self._is_kept(use, one, called) for use in one.uses):
-                        return True
-        return False
-
-    def _is_kept(self, use: ParameterUse, definition: FunctionFacts, function: FunctionMeaning) -> bool:
-        """Whether a function keeps what it is given for a parameter, as it comes; a text or a number is nothing."""
-        told = next((one.annotation for one in definition.parameters if one.name == use.name), None)
-        if isinstance(told, Name) and told.id in _PLAIN:
+def _may_hold(part: PartTaken, place: Place, project: Project, contained: bool) -> bool:
+    """Whether the part may be the session, or hold it."""
+    if ITEM in part.path:
+        behind = part.path[len(part.path) - part.path[::-1].index(ITEM) :]
+        return contained and (not behind or _is_session_like(behind[-1]))
+    node: Expression = Name(part.parameter)
+    for attribute in part.path:
+        node = Attribute(node, attribute)
+        if isinstance(project.meaning(node, place), SessionMeaning):
+            return True  # `repo.session`, and `repo.session.commit`
+    match project.meaning(node, place):
+        case FunctionMeaning():
+            return True
+        case InstanceMeaning(of=ClassMeaning()):
+            return contained
+        case UnknownMeaning() | NothingMeaning():
+            return contained or any(_is_session_like(one) for one in part.path)
+        case _:
             return False
-        place = Place(function.module, function.qualname)
-        return bool(use.kept) or any(
-            last_name(one.function) in TAKING
-            and not isinstance(self.project.meaning(one.function, place), FunctionMeaning)
-            and not isinstance(self.project.meaning(_owner(one.function), place), SessionMeaning)
-            for one in use.passed
-        )
 
 
-def _owner(callee: Expression) -> Expression:
-    return callee.value if isinstance(callee, Attribute) else callee
+def _is_session_like(name: str) -> bool:
+    """`session`, `_db_session`, `db`: called as sessions are."""
+    return name.lower().rstrip("_").endswith("session") or name.strip("_") == "db"
 
 
-def _root(value: Expression) -> str | None:
-    """The name that an attribute or an item is taken from; None for what is made in other ways."""
-    while isinstance(value, (Attribute, Item, Awaited, Iterated)):
-        value = value.value
-    return value.id if isinstance(value, Name) else None
+def _root(node: Expression) -> str:
+    while isinstance(node, Attribute):
+        node = node.value
+    return node.id if isinstance(node, Name) else ""

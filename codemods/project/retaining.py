@@ -6,7 +6,8 @@ from dataclasses import replace
 
 from codemods.project.expressions import is_logging, last_name
 from codemods.project.facts import Attribute, Call, Expression, FunctionFacts, Name, Passed
-from codemods.project.keeping import TAKING, Fate, constructed, handed, parameter_name
+from codemods.project.keeping import Fate, constructed, handed, parameter_name
+from codemods.project.keeping_methods import TAKING
 from codemods.project.link import Place, Project
 from codemods.project.sessions import ClassMeaning, External, FunctionMeaning, SessionMeaning
 

@@ -42,6 +42,7 @@ from codemods.project.name_uses import Function, NameUse, Role, name_uses
 from codemods.project.named_in_tests import is_test, named_by_text
 from codemods.project.nodes import FIELDS, children, parents_of
 from codemods.project.own_calls import own_calls
+from codemods.project.parts_taken import parts_taken
 from codemods.project.route_calls import decorator, route_call
 from codemods.project.scheduler_names import STREAMING, SUSPECTED
 from codemods.project.tables import tables
@@ -284,6 +285,7 @@ class _Scanner:
                 streams=_first_call(node, called & STREAMING),
                 suspected_later=_first_call(node, called & SUSPECTED),
                 calls=called,
+                takes=Summary(lambda: tuple(parts_taken(node, self.parents))),
                 calls_own=Summary(lambda: tuple(own_calls(node))) if in_class else Summary(()),
                 hands_back=hands_back(node, self.parents),
                 hands_on=handed_on(node, self.parents),
