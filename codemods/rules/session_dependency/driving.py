@@ -443,6 +443,8 @@ class Driving:
         if not all(isinstance(one, ast.Expr) and scope.seat(one).suite is second.suite for one in gone):
             return self._refuse(place, f"{told}: it is closed on some paths only (line {gone[0].lineno})")
         closed = min((scope.seat(one).index for one in gone), default=len(second.suite))
+        if not life.obstacles and life.seat.suite is not second.suite:
+            return self._refuse(place, f"{told}: `{name}` is used outside of the statements in which it is advanced")
         if not life.obstacles and life.last is not None and life.last > closed:
             late = next(use.line for use in life.uses if (scope.in_suite(second.suite, use.node) or 0) > closed)
             return self._refuse(place, f"{told}: `{name}` is used at line {late}, after its generator is closed")
