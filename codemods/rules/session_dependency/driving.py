@@ -443,10 +443,9 @@ class Driving:
         if not all(isinstance(one, ast.Expr) and scope.seat(one).suite is second.suite for one in gone):
             return self._refuse(place, f"{told}: it is closed on some paths only (line {gone[0].lineno})")
         closed = min((scope.seat(one).index for one in gone), default=len(second.suite))
-        if not life.obstacles and life.seat.suite is not second.suite:
-            return self._refuse(place, f"{told}: `{name}` is used outside of the statements in which it is advanced")
-        if not life.obstacles and life.last is not None and life.last > closed:
-            late = next(use.line for use in life.uses if (scope.in_suite(second.suite, use.node) or 0) > closed)
+        # where the session is used outside of the statements in which it is advanced, the block says what is in the way
+        late = next((use.line for use in life.uses if (scope.in_suite(second.suite, use.node) or 0) > closed), 0)
+        if not life.obstacles and late:
             return self._refuse(place, f"{told}: `{name}` is used at line {late}, after its generator is closed")
         found = self._block(place, Made(node, place.call, place.session), life, told, until=closed - 1)
         if isinstance(found, Block):
