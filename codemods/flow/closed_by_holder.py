@@ -12,13 +12,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from codemods.flow.closing import CLOSES
+from codemods.flow.closing_methods import kept_attributes, method_closes
 from codemods.flow.reaching import bindings_of
 from codemods.flow.scope import Loop, Scope, inside
 from codemods.project.expressions import LOG_METHODS
-from codemods.project.facts import AttributeSet, Either, FunctionFacts, Literal, Name
-from codemods.project.keeping import Fate, constructed, parameter_name
+from codemods.project.keeping import Fate, constructed
 from codemods.project.name_uses import NameUse, Role
-from codemods.project.sessions import ClassMeaning, External, FunctionMeaning
+from codemods.project.sessions import ClassMeaning
 
 
 class Through(enum.StrEnum):
@@ -92,7 +92,9 @@ def _left_by_block(
         leaving = "__aexit__" if isinstance(block, ast.AsyncWith) else "__exit__"
         if not isinstance(class_, ClassMeaning) or not _is_plainly_entered(scope, class_):
             return None
-        sure = _method_closes(scope, class_, leaving, _kept(scope, class_, place), is_async=is_async)
+        sure = method_closes(
+            class_, leaving, kept_attributes(class_, place, scope.project), scope.project, is_async=is_async
+        )
         if sure is None:
             return None
         if not sure:
@@ -122,7 +124,9 @@ def left_open_by_block(scope: Scope, block: ast.With | ast.AsyncWith, given: ast
             if not isinstance(base, ClassMeaning):
                 break
             if scope.project.symbols.functions(base.module, f"{base.qualname}.{leaving}"):
-                sure = _method_closes(scope, class_, leaving, _kept(scope, class_, place), is_async=is_async)
+                sure = method_closes(
+                    class_, leaving, kept_attributes(class_, place, scope.project), scope.project, is_async=is_async
+                )
                 return "" if sure else ast.unparse(call.func)
     return ""
 
@@ -201,108 +205,13 @@ def _closes(
         return None
     if not isinstance(class_, ClassMeaning):
         return len(path) == 2 and "session" in path[0]
-    kept = _kept(scope, class_, place)
+    kept = kept_attributes(class_, place, scope.project)
     if len(path) == 2:
         return True if path[0].strip("_") in kept else None
-    sure = _method_closes(scope, class_, path[0], kept, is_async=is_async)
+    sure = method_closes(class_, path[0], kept, scope.project, is_async=is_async)
     if path[0] not in CLOSES and sure is False and not _is_in_finally(scope, use):
         return None  # a method of any name that may close it: where it ends nothing, that is no doubt
     return sure
-
-
-def _method_closes(
-    scope: Scope, class_: ClassMeaning, name: str, kept: frozenset[str], *, is_async: bool
-) -> bool | None:
-    """Whether a method of the class closes for certain what it keeps; None: it does not close it at all."""
-    return _closes_from(scope, scope.project.bases(class_), 0, name, kept, is_async, frozenset())
-
-
-def _closes_from(
-    scope: Scope,
-    classes: Sequence[ClassMeaning | External],
-    first: int,
-    name: str,
-    kept: frozenset[str],
-    is_async: bool,
-    seen: frozenset[tuple[int, str]],
-) -> bool | None:
-    """The same for the method that the classes have from the one at index `first` on: `super()` skips some."""
-    symbols = scope.project.symbols
-    for index, base in enumerate(classes[first:], first):
-        if not isinstance(base, ClassMeaning):
-            return False if name in CLOSES or name in _LEAVING else None
-        for definition in symbols.functions(base.module, f"{base.qualname}.{name}"):
-            if (index, name) in seen:
-                return None
-            after = seen | {(index, name)}
-            perhaps = _closes_something(definition)
-            for call in definition.own_calls:
-                owner, _, method = call.chain.rpartition(".")
-                found: bool | None = None
-                if _is_close_of(call.chain, kept):
-                    found = True
-                elif owner in ("self", "super"):
-                    start = 0 if owner == "self" else index + 1
-                    found = _closes_from(scope, classes, start, method, kept, is_async, after)
-                if found and call.certain and (call.awaited or not is_async):
-                    return True
-                perhaps = perhaps or found is not None
-            return False if perhaps else None
-    return None
-
-
-_LEAVING = ("__aexit__", "__exit__")
-
-
-def _closes_something(definition: FunctionFacts) -> bool:
-    """Whether the method closes something that it does not reach by a chain from its object: perhaps the session."""
-    explained = {call.chain.rpartition(".")[2] for call in definition.own_calls}
-    return bool(definition.calls & CLOSES - explained)
-
-
-def _is_close_of(chain: str, kept: frozenset[str]) -> bool:
-    parts = chain.split(".")
-    return len(parts) == 3 and parts[0] == "self" and parts[1].strip("_") in kept and parts[2] in CLOSES
-
-
-def _kept(scope: Scope, class_: ClassMeaning, place: tuple[int | None, str | None]) -> frozenset[str]:
-    """The names, without underscores around them, of the attributes in which an object keeps the session.
-
-    Where the way from the parameter to an attribute is not seen, those by the usual convention.
-    """
-    symbols = scope.project.symbols
-    classes = [base for base in scope.project.bases(class_) if isinstance(base, ClassMeaning)]
-    attributes = [(base, one) for base in classes for one in _attributes(scope, base)]
-    for base in classes:
-        init = FunctionMeaning(base.module, f"{base.qualname}.__init__", bound=True)
-        for definition in symbols.functions(init.module, init.qualname):
-            name = parameter_name(definition, init, *place)
-            kept = {one.name for owner, one in attributes if owner == base and _is_given(one, "__init__", name)}
-            if not kept:
-                return frozenset({"session", "db_session", (name or "").strip("_")} - {""})
-            # one that is set anew elsewhere may be another session by then
-            others = {one.name for _, one in attributes if not _is_given(one, "__init__", name) and _holds_more(one)}
-            return frozenset(one.strip("_") for one in kept - others)
-    if place[1] is not None:
-        return frozenset({place[1]})  # a dataclass
-    fields = [one.name.strip("_") for _, one in attributes if one.method == "" and one.annotation is not None]
-    return frozenset(fields[place[0] : place[0] + 1] if place[0] is not None and len(classes) == 1 else {"session"})
-
-
-def _attributes(scope: Scope, class_: ClassMeaning) -> Sequence[AttributeSet]:
-    facts = scope.project.class_facts(class_)
-    return facts.attributes if facts is not None else ()
-
-
-def _is_given(one: AttributeSet, method: str, parameter: str | None) -> bool:
-    """`self.session = session`, `self.session = session or make()`, of a parameter of that method."""
-    options = one.value.options if isinstance(one.value, Either) else (one.value,)
-    return one.method.rpartition(".")[2] == method and parameter is not None and Name(parameter) in options
-
-
-def _holds_more(one: AttributeSet) -> bool:
-    """Whether an attribute is set to a value: neither declared alone nor emptied."""
-    return one.method != "" and not (isinstance(one.value, Literal) and one.value.value is None)
 
 
 def _is_in_finally(scope: Scope, close: NameUse) -> bool:

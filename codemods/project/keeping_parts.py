@@ -5,7 +5,7 @@ The facts tell what becomes of the argument itself (`keeping`), and of what is r
 
 from __future__ import annotations
 
-from codemods.project.expressions import last_name
+from codemods.project.expressions import dotted, last_name
 from codemods.project.facts import Attribute, Expression, FunctionFacts, Name, PartTaken
 from codemods.project.keeping import Fate, handed, parameter_name
 from codemods.project.keeping_methods import TAKING
@@ -56,9 +56,10 @@ def keeps_own_object(method: FunctionMeaning, project: Project) -> bool:
             use = next((use for use in definition.uses if use.name == receiver), None)
             if use is None:
                 continue
-            if (use.kept and not use.kept_by_self) or any(
-                last_name(passed.function) in TAKING and _root(passed.function) != receiver for passed in use.passed
-            ):
+            given_to = [passed.function for passed in use.passed if last_name(passed.function) in TAKING]
+            if use.kept and not use.kept_by_self:
+                return True
+            if any(dotted(one).partition(".")[0] != receiver for one in given_to):
                 return True
     return False
 
@@ -114,9 +115,3 @@ def _may_hold(part: PartTaken, place: Place, project: Project, contained: bool) 
 def _is_session_like(name: str) -> bool:
     """`session`, `_db_session`, `db`: called as sessions are."""
     return name.lower().rstrip("_").endswith("session") or name.strip("_") == "db"
-
-
-def _root(node: Expression) -> str:
-    while isinstance(node, Attribute):
-        node = node.value
-    return node.id if isinstance(node, Name) else ""
